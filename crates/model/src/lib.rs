@@ -1,0 +1,24 @@
+//! The nouns of Lingshao and the traits where its engines meet.
+//!
+//! Contract: plain data, no I/O, no clock, no serde. Every other crate may use this one; it uses none of ours.
+//!
+//! - [`Timestamp`] and [`TimeDelta`]: milliseconds, never a bare `i64` in a signature that is not a column.
+//! - [`Labels`]: sorted name/value pairs in one allocation; the identity of a series.
+//! - [`Matcher`]: one condition of a selector; regular expressions are linear-time and anchored.
+//! - [`Sample`]: one measured point, as it crosses an edge one at a time. Engines move *columns*.
+//! - [`SeriesBatch`]: many samples on their way from a decoder to the storage; [`Refusals`]: what of it was not kept.
+//! - [`SeriesSource`]: how an expression reads series, whatever keeps them.
+
+mod batch;
+mod labels;
+mod matcher;
+mod sample;
+mod source;
+mod time;
+
+pub use batch::{BatchSeries, Refusal, Refusals, Refused, SeriesBatch};
+pub use labels::{Labels, LabelsBuilder, LabelsError, METRIC_NAME};
+pub use matcher::{MatchOp, Matcher, MatcherError};
+pub use sample::{STALE_NAN_BITS, Sample, Value, is_stale, stale_nan};
+pub use source::{Cancel, SelectError, Selection, SeriesColumns, SeriesSource, Visit};
+pub use time::{DurationError, TimeDelta, Timestamp};

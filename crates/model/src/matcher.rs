@@ -1,0 +1,343 @@
+//! One condition of a selector.
+//!
+//! Prometheus writes regular expressions in Go's RE2 syntax; ours are the `regex` crate's, equally linear-time.
+//! [`Matcher::new`] translates the few spellings on which the two differ.
+
+use std::fmt;
+
+use regex::{Regex, RegexBuilder};
+
+/// How a matcher compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MatchOp {
+    /// `=`
+    Equal,
+    /// `!=`
+    NotEqual,
+    /// `=~`, anchored at both ends
+    Regex,
+    /// `!~`, anchored at both ends
+    NotRegex,
+}
+
+impl MatchOp {
+    /// As it is written in a selector.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            MatchOp::Equal => "=",
+            MatchOp::NotEqual => "!=",
+            MatchOp::Regex => "=~",
+            MatchOp::NotRegex => "!~",
+        }
+    }
+
+    fn is_negated(self) -> bool {
+        matches!(self, MatchOp::NotEqual | MatchOp::NotRegex)
+    }
+}
+
+/// `name op "value"`. A label that a series lacks counts as the empty string.
+#[derive(Clone)]
+pub struct Matcher {
+    name: Box<str>,
+    op: MatchOp,
+    value: Box<str>,
+    test: Test,
+}
+
+/// What is really computed: most regular expressions on boards are a literal, a list or a prefix.
+#[derive(Clone)]
+enum Test {
+    /// One of these texts (sorted).
+    OneOf(Box<[Box<str>]>),
+    /// Everything that starts so (newlines included: Prometheus compiles with `s`).
+    Prefix(Box<str>),
+    /// Everything that starts so and is longer (`prefix.+`).
+    LongerThanPrefix(Box<str>),
+    Pattern(Regex),
+}
+
+/// Why a matcher cannot be built.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MatcherError {
+    /// The regular expression is not one, or would need too much memory.
+    #[error("cannot use regular expression `{pattern}`: {reason}")]
+    Regex {
+        /// As the user wrote it.
+        pattern: String,
+        /// What the compiler says, on one line.
+        reason: String,
+    },
+}
+
+/// Compiled size above which a pattern is refused: 1 MiB is some 10,000 alternatives, and a query may hold
+/// many matchers.
+const PATTERN_BYTES_MAX: usize = 1 << 20;
+
+impl Matcher {
+    /// Compiles a condition.
+    pub fn new(op: MatchOp, name: &str, value: &str) -> Result<Matcher, MatcherError> {
+        let test = match op {
+            MatchOp::Equal | MatchOp::NotEqual => Test::OneOf(Box::new([value.into()])),
+            MatchOp::Regex | MatchOp::NotRegex => compile(value)?,
+        };
+        Ok(Matcher { name: name.into(), op, value: value.into(), test })
+    }
+
+    /// `name="value"`.
+    pub fn equal(name: &str, value: &str) -> Matcher {
+        let test = Test::OneOf(Box::new([value.into()]));
+        Matcher { name: name.into(), op: MatchOp::Equal, value: value.into(), test }
+    }
+
+    /// The label that is looked at.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How it compares.
+    pub fn op(&self) -> MatchOp {
+        self.op
+    }
+
+    /// The value or pattern as written.
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// Whether a label value passes; pass `""` for a label that is not there.
+    pub fn matches(&self, value: &str) -> bool {
+        self.accepts(value) != self.op.is_negated()
+    }
+
+    /// Whether a series without this label passes.
+    pub fn matches_empty(&self) -> bool {
+        self.matches("")
+    }
+
+    /// The only values that can pass, sorted, when they can be listed; an index looks these up instead of trying
+    /// every value.
+    pub fn listed_values(&self) -> Option<&[Box<str>]> {
+        match &self.test {
+            Test::OneOf(values) if !self.op.is_negated() => Some(values),
+            _ => None,
+        }
+    }
+
+    /// A text with which every passing value starts (empty when nothing is known).
+    pub fn required_prefix(&self) -> &str {
+        match &self.test {
+            Test::Prefix(prefix) | Test::LongerThanPrefix(prefix) if !self.op.is_negated() => prefix,
+            _ => "",
+        }
+    }
+
+    fn accepts(&self, value: &str) -> bool {
+        match &self.test {
+            Test::OneOf(values) if values.len() == 1 => &*values[0] == value,
+            Test::OneOf(values) => values.binary_search_by(|own| (**own).cmp(value)).is_ok(),
+            Test::Prefix(prefix) => value.starts_with(&**prefix),
+            Test::LongerThanPrefix(prefix) => value.len() > prefix.len() && value.starts_with(&**prefix),
+            Test::Pattern(pattern) => pattern.is_match(value),
+        }
+    }
+}
+
+fn compile(pattern: &str) -> Result<Test, MatcherError> {
+    if let Some(values) = literal_list(pattern) {
+        return Ok(Test::OneOf(values));
+    }
+    if let Some(prefix) = pattern.strip_suffix(".*").filter(|prefix| is_literal(prefix)) {
+        return Ok(Test::Prefix(prefix.into()));
+    }
+    if let Some(prefix) = pattern.strip_suffix(".+").filter(|prefix| is_literal(prefix)) {
+        return Ok(Test::LongerThanPrefix(prefix.into()));
+    }
+    RegexBuilder::new(&anchored(pattern))
+        .size_limit(PATTERN_BYTES_MAX)
+        .dfa_size_limit(PATTERN_BYTES_MAX)
+        .build()
+        .map(Test::Pattern)
+        .map_err(|error| MatcherError::Regex { pattern: pattern.to_owned(), reason: one_line(&error) })
+}
+
+/// `a|b|c` without any operator in it, sorted.
+fn literal_list(pattern: &str) -> Option<Box<[Box<str>]>> {
+    let inner = pattern.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')).unwrap_or(pattern);
+    let inner = inner.strip_prefix("?:").filter(|_| inner.len() != pattern.len()).unwrap_or(inner);
+    let mut values: Vec<Box<str>> = Vec::new();
+    for value in inner.split('|') {
+        if !is_literal(value) {
+            return None;
+        }
+        values.push(value.into());
+    }
+    values.sort_unstable();
+    values.dedup();
+    Some(values.into_boxed_slice())
+}
+
+fn is_literal(text: &str) -> bool {
+    !text.bytes().any(|byte| br"\.+*?()|[]{}^$".contains(&byte))
+}
+
+/// Prometheus compiles `^(?s:PATTERN)$` (model/labels/regexp.go).
+fn anchored(pattern: &str) -> String {
+    format!("^(?s:{})$", from_go_syntax(pattern))
+}
+
+/// Rewrites what Go's syntax reads as plain text and the `regex` crate as an operator: `[` and doubled
+/// punctuation inside a class, `{` that starts no repetition, `\Q…\E` and `\C`-free escapes stay as they are.
+fn from_go_syntax(pattern: &str) -> String {
+    let mut out = String::with_capacity(pattern.len() + 8);
+    let mut rest = pattern;
+    let mut class_at: Option<usize> = None;
+    while let Some(character) = rest.chars().next() {
+        let width = character.len_utf8();
+        if character == '\\' {
+            if let Some(quoted) = rest.strip_prefix("\\Q") {
+                let (literal, after) = quoted.split_once("\\E").unwrap_or((quoted, ""));
+                out.push_str(&regex::escape(literal));
+                rest = after;
+                continue;
+            }
+            let escaped = rest.chars().nth(1).map_or(1, |next| 1 + next.len_utf8());
+            out.push_str(&rest[..escaped]);
+            rest = &rest[escaped..];
+            continue;
+        }
+        match class_at {
+            None => {
+                if character == '[' {
+                    class_at = Some(out.len());
+                }
+                if character == '{' && !starts_repetition(rest) {
+                    out.push('\\');
+                }
+                out.push(character);
+            }
+            Some(start) => {
+                let first = matches!(&out[start..], "[" | "[^");
+                if character == ']' && !first {
+                    class_at = None;
+                    out.push(']');
+                } else if let Some(length) = posix_class(rest) {
+                    out.push_str(&rest[..length]);
+                    rest = &rest[length..];
+                    continue;
+                } else {
+                    if matches!(character, '[' | ']' | '&' | '~') {
+                        out.push('\\');
+                    }
+                    out.push(character);
+                }
+            }
+        }
+        rest = &rest[width..];
+    }
+    out
+}
+
+/// Length of `[:alpha:]` at the start of `rest`.
+fn posix_class(rest: &str) -> Option<usize> {
+    rest.strip_prefix("[:")?.find(":]").map(|at| at + 4)
+}
+
+/// Whether `rest`, at its `{`, is `{2}`, `{2,}` or `{2,5}`.
+fn starts_repetition(rest: &str) -> bool {
+    let Some((inner, _)) = rest[1..].split_once('}') else { return false };
+    let (low, high) = inner.split_once(',').unwrap_or((inner, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    !low.is_empty() && digits(low) && digits(high)
+}
+
+fn one_line(error: &regex::Error) -> String {
+    let text = error.to_string();
+    let last = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("not a regular expression");
+    last.trim().trim_start_matches("error: ").to_owned()
+}
+
+/// Equal when written alike; the compiled form follows from the text.
+impl PartialEq for Matcher {
+    fn eq(&self, other: &Matcher) -> bool {
+        (self.op, &self.name, &self.value) == (other.op, &other.name, &other.value)
+    }
+}
+
+impl Eq for Matcher {}
+
+impl fmt::Display for Matcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}{:?}", self.name, self.op.as_str(), self.value)
+    }
+}
+
+impl fmt::Debug for Matcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(pattern: &str, passes: &[&str], fails: &[&str]) {
+        let positive = Matcher::new(MatchOp::Regex, "l", pattern).unwrap();
+        let negative = Matcher::new(MatchOp::NotRegex, "l", pattern).unwrap();
+        for value in passes {
+            assert!(positive.matches(value), "`{pattern}` should accept `{value}`");
+            assert!(!negative.matches(value), "not `{pattern}` should refuse `{value}`");
+        }
+        for value in fails {
+            assert!(!positive.matches(value), "`{pattern}` should refuse `{value}`");
+            assert!(negative.matches(value), "not `{pattern}` should accept `{value}`");
+        }
+    }
+
+    #[test]
+    fn patterns_are_anchored_and_dot_takes_newlines() {
+        check("5..", &["500", "5\n0"], &["1500", "5000"]);
+        check("foo.*", &["foo", "foo\nbar"], &["afoo"]);
+        check("foo.+", &["foox"], &["foo"]);
+        check(".*", &["", "x"], &[]);
+        check(".+", &["x"], &[""]);
+        check("a|b|", &["a", "b", ""], &["c"]);
+        check("(?i)get|post", &["GET", "Post"], &["put"]);
+        check("(a|b)", &["a", "b"], &["(a", "b)"]);
+        check("(?:a|b)", &["a"], &["?:a"]);
+    }
+
+    #[test]
+    fn go_spellings_mean_what_go_means() {
+        check("[[]", &["["], &["]"]);
+        check("[]a]", &["]", "a"], &["b"]);
+        check("[a&&b]", &["a", "&", "b"], &["c"]);
+        check("[[:alpha:]]", &["x"], &["1"]);
+        check("a{", &["a{"], &["a"]);
+        check("a{2}", &["aa"], &["a"]);
+        check("\\Qa.b\\E+", &["a.b", "a.bb"], &["axb"]);
+        check("/v1/\\w+", &["/v1/x"], &["/v1/"]);
+    }
+
+    #[test]
+    fn what_can_be_listed_is_listed() {
+        let values = |op, pattern| {
+            let matcher = Matcher::new(op, "l", pattern).unwrap();
+            matcher.listed_values().map(|values| values.join(","))
+        };
+        assert_eq!(values(MatchOp::Regex, "b|a|b"), Some("a,b".to_owned()));
+        assert_eq!(values(MatchOp::Equal, "a|b"), Some("a|b".to_owned()));
+        assert_eq!(values(MatchOp::NotEqual, "a"), None);
+        assert_eq!(values(MatchOp::Regex, "a.*"), None);
+    }
+
+    #[test]
+    fn a_bad_pattern_is_an_error_that_names_it() {
+        let error = Matcher::new(MatchOp::Regex, "l", "a(b").unwrap_err();
+        assert!(error.to_string().starts_with("cannot use regular expression `a(b`: "), "{error}");
+        let bomb = Matcher::new(MatchOp::Regex, "l", "((a{1000}){1000}){1000}").unwrap_err();
+        assert!(bomb.to_string().contains("size limit"), "{bomb}");
+    }
+}
