@@ -1,0 +1,9 @@
+//! Every format that Lingshao speaks: bytes to nouns and back, one codec each.
+//!
+//! Contract: pure functions over bytes that are already in memory; no I/O, no clock. Whatever comes from outside
+//! is data: it never panics, it costs at most a stated multiple of its own size, and what is wrong with it is said
+//! with its position. Limits are arguments or named constants beside the codec that enforces them.
+//!
+//! - [`snappy`]: the compression of remote write, declared length and ratio checked before anything is allocated.
+
+pub mod snappy;
