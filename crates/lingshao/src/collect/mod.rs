@@ -1,0 +1,1 @@
+//! Collectors that watch this host without an exporter.

@@ -1,0 +1,10 @@
+//! The process: config, wiring, loops, HTTP, collectors, own metrics, command line.
+//!
+//! Contract: tokio, sockets, the environment and the wall clock live here and nowhere else; the engines below are
+//! synchronous and are called on blocking threads with a limit.
+
+pub mod cli;
+pub mod collect;
+pub mod config;
+pub mod failure;
+pub mod scrape;

@@ -1,0 +1,1 @@
+//! Fetches pages from targets in fixed slots and appends them to the storage.
