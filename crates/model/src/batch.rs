@@ -47,7 +47,14 @@ impl SeriesBatch {
         self.starts.clear();
     }
 
+    /// How many samples were pushed since the last finished series.
+    #[inline]
+    pub fn pending(&self) -> usize {
+        self.times.len() - self.series.last().map_or(0, |end| end.samples as usize)
+    }
+
     /// Adds a sample to the series that the next [`SeriesBatch::finish_series`] names.
+    #[inline]
     pub fn push(&mut self, t: Timestamp, start: Option<Timestamp>, value: f64) {
         if start.is_some() && self.starts.is_empty() {
             self.starts.resize(self.times.len(), 0);
@@ -78,8 +85,8 @@ impl SeriesBatch {
 
     /// Drops the samples pushed since the last finished series; answers how many.
     pub fn drop_pending(&mut self) -> u64 {
-        let kept = self.series.last().map_or(0, |end| end.samples as usize);
-        let dropped = self.times.len() - kept;
+        let dropped = self.pending();
+        let kept = self.times.len() - dropped;
         self.times.truncate(kept);
         self.values.truncate(kept);
         self.starts.truncate(kept);
@@ -129,6 +136,8 @@ pub enum Refusal {
     DuplicateTimestamp,
     /// A native histogram; they are not kept yet.
     NativeHistogram,
+    /// A series without samples where the protocol demands some (remote write 2.0).
+    NoSamples,
 }
 
 impl Refusal {
@@ -142,6 +151,7 @@ impl Refusal {
             Refusal::TooFarAhead => "too_far_ahead",
             Refusal::DuplicateTimestamp => "duplicate_timestamp",
             Refusal::NativeHistogram => "native_histogram",
+            Refusal::NoSamples => "no_samples",
         }
     }
 
@@ -155,6 +165,7 @@ impl Refusal {
             Refusal::TooFarAhead => "too far in the future; check the sender's clock",
             Refusal::DuplicateTimestamp => "another value is already kept for this timestamp",
             Refusal::NativeHistogram => "native histograms are not kept yet",
+            Refusal::NoSamples => "a series must have at least one sample or histogram",
         }
     }
 }

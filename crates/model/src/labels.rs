@@ -143,7 +143,9 @@ pub struct LabelsBuilder {
     /// Where each pair starts in `bytes`.
     starts: Vec<u32>,
     scratch: Vec<u8>,
-    unsorted: bool,
+    /// A name that is empty or not greater than the one before was pushed: only then is there anything to sort
+    /// or to find fault with.
+    disordered: bool,
 }
 
 impl LabelsBuilder {
@@ -151,17 +153,19 @@ impl LabelsBuilder {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.starts.clear();
-        self.unsorted = false;
+        self.disordered = false;
     }
 
     /// Adds a pair; one with an empty value is left out.
+    #[inline]
     pub fn push(&mut self, name: &str, value: &str) {
         if value.is_empty() {
             return;
         }
-        if let Some(last) = self.starts.last() {
-            self.unsorted |= text(&self.bytes[*last as usize..]).0 >= name;
-        }
+        self.disordered |= match self.starts.last() {
+            Some(last) => raw_text(&self.bytes[*last as usize..]) >= name.as_bytes(),
+            None => name.is_empty(),
+        };
         self.starts.push(u32::try_from(self.bytes.len()).expect("label bytes are limited far below 4 GiB"));
         push_text(&mut self.bytes, name);
         push_text(&mut self.bytes, value);
@@ -205,10 +209,11 @@ impl LabelsBuilder {
 
     /// Sorts and checks the pairs and gives the encoding that the finished set would have.
     pub fn encoded(&mut self) -> Result<&[u8], LabelsError> {
-        if self.unsorted {
+        if self.disordered {
             self.sort();
+            self.check()?;
+            self.disordered = false;
         }
-        self.check()?;
         Ok(&self.bytes)
     }
 
@@ -219,7 +224,7 @@ impl LabelsBuilder {
 
     fn sort(&mut self) {
         let bytes = std::mem::take(&mut self.bytes);
-        self.starts.sort_by_key(|start| text(&bytes[*start as usize..]).0);
+        self.starts.sort_by_key(|start| raw_text(&bytes[*start as usize..]));
         self.scratch.clear();
         for start in &mut self.starts {
             let pair = &bytes[*start as usize..];
@@ -228,7 +233,6 @@ impl LabelsBuilder {
             self.scratch.extend_from_slice(&pair[..length]);
         }
         self.bytes = std::mem::replace(&mut self.scratch, bytes);
-        self.unsorted = false;
     }
 
     fn check(&self) -> Result<(), LabelsError> {
@@ -274,6 +278,7 @@ impl<'a> IntoIterator for &'a Labels {
     }
 }
 
+#[inline]
 fn push_text(bytes: &mut Vec<u8>, text: &str) {
     match u8::try_from(text.len()) {
         Ok(length) if length < LONG => bytes.push(length),
@@ -286,6 +291,7 @@ fn push_text(bytes: &mut Vec<u8>, text: &str) {
     bytes.extend_from_slice(text.as_bytes());
 }
 
+#[inline]
 fn split_text(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (first, rest) = bytes.split_first()?;
     let (length, rest) = if *first == LONG {
@@ -295,6 +301,12 @@ fn split_text(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
         (*first as usize, rest)
     };
     rest.split_at_checked(length)
+}
+
+/// The text at the start of bytes that this module wrote, bytewise: UTF-8 sorts as its bytes do.
+#[inline]
+fn raw_text(bytes: &[u8]) -> &[u8] {
+    split_text(bytes).expect("only whole texts are pushed").0
 }
 
 /// The text at the start of bytes that this module wrote, and what follows it.
@@ -401,6 +413,14 @@ mod tests {
         let error = Labels::from_pairs([("b", "1"), ("a", "1"), ("b", "2")]).unwrap_err();
         assert_eq!(error, LabelsError::Duplicate("b".to_owned()));
         assert_eq!(Labels::from_pairs([("", "1")]).unwrap_err(), LabelsError::EmptyName);
+        assert_eq!(Labels::from_pairs([("a", "1"), ("", "1")]).unwrap_err(), LabelsError::EmptyName);
+
+        let mut builder = LabelsBuilder::default();
+        builder.push("a", "1");
+        builder.push("a", "2");
+        for _ in 0..2 {
+            assert_eq!(builder.encoded().unwrap_err(), LabelsError::Duplicate("a".to_owned()));
+        }
     }
 
     #[test]

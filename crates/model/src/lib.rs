@@ -18,7 +18,7 @@ mod time;
 
 pub use batch::{BatchSeries, Refusal, Refusals, Refused, SeriesBatch};
 pub use labels::{Labels, LabelsBuilder, LabelsError, METRIC_NAME};
-pub use matcher::{MatchOp, Matcher, MatcherError};
+pub use matcher::{MatchOp, Matcher, MatcherError, anchored_regex, expand_template};
 pub use sample::{STALE_NAN_BITS, Sample, Value, is_stale, stale_nan};
 pub use source::{Cancel, SelectError, Selection, SeriesColumns, SeriesSource, Visit};
 pub use time::{DurationError, TimeDelta, Timestamp};

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use regex::{Regex, RegexBuilder};
+use regex::{Captures, Regex, RegexBuilder};
 
 /// How a matcher compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -153,12 +153,57 @@ fn compile(pattern: &str) -> Result<Test, MatcherError> {
     if let Some(prefix) = pattern.strip_suffix(".+").filter(|prefix| is_literal(prefix)) {
         return Ok(Test::LongerThanPrefix(prefix.into()));
     }
+    anchored_regex(pattern).map(Test::Pattern)
+}
+
+/// Compiles a pattern in Go's syntax that must match a whole text, for those who need its groups (relabelling,
+/// `label_replace`); conditions on labels are [`Matcher`]s.
+pub fn anchored_regex(pattern: &str) -> Result<Regex, MatcherError> {
     RegexBuilder::new(&anchored(pattern))
         .size_limit(PATTERN_BYTES_MAX)
         .dfa_size_limit(PATTERN_BYTES_MAX)
         .build()
-        .map(Test::Pattern)
         .map_err(|error| MatcherError::Regex { pattern: pattern.to_owned(), reason: one_line(&error) })
+}
+
+/// Appends `template` with `$1`, `${1}`, `$name`, `${name}` replaced by what the groups caught and `$$` by `$`, as
+/// Go's `Regexp.Expand` does: a name is as long as possible, an unknown one is empty, a stray `$` is itself.
+pub fn expand_template(captures: &Captures<'_>, template: &str, out: &mut String) {
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('$') {
+        out.push_str(before);
+        rest = after;
+        if let Some(after) = rest.strip_prefix('$') {
+            out.push('$');
+            rest = after;
+        } else if let Some((name, after)) = template_name(rest) {
+            out.push_str(captured(captures, name));
+            rest = after;
+        } else {
+            out.push('$');
+        }
+    }
+    out.push_str(rest);
+}
+
+/// The name behind a `$`, braces taken off, and what follows.
+fn template_name(rest: &str) -> Option<(&str, &str)> {
+    let braced = rest.strip_prefix('{');
+    let inner = braced.unwrap_or(rest);
+    let length = inner.find(|character: char| character != '_' && !character.is_alphanumeric());
+    let (name, after) = inner.split_at(length.unwrap_or(inner.len()));
+    let after = if braced.is_some() { after.strip_prefix('}')? } else { after };
+    (!name.is_empty()).then_some((name, after))
+}
+
+fn captured<'t>(captures: &Captures<'t>, name: &str) -> &'t str {
+    let is_index = name.bytes().all(|byte| byte.is_ascii_digit()) && (name == "0" || !name.starts_with('0'));
+    let group = if is_index {
+        name.parse().ok().and_then(|index: usize| captures.get(index))
+    } else {
+        captures.name(name)
+    };
+    group.map_or("", |group| group.as_str())
 }
 
 /// `a|b|c` without any operator in it, sorted.
@@ -339,5 +384,20 @@ mod tests {
         assert!(error.to_string().starts_with("cannot use regular expression `a(b`: "), "{error}");
         let bomb = Matcher::new(MatchOp::Regex, "l", "((a{1000}){1000}){1000}").unwrap_err();
         assert!(bomb.to_string().contains("size limit"), "{bomb}");
+    }
+
+    #[test]
+    fn templates_expand_as_go_expands_them() {
+        let expanded = |template: &str| {
+            let regex = anchored_regex("(?P<host>[^:]+):(.*)").unwrap();
+            let mut out = String::new();
+            expand_template(&regex.captures("db-1:5432").unwrap(), template, &mut out);
+            out
+        };
+        assert_eq!(expanded("$1"), "db-1");
+        assert_eq!(expanded("$1x|${1}x|$0"), "|db-1x|db-1:5432");
+        assert_eq!(expanded("$host/${host}/$2"), "db-1/db-1/5432");
+        assert_eq!(expanded("$$1 $ ${ ${1 $-"), "$1 $ ${ ${1 $-");
+        assert_eq!(expanded("$01$9${none}."), ".");
     }
 }

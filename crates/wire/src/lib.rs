@@ -5,5 +5,8 @@
 //! with its position. Limits are arguments or named constants beside the codec that enforces them.
 //!
 //! - [`snappy`]: the compression of remote write, declared length and ratio checked before anything is allocated.
+//! - [`remote_write`]: Prometheus remote write 1.0 and 2.0.
 
+mod protobuf;
+pub mod remote_write;
 pub mod snappy;
