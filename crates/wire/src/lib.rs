@@ -6,7 +6,11 @@
 //!
 //! - [`snappy`]: the compression of remote write, declared length and ratio checked before anything is allocated.
 //! - [`remote_write`]: Prometheus remote write 1.0 and 2.0.
+//! - [`yaml`]: a tree with positions, and a reader that collects mistakes; [`prometheus_config`]: `scrape_configs`
+//!   and their neighbours, read with it; [`relabel`]: relabelling rules.
 
 mod protobuf;
+pub mod relabel;
 pub mod remote_write;
 pub mod snappy;
+pub mod yaml;
