@@ -5,10 +5,14 @@
 //! with its position. Limits are arguments or named constants beside the codec that enforces them.
 //!
 //! - [`snappy`]: the compression of remote write, declared length and ratio checked before anything is allocated.
+//! - [`exposition`]: pages of metrics, Prometheus text and OpenMetrics.
 //! - [`remote_write`]: Prometheus remote write 1.0 and 2.0.
 //! - [`yaml`]: a tree with positions, and a reader that collects mistakes; [`prometheus_config`]: `scrape_configs`
 //!   and their neighbours, read with it; [`relabel`]: relabelling rules.
 
+pub mod exposition;
+mod number;
+pub mod prometheus_config;
 mod protobuf;
 pub mod relabel;
 pub mod remote_write;
