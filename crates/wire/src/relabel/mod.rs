@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 use crate::yaml::{Diagnostics, Keys, Node};
 
 /// One rule.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Relabel {
     /// Labels whose values, joined by the separator, are what the rule looks at. Default: none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -83,6 +83,13 @@ const DEFAULT_SEPARATOR: &str = ";";
 struct Pattern {
     text: String,
     compiled: Regex,
+}
+
+/// Equal when written alike; the compiled form follows from the text.
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Pattern) -> bool {
+        self.text == other.text
+    }
 }
 
 impl Serialize for Pattern {
