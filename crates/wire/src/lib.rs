@@ -6,15 +6,18 @@
 //!
 //! - [`snappy`]: the compression of remote write, declared length and ratio checked before anything is allocated.
 //! - [`exposition`]: pages of metrics, Prometheus text and OpenMetrics.
+//! - [`prometheus_api`]: replies and parameters of the HTTP API; [`rfc3339`]: its texts for instants.
 //! - [`remote_write`]: Prometheus remote write 1.0 and 2.0.
 //! - [`yaml`]: a tree with positions, and a reader that collects mistakes; [`prometheus_config`]: `scrape_configs`
 //!   and their neighbours, read with it; [`relabel`]: relabelling rules.
 
 pub mod exposition;
 mod number;
+pub mod prometheus_api;
 pub mod prometheus_config;
 mod protobuf;
 pub mod relabel;
 pub mod remote_write;
+pub mod rfc3339;
 pub mod snappy;
 pub mod yaml;

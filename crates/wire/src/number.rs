@@ -1,4 +1,23 @@
-//! Floats as Prometheus writes them: the shortest digits that read back the same, in Go's `strconv` forms.
+//! Floats as Prometheus reads and writes them: in Go's `strconv` forms, written with the fewest digits that read
+//! back the same.
+
+/// Reads a float as `strconv.ParseFloat` does, without hexadecimal and underscores: an overflow and a signed NaN
+/// are no numbers.
+#[inline]
+pub(crate) fn parse_float(text: &str) -> Option<f64> {
+    let bytes = text.as_bytes();
+    if !bytes.is_empty() && bytes.len() <= 15 && bytes.iter().all(u8::is_ascii_digit) {
+        // Most values: an integer that a float holds exactly.
+        let number = bytes.iter().fold(0u64, |number, digit| number * 10 + u64::from(digit - b'0'));
+        return Some(number as f64);
+    }
+    let value: f64 = text.parse().ok()?;
+    if value.is_nan() {
+        return bytes[0].is_ascii_alphabetic().then_some(value);
+    }
+    let overflowed = value.is_infinite() && bytes.iter().any(u8::is_ascii_digit);
+    (!overflowed).then_some(value)
+}
 
 /// Appends a float as the Prometheus API writes it into JSON (`util/jsonutil/marshal.go`): plain digits between
 /// 1e-6 and 1e21, else `1e+21`; `NaN`, `+Inf`, `-Inf`.

@@ -1,6 +1,7 @@
 //! Numbers as Go's `strconv` reads and writes them, as far as pages need it.
 
 use super::cursor::{Cursor, Fault};
+use crate::number;
 
 /// Prometheus' one ordinary NaN (`model/value/value.go`).
 const NORMAL_NAN_BITS: u64 = 0x7ff8_0000_0000_0001;
@@ -12,21 +13,11 @@ pub(super) fn float(cursor: &mut Cursor<'_>, ends: impl Fn(u8) -> bool) -> Resul
     parse(cursor.until(ends)).ok_or(Fault { at: start, what: "expected a number" })
 }
 
-/// As `strconv.ParseFloat` without hexadecimal and underscores: no overflow, no signed NaN.
+/// As Prometheus takes it: no hexadecimal, no overflow, no signed NaN, and only the one ordinary NaN.
 #[inline]
 fn parse(text: &str) -> Option<f64> {
-    let bytes = text.as_bytes();
-    if !bytes.is_empty() && bytes.len() <= 15 && bytes.iter().all(u8::is_ascii_digit) {
-        // Most values: an integer that a float holds exactly.
-        let number = bytes.iter().fold(0u64, |number, digit| number * 10 + u64::from(digit - b'0'));
-        return Some(number as f64);
-    }
-    let value: f64 = text.parse().ok()?;
-    if value.is_nan() {
-        return bytes[0].is_ascii_alphabetic().then_some(f64::from_bits(NORMAL_NAN_BITS));
-    }
-    let overflowed = value.is_infinite() && bytes.iter().any(u8::is_ascii_digit);
-    (!overflowed).then_some(value)
+    let value = number::parse_float(text)?;
+    Some(if value.is_nan() { f64::from_bits(NORMAL_NAN_BITS) } else { value })
 }
 
 /// A decimal integer of 64 bits.
