@@ -1,1 +1,248 @@
-//! Reads `lingshao.yml`, checks it whole, and hands each component its own small struct.
+//! Reads `lingshao.yml` or a plain `prometheus.yml`, checks it whole, and hands each component its own small struct.
+//!
+//! Contract: [`load`] answers either a configuration that can be used or every mistake in it, each with file, line,
+//! column and remedy; nothing is started in between. `${VAR}` is not expanded, as Prometheus does not.
+//!
+//! Sections that a later release brings (`alerting`, `rule_files`, `logs`, …) are accepted with a warning.
+
+pub mod glob;
+mod load;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::path::PathBuf;
+
+use lingshao_model::TimeDelta;
+pub use lingshao_wire::prometheus_config::{Global, ScrapeConfig};
+pub use lingshao_wire::yaml::{Diagnostic, Severity};
+use serde::{Serialize, Serializer};
+
+pub use load::{load, parse};
+
+/// The whole configuration.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Config {
+    /// The web listener.
+    pub web: Web,
+    /// Where the data lies. Default: `--data`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<PathBuf>,
+    /// Prometheus' `global`.
+    pub global: Global,
+    /// Prometheus' `scrape_configs`, those of `scrape_config_files` included.
+    pub scrape_configs: Vec<ScrapeConfig>,
+    /// The metrics storage.
+    pub metrics: Metrics,
+    /// Built-in collectors.
+    pub collect: Collect,
+}
+
+/// `web`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Web {
+    /// Address and port of the UI and the APIs. Default: 127.0.0.1:9090.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<String>,
+    /// Certificate of the web listener. Default: none, plain HTTP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<WebTls>,
+    /// Host names under which the web listener may be asked for, besides its address and `localhost`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
+    /// Who may come in. Default: nobody is asked, and only this machine can connect.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub users: Vec<WebUser>,
+}
+
+/// `web.tls`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct WebTls {
+    /// Certificate chain in PEM.
+    pub cert_file: PathBuf,
+    /// Its private key in PEM.
+    pub key_file: PathBuf,
+}
+
+/// One entry of `web.users`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct WebUser {
+    /// The name to log in with.
+    pub name: String,
+    /// From `password_hash` or `password_hash_file`; `lingshao passwd` makes one.
+    pub password_hash: PasswordHash,
+    /// What the user may do. Default: `viewer`.
+    pub role: Role,
+}
+
+/// What a user may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Look.
+    Viewer,
+    /// Change boards, silences; send data.
+    Editor,
+    /// Everything.
+    Admin,
+    /// Look, and run the shop's actions.
+    Operator,
+}
+
+/// An argon2 hash in PHC form; never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash(String);
+
+/// Why a text is no [`PasswordHash`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an argon2 hash in PHC form (`$argon2id$…`)")]
+pub struct NotAHash;
+
+impl PasswordHash {
+    /// Checks the form.
+    pub fn new(text: &str) -> Result<PasswordHash, NotAHash> {
+        let parsed = argon2::password_hash::phc::PasswordHash::new(text).map_err(|_| NotAHash)?;
+        if parsed.hash.is_none() || !text.starts_with("$argon2") {
+            return Err(NotAHash);
+        }
+        Ok(PasswordHash(text.to_owned()))
+    }
+
+    /// For the one who compares.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<secret>")
+    }
+}
+
+impl Serialize for PasswordHash {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("<secret>")
+    }
+}
+
+/// `metrics`: what the storage keeps.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Metrics {
+    /// Samples older than this are deleted. Default: 90d, or `storage.tsdb.retention.time`.
+    #[serde(serialize_with = "as_text")]
+    pub retention: TimeDelta,
+    /// Oldest blocks are deleted when data exceed this many bytes. Default: no limit, or
+    /// `storage.tsdb.retention.size`.
+    #[serde(skip_serializing_if = "Option::is_none", rename = "size_max")]
+    pub size_max_bytes: Option<u64>,
+    /// Most series at a time. Default: 1,000,000.
+    pub series_max: u64,
+    /// How far behind our clock a sample may be. Default: 7d, or `storage.tsdb.out_of_order_time_window`.
+    #[serde(serialize_with = "as_text")]
+    pub out_of_order_window: TimeDelta,
+}
+
+impl Default for Metrics {
+    fn default() -> Metrics {
+        let options = lingshao_tsdb::Options::default();
+        Metrics {
+            retention: options.retention,
+            size_max_bytes: options.size_bytes_max,
+            series_max: u64::from(options.series_max),
+            out_of_order_window: options.out_of_order_window,
+        }
+    }
+}
+
+/// `collect`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Collect {
+    /// This host, under node_exporter's names. Default: off with a config file, on without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<CollectHost>,
+}
+
+/// `collect.host`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CollectHost {
+    /// The `job` label. Default: `node`, which public boards expect.
+    pub job_name: String,
+    /// The `instance` label. Default: the host's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    /// Time between two looks. Default: the global `scrape_interval`.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "maybe_as_text")]
+    pub scrape_interval: Option<TimeDelta>,
+    /// Where the host's root is mounted, for containers. Default: `/`.
+    pub rootfs: PathBuf,
+}
+
+impl Default for CollectHost {
+    fn default() -> CollectHost {
+        CollectHost {
+            job_name: "node".to_owned(),
+            instance: None,
+            scrape_interval: None,
+            rootfs: PathBuf::from("/"),
+        }
+    }
+}
+
+impl Config {
+    /// Without a file we watch our own host, every 15 seconds.
+    pub fn without_file() -> Config {
+        let global = Global {
+            scrape_interval: TimeDelta::from_secs(15),
+            evaluation_interval: TimeDelta::from_secs(15),
+            ..Global::default()
+        };
+        Config { global, collect: Collect { host: Some(CollectHost::default()) }, ..Config::default() }
+    }
+
+    /// What is in force, defaults included, secrets masked: for people and for `/api/v1/status/config`.
+    pub fn to_masked_yaml(&self) -> String {
+        serde_saphyr::to_string(self).unwrap_or_else(|error| format!("# cannot be shown: {error}\n"))
+    }
+}
+
+/// A usable configuration.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// What its author should know.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// A configuration that cannot be used. Displays all findings, one below the other.
+#[derive(Clone, Debug)]
+pub struct Invalid {
+    /// Errors and warnings in the order of the text.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, diagnostic) in self.diagnostics.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{diagnostic}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Invalid {}
+
+fn as_text<S: Serializer>(span: &TimeDelta, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(span)
+}
+
+fn maybe_as_text<S: Serializer>(span: &Option<TimeDelta>, serializer: S) -> Result<S::Ok, S::Error> {
+    match span {
+        Some(span) => serializer.collect_str(span),
+        None => serializer.serialize_none(),
+    }
+}

@@ -176,6 +176,16 @@ impl<'n> Keys<'n> {
         }
     }
 
+    /// Notes keys whose effect comes with a later release; one that is there is a warning.
+    pub fn no_effect_yet(&mut self, keys: &[&str], findings: &mut Diagnostics) {
+        for key in keys {
+            let at = self.key_at(key);
+            if self.node(key).is_some() {
+                findings.warning(at, format!("`{key}` has no effect yet"), "it comes with a later release");
+            }
+        }
+    }
+
     /// Reports every key that nobody asked for.
     pub fn finish(self, findings: &mut Diagnostics) {
         for (key, _, taken) in &self.entries {

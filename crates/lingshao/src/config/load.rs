@@ -1,0 +1,310 @@
+//! From a file to a checked [`Config`].
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use lingshao_model::TimeDelta;
+use lingshao_wire::prometheus_config::{FileReference, PrometheusConfig, Storage};
+use lingshao_wire::yaml::{self, Diagnostic, Diagnostics, Keys, Node, Position, Value};
+
+use super::{
+    Collect, CollectHost, Config, Invalid, Loaded, Metrics, PasswordHash, Role, Severity, Web, WebTls,
+    WebUser, glob,
+};
+
+/// Reads and checks a file, the files that it names included.
+pub fn load(path: &Path) -> Result<Loaded, Invalid> {
+    let mut findings = Diagnostics::new(path);
+    match read_text(path) {
+        Ok(text) => parse(&text, path),
+        Err(error) => {
+            findings.error(
+                Position::START,
+                format!("cannot read the config: {error}"),
+                "check the path and its rights",
+            );
+            Err(Invalid { diagnostics: findings.finish() })
+        }
+    }
+}
+
+/// Checks a text as if it stood in that file.
+pub fn parse(text: &str, path: &Path) -> Result<Loaded, Invalid> {
+    let mut findings = Diagnostics::new(path);
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut more = Vec::new();
+    let config = match Node::parse(text) {
+        Ok(root) => read_root(&root, folder, &mut findings, &mut more),
+        Err(error) => {
+            findings.error(error.at, error.message, "");
+            Config::default()
+        }
+    };
+    let mut diagnostics = findings.finish();
+    diagnostics.append(&mut more);
+    if diagnostics.iter().any(|one| one.severity == Severity::Error) {
+        return Err(Invalid { diagnostics });
+    }
+    Ok(Loaded { config, warnings: diagnostics })
+}
+
+/// Sections that a later release brings.
+const LATER: [&str; 8] = ["alerting", "rule_files", "listeners", "logs", "boards", "shop", "remote", "state"];
+
+fn read_root(root: &Node, folder: &Path, findings: &mut Diagnostics, more: &mut Vec<Diagnostic>) -> Config {
+    let mut keys = Keys::new(root, "the config", findings);
+    let mut prometheus = PrometheusConfig::read(&mut keys, folder, findings);
+    check_files(&prometheus.files, findings);
+    more.append(&mut read_further_jobs(&mut prometheus, findings));
+    let config = Config {
+        web: keys.node("web").map(|node| read_web(node, folder, findings)).unwrap_or_default(),
+        data: keys.text("data", findings).map(|path| folder.join(path)),
+        metrics: read_metrics(keys.node("metrics"), prometheus.storage, findings),
+        collect: keys.node("collect").map(|node| read_collect(node, findings)).unwrap_or_default(),
+        global: prometheus.global,
+        scrape_configs: prometheus.scrape_configs,
+    };
+    keys.no_effect_yet(&LATER, findings);
+    keys.finish(findings);
+    check_own_jobs(&config, &keys_at(root), findings);
+    config
+}
+
+/// Where `collect` stands, for a clash of job names.
+fn keys_at(root: &Node) -> Position {
+    root.get("collect").map_or(Position::START, |node| node.at)
+}
+
+fn check_own_jobs(config: &Config, at: &Position, findings: &mut Diagnostics) {
+    let Some(host) = &config.collect.host else { return };
+    if config.scrape_configs.iter().any(|job| job.job_name == host.job_name) {
+        let message = format!("the host collector and a scrape config are both called `{}`", host.job_name);
+        findings.error(*at, message, "set `collect.host.job_name`, or delete one of them");
+    }
+}
+
+/// `scrape_config_files`: every file has findings of its own.
+fn read_further_jobs(prometheus: &mut PrometheusConfig, findings: &mut Diagnostics) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for (pattern, at) in prometheus.scrape_config_files.clone() {
+        let paths = match glob::paths(&pattern) {
+            Ok(paths) => paths,
+            Err(error) => {
+                findings.error(
+                    at,
+                    format!("cannot look for `{}`: {error}", pattern.display()),
+                    "check the path",
+                );
+                continue;
+            }
+        };
+        if paths.is_empty() {
+            findings.warning(at, format!("no file matches `{}`", pattern.display()), "check the path");
+        }
+        for path in paths {
+            let mut own = Diagnostics::new(&path);
+            let known = prometheus.files.len();
+            match read_text(&path) {
+                Ok(text) => {
+                    let folder = path.parent().unwrap_or(Path::new(""));
+                    prometheus.add_scrape_config_file(&text, folder, &mut own);
+                    check_files(&prometheus.files[known..], &mut own);
+                }
+                Err(error) => own.error(Position::START, format!("cannot read the file: {error}"), ""),
+            }
+            found.append(&mut own.finish());
+        }
+    }
+    found
+}
+
+fn check_files(files: &[FileReference], findings: &mut Diagnostics) {
+    for file in files {
+        findings.set_subject(file.subject.clone());
+        check_file(&file.path, file.key, file.at, findings);
+    }
+    findings.set_subject(None);
+}
+
+fn check_file(path: &Path, key: &str, at: Position, findings: &mut Diagnostics) {
+    if let Err(error) = File::open(path) {
+        let message = format!("`{key}`: cannot read `{}`: {error}", path.display());
+        findings.error(
+            at,
+            message,
+            "create the file, or correct the path (it starts at the config's folder)",
+        );
+    }
+}
+
+fn read_web(node: &Node, folder: &Path, findings: &mut Diagnostics) -> Web {
+    let mut keys = Keys::new(node, "web", findings);
+    let web = Web {
+        listen: keys.text("listen", findings),
+        tls: keys.node("tls").and_then(|node| read_web_tls(node, folder, findings)),
+        hosts: keys.texts("hosts", findings).into_iter().map(|(host, _)| host).collect(),
+        users: keys
+            .list("users", findings)
+            .iter()
+            .filter_map(|node| read_user(node, folder, findings))
+            .collect(),
+    };
+    for (index, user) in web.users.iter().enumerate() {
+        if web.users[..index].iter().any(|other| other.name == user.name) {
+            findings.error(keys.key_at("users"), format!("user `{}` stands twice", user.name), "delete one");
+        }
+    }
+    keys.finish(findings);
+    web
+}
+
+fn read_web_tls(node: &Node, folder: &Path, findings: &mut Diagnostics) -> Option<WebTls> {
+    let mut keys = Keys::new(node, "web.tls", findings);
+    let mut file = |key: &'static str| {
+        let at = keys.node(key).map_or(keys.at(), |node| node.at);
+        let Some(text) = keys.text(key, findings) else {
+            findings.error(at, format!("`web.tls` lacks `{key}`"), "name both `cert_file` and `key_file`");
+            return None;
+        };
+        let path = folder.join(text);
+        check_file(&path, key, at, findings);
+        Some(path)
+    };
+    let (cert_file, key_file) = (file("cert_file"), file("key_file"));
+    keys.finish(findings);
+    Some(WebTls { cert_file: cert_file?, key_file: key_file? })
+}
+
+const ROLES: [(&str, Role); 4] = [
+    ("viewer", Role::Viewer),
+    ("editor", Role::Editor),
+    ("admin", Role::Admin),
+    ("operator", Role::Operator),
+];
+
+fn read_user(node: &Node, folder: &Path, findings: &mut Diagnostics) -> Option<WebUser> {
+    let mut keys = Keys::new(node, "web.users", findings);
+    let name = keys.text("name", findings).unwrap_or_default();
+    if name.is_empty() || name.contains(':') {
+        findings.error(keys.at(), "a user needs a `name` without `:`", "add `name: …`");
+    }
+    let role = keys.word("role", &ROLES, findings).unwrap_or(Role::Viewer);
+    let password_hash = read_hash(&mut keys, folder, findings);
+    keys.finish(findings);
+    Some(WebUser { name, password_hash: password_hash?, role })
+}
+
+fn read_hash(keys: &mut Keys<'_>, folder: &Path, findings: &mut Diagnostics) -> Option<PasswordHash> {
+    const REMEDY: &str = "`lingshao passwd` makes a hash";
+    let at = keys.node("password_hash").or(keys.node("password_hash_file")).map_or(keys.at(), |node| node.at);
+    let inline = keys.text("password_hash", findings);
+    let file = keys.text("password_hash_file", findings).map(|path| folder.join(path));
+    let text = match (inline, file) {
+        (Some(text), None) => text,
+        (None, Some(path)) => match read_text(&path) {
+            Ok(text) => text.trim().to_owned(),
+            Err(error) => {
+                let message = format!("`password_hash_file`: cannot read `{}`: {error}", path.display());
+                findings.error(at, message, REMEDY);
+                return None;
+            }
+        },
+        _ => {
+            let message = "a user needs either `password_hash` or `password_hash_file`";
+            findings.error(at, message, REMEDY);
+            return None;
+        }
+    };
+    PasswordHash::new(&text)
+        .map_err(|error| findings.error(at, format!("`password_hash`: {error}"), REMEDY))
+        .ok()
+}
+
+fn read_metrics(node: Option<&Node>, storage: Storage, findings: &mut Diagnostics) -> Metrics {
+    let defaults = Metrics::default();
+    let mut metrics = Metrics {
+        retention: storage.retention.unwrap_or(defaults.retention),
+        size_max_bytes: storage.size_max_bytes,
+        series_max: defaults.series_max,
+        out_of_order_window: storage.out_of_order_window.unwrap_or(defaults.out_of_order_window),
+    };
+    let Some(node) = node else { return metrics };
+    let mut keys = Keys::new(node, "metrics", findings);
+    if let Some(retention) = keys.duration("retention", findings) {
+        if retention < TimeDelta::from_secs(3_600) {
+            let at = keys.node("retention").map_or(keys.at(), |node| node.at);
+            findings.error(at, format!("`retention` of {retention} is too short"), "write 1h or more");
+        }
+        metrics.retention = retention;
+    }
+    metrics.size_max_bytes = keys.bytes("size_max", findings).or(metrics.size_max_bytes);
+    if let Some(series_max) = keys.number("series_max", findings) {
+        if series_max == 0 || series_max > u64::from(u32::MAX) {
+            let at = keys.node("series_max").map_or(keys.at(), |node| node.at);
+            findings.error(at, "`series_max` must lie between 1 and 4294967295", "");
+        }
+        metrics.series_max = series_max;
+    }
+    metrics.out_of_order_window =
+        keys.duration("out_of_order_window", findings).unwrap_or(metrics.out_of_order_window);
+    keys.finish(findings);
+    metrics
+}
+
+fn read_collect(node: &Node, findings: &mut Diagnostics) -> Collect {
+    let mut keys = Keys::new(node, "collect", findings);
+    let is_written =
+        matches!(&node.value, Value::Map(entries) if entries.iter().any(|(key, _)| key.text == "host"));
+    let host = match keys.node("host") {
+        Some(Node { value: Value::Scalar { text, .. }, .. }) if matches!(text.as_str(), "off" | "false") => {
+            None
+        }
+        Some(Node { value: Value::Scalar { text, .. }, .. }) if matches!(text.as_str(), "on" | "true") => {
+            Some(CollectHost::default())
+        }
+        Some(node) => Some(read_host(node, findings)),
+        None => is_written.then(CollectHost::default),
+    };
+    keys.no_effect_yet(&["postgres", "mysql", "redis"], findings);
+    keys.finish(findings);
+    Collect { host }
+}
+
+fn read_host(node: &Node, findings: &mut Diagnostics) -> CollectHost {
+    let mut keys = Keys::new(node, "collect.host", findings);
+    let defaults = CollectHost::default();
+    let host = CollectHost {
+        job_name: keys
+            .text("job_name", findings)
+            .filter(|name| !name.is_empty())
+            .unwrap_or(defaults.job_name),
+        instance: keys.text("instance", findings).filter(|name| !name.is_empty()),
+        scrape_interval: keys.duration("scrape_interval", findings).filter(|span| *span > TimeDelta::ZERO),
+        rootfs: keys.text("rootfs", findings).map_or(defaults.rootfs, PathBuf::from),
+    };
+    keys.finish(findings);
+    host
+}
+
+/// Reads a text file within the limit of a YAML text.
+pub(crate) fn read_text(path: &Path) -> io::Result<String> {
+    let limit = yaml::BYTES_MAX as u64;
+    let mut bytes = Vec::new();
+    File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        let message = format!("the file is larger than {limit} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        io::Error::new(io::ErrorKind::InvalidData, format!("not UTF-8 in line {line}"))
+    })
+}
+
+/// The newest change of a file, for those who look whether it changed.
+pub(crate) fn modified(path: &Path) -> Option<(std::time::SystemTime, u64)> {
+    let meta = fs::metadata(path).ok()?;
+    Some((meta.modified().ok()?, meta.len()))
+}
