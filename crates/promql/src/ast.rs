@@ -77,9 +77,9 @@ pub enum Expr {
     /// `"text"`
     String(StringLiteral),
     /// `up{job="x"} offset 5m`
-    Vector(VectorSelector),
+    Vector(Box<VectorSelector>),
     /// `up[5m]`
-    Matrix(MatrixSelector),
+    Matrix(Box<MatrixSelector>),
     /// `rate(up[5m])[1h:1m]`
     Subquery(Box<Subquery>),
     /// `rate(up[5m])`
@@ -582,7 +582,7 @@ impl Expr {
 
     /// Every vector selector in the tree, those inside of matrix selectors included.
     pub fn selectors(&self) -> Vec<&VectorSelector> {
-        let mut found = Vec::new();
+        let mut found: Vec<&VectorSelector> = Vec::new();
         self.walk(&mut |expr| match expr {
             Expr::Vector(selector) => found.push(selector),
             Expr::Matrix(matrix) => found.push(&matrix.selector),

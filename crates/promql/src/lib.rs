@@ -5,5 +5,13 @@
 
 pub mod ast;
 pub mod catalog;
+mod check;
+mod duration_expr;
+mod lexer;
+mod parser;
+mod printer;
+pub mod quote;
 
 pub use ast::{Expr, Span, ValueType};
+pub use duration_expr::DurationProblem;
+pub use parser::{ParseError, ParseOptions, QUERY_BYTES_MAX, parse, parse_selector, parse_with};
