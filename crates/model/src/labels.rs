@@ -303,6 +303,19 @@ fn split_text(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(length)
 }
 
+/// Compares names and values in turn, as bytes: for UTF-8 that is the order of the texts.
+fn compare_texts(mut a: &[u8], mut b: &[u8]) -> Ordering {
+    while !a.is_empty() && !b.is_empty() {
+        let (text_a, rest_a) = split_text(a).expect("only whole texts are pushed");
+        let (text_b, rest_b) = split_text(b).expect("only whole texts are pushed");
+        match text_a.cmp(text_b) {
+            Ordering::Equal => (a, b) = (rest_a, rest_b),
+            different => return different,
+        }
+    }
+    a.len().cmp(&b.len())
+}
+
 /// The text at the start of bytes that this module wrote, bytewise: UTF-8 sorts as its bytes do.
 #[inline]
 fn raw_text(bytes: &[u8]) -> &[u8] {
@@ -339,7 +352,7 @@ impl Hash for Labels {
 /// Prometheus' order: pair by pair, name before value; a prefix comes first.
 impl Ord for Labels {
     fn cmp(&self, other: &Labels) -> Ordering {
-        if Arc::ptr_eq(&self.0, &other.0) { Ordering::Equal } else { self.iter().cmp(other.iter()) }
+        if self.0 == other.0 { Ordering::Equal } else { compare_texts(&self.0, &other.0) }
     }
 }
 

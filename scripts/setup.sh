@@ -1,0 +1,43 @@
+#!/bin/sh
+# Installs what building and testing need and a fresh Debian-like machine lacks; says what it installs.
+set -eu
+
+RUST_MINIMUM=1.90
+missing=""
+
+need() { # need COMMAND PACKAGE
+    command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
+}
+
+need cc build-essential
+need curl curl
+# The host collector is compared with the original.
+need prometheus-node-exporter prometheus-node-exporter
+
+if [ -n "$missing" ]; then
+    echo "setup: installing Debian packages:$missing"
+    if [ "$(id -u)" = 0 ]; then sudo=""; else sudo="sudo"; fi
+    if ! command -v apt-get >/dev/null 2>&1; then
+        echo "setup: apt-get not found; please install:$missing" >&2
+        exit 3
+    fi
+    export DEBIAN_FRONTEND=noninteractive
+    # shellcheck disable=SC2086
+    $sudo apt-get install -y -q --no-install-recommends $missing >/tmp/lingshao-setup.log 2>&1 ||
+        { $sudo apt-get update -q >/tmp/lingshao-setup.log 2>&1 &&
+            $sudo apt-get install -y -q --no-install-recommends $missing >>/tmp/lingshao-setup.log 2>&1; } ||
+        { tail -n 20 /tmp/lingshao-setup.log >&2; echo "setup: could not install$missing" >&2; exit 3; }
+fi
+
+if ! command -v cargo >/dev/null 2>&1; then
+    echo "setup: Rust $RUST_MINIMUM or newer is needed; install it with rustup (https://rustup.rs)" >&2
+    exit 3
+fi
+have=$(rustc --version | cut -d' ' -f2)
+if [ "$(printf '%s\n%s\n' "$RUST_MINIMUM" "$have" | sort -V | head -n 1)" != "$RUST_MINIMUM" ]; then
+    echo "setup: Rust $have is too old, $RUST_MINIMUM or newer is needed: rustup update stable" >&2
+    exit 3
+fi
+for component in rustfmt clippy; do
+    cargo "${component#rust}" --version >/dev/null 2>&1 || rustup component add "$component"
+done
