@@ -74,7 +74,7 @@ fn zone_minutes(zone: &str) -> Option<i64> {
     let (hours, minutes) = zone[1..].split_once(':')?;
     let (hours, minutes) = (digits(hours)?, digits(minutes)?);
     let fits = hours.1 == 2 && minutes.1 == 2 && hours.0 <= 24 && minutes.0 < 60;
-    fits.then_some(sign * (hours.0 * 60 + minutes.0))
+    fits.then(|| sign * (hours.0 * 60 + minutes.0))
 }
 
 fn days_in(year: i64, month: i64) -> i64 {
@@ -138,6 +138,7 @@ mod tests {
             "2015-07-01T20:10:51.Z",
             "2015-07-01T20:10:51+0800",
             "2015-07-01T20:10:51+08:60",
+            "2015-07-01T20:10:51-5555555555555555555:54",
             "+015-07-01T20:10:51Z",
             "2015-07-01T20:10:51Zx",
             "年2015-07-01T20:10:51Z",
