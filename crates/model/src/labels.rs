@@ -163,7 +163,7 @@ impl LabelsBuilder {
             return;
         }
         self.disordered |= match self.starts.last() {
-            Some(last) => raw_text(&self.bytes[*last as usize..]) >= name.as_bytes(),
+            Some(last) => !precedes(raw_text(&self.bytes[*last as usize..]), name.as_bytes()),
             None => name.is_empty(),
         };
         self.starts.push(u32::try_from(self.bytes.len()).expect("label bytes are limited far below 4 GiB"));
@@ -314,6 +314,15 @@ fn compare_texts(mut a: &[u8], mut b: &[u8]) -> Ordering {
         }
     }
     a.len().cmp(&b.len())
+}
+
+/// Whether one name sorts before another; mostly the first byte tells.
+#[inline]
+fn precedes(previous: &[u8], name: &[u8]) -> bool {
+    match (previous.first(), name.first()) {
+        (Some(first), Some(second)) if first != second => first < second,
+        _ => previous < name,
+    }
 }
 
 /// The text at the start of bytes that this module wrote, bytewise: UTF-8 sorts as its bytes do.

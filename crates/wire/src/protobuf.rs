@@ -47,6 +47,12 @@ impl<'a> Reader<'a> {
         ProtobufError { offset: self.at, what }
     }
 
+    /// Where the reader stands in the body.
+    #[inline]
+    pub(crate) fn offset(&self) -> usize {
+        self.at
+    }
+
     /// What is left of the window.
     #[inline]
     pub(crate) fn rest(&self) -> &'a [u8] {

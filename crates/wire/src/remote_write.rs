@@ -177,7 +177,7 @@ impl Sink<'_> {
             (Some(""), _) => series.fail(Fault::EmptyName),
             (Some(_), Some(_)) if series.labels > LABELS_MAX => series.fail(Fault::TooManyLabels),
             (Some(name), Some(value)) => {
-                series.named |= name == METRIC_NAME && !value.is_empty();
+                series.named = series.named || (name == METRIC_NAME && !value.is_empty());
                 self.labels.push(name, value);
             }
             _ => series.fail(Fault::NotUtf8),
