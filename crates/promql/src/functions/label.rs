@@ -1,0 +1,43 @@
+//! New label sets from old ones.
+
+use lingshao_model::{Labels, METRIC_NAME, expand_template};
+use regex::Regex;
+
+/// Whether a label belongs to the metric rather than to the series: what a computation drops.
+pub(crate) fn is_metadata(name: &str) -> bool {
+    matches!(name, METRIC_NAME | "__type__" | "__unit__")
+}
+
+/// Without the name, and without type and unit, which no longer hold.
+pub(crate) fn without_metadata(labels: &Labels) -> Labels {
+    if labels.iter().any(|(name, _)| is_metadata(name)) {
+        labels.filtered(|name| !is_metadata(name))
+    } else {
+        labels.clone()
+    }
+}
+
+/// `label_replace` on one set; `None` where the expression does not match.
+pub(crate) fn replaced(
+    labels: &Labels,
+    target: &str,
+    template: &str,
+    source: &str,
+    regex: &Regex,
+) -> Option<Labels> {
+    let captures = regex.captures(labels.get(source).unwrap_or(""))?;
+    let mut value = String::new();
+    expand_template(&captures, template, &mut value);
+    Some(labels.with(target, &value))
+}
+
+/// `label_join` on one set.
+pub(crate) fn joined(labels: &Labels, target: &str, separator: &str, sources: &[&str]) -> Labels {
+    let values: Vec<&str> = sources.iter().map(|source| labels.get(source).unwrap_or("")).collect();
+    labels.with(target, &values.join(separator))
+}
+
+/// Any text but the empty one; escapes that were no UTF-8 have become U+FFFD in the parser.
+pub(crate) fn is_valid_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains('\u{fffd}')
+}
