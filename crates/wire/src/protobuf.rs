@@ -235,6 +235,10 @@ mod tests {
             }
         }
         check_varint(&[0x80, 0x00], Ok(0)); // Longer than needed, yet valid.
+        check_varint(
+            &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2],
+            Err("varint of more than 64 bits"),
+        );
         check_varint(&[0xff; 11], Err("varint of more than 64 bits"));
     }
 }

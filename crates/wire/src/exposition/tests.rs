@@ -146,6 +146,7 @@ fn text_errors_name_the_place() {
         &["line 1, column 5: the timestamp does not fit 64 bits, in `x 1 99999999999999999999`"],
     );
     text("x{a=\"b} 1\ny 2\n", &["line 1, column 5: the quote is never closed, in `x{a=\"b} 1`"]);
+    text("x{a=\"b\\\nc\"} 1\n", &["line 1, column 5: the quote is never closed, in `x{a=\"b\\\\`"]);
     text("x{a \"b\"} 1\n", &["line 1, column 5: expected `=` after the label name, in `x{a \"b\"} 1`"]);
     text("x{,} 1\n", &["line 1, column 3: expected a label name or `}`, in `x{,} 1`"]);
     text("x{\"y\"} 1\n", &["line 1, column 3: the metric has more than one name, in `x{\"y\"} 1`"]);
@@ -204,9 +205,20 @@ fn open_metrics_errors_name_the_place() {
         ],
     );
     open_metrics(
+        "# UNIT kilobytes bytes\n# EOF",
+        &[
+            "line 1, column 18: the unit is not the last part of the metric's name, in `# UNIT kilobytes bytes`",
+        ],
+    );
+    open_metrics(
         "x 1 # {\"name\"} 1\n# EOF",
         &["line 1, column 7: an exemplar has labels only, no name, in `x 1 # {\"name\"} 1`"],
     );
+}
+
+#[test]
+fn open_metrics_times_are_seconds_cut_to_milliseconds() {
+    open_metrics("x 1 1.0009\ny 1 -1.0009 # {} 1 5e-1\n# EOF", &["x 1 @1000", "y 1 @-1000 # {} 1 @500"]);
 }
 
 #[test]

@@ -216,6 +216,16 @@ fn a_body_that_is_not_protobuf_names_the_byte() {
 }
 
 #[test]
+fn a_broken_series_leaves_no_samples_behind() {
+    let mut broken = v1_series(&[(b"__name__", b"x")]);
+    broken.push(0x0a);
+    let body = v1_request(&[v1_series(&[(b"__name__", b"up")]), broken]);
+    let (mut batch, mut refusals) = (SeriesBatch::default(), Refusals::default());
+    decode_v1(&body, &mut batch, &mut refusals).unwrap_err();
+    assert_eq!((lines(&batch), batch.pending()), (vec!["up 1@5".to_owned()], 0));
+}
+
+#[test]
 fn a_flood_of_empty_samples_is_refused() {
     let flood = b"\x12\x00".repeat(SAMPLES_MAX + 1);
     let body = message(|request| request.bytes_field(1, &flood));
