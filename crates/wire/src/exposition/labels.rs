@@ -18,11 +18,10 @@ pub(super) fn push_all(sample: &Sample<'_>, builder: &mut LabelsBuilder) {
         Pair::Name(name) => builder.push(METRIC_NAME, &unescape(name, true)),
         Pair::Label(name, value) => {
             let (name, value) = (unescape(name, true), unescape(value, true));
-            match value.parse() {
-                Ok(bound) if respelled == Some(&*name) => {
-                    builder.push(&name, &number::open_metrics_float(bound));
-                }
-                _ => builder.push(&name, &value),
+            let bound = if respelled == Some(&*name) { number::parse_float(&value) } else { None };
+            match bound {
+                Some(bound) => builder.push(&name, &number::open_metrics_float(bound)),
+                None => builder.push(&name, &value),
             }
         }
     });
