@@ -29,9 +29,4 @@ impl Grid {
     pub(crate) fn at(self, index: usize) -> i64 {
         self.start.saturating_add(self.step.saturating_mul(index as i64))
     }
-
-    /// The last instant.
-    pub(crate) fn end(self) -> i64 {
-        self.at(self.count - 1)
-    }
 }

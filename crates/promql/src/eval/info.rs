@@ -8,6 +8,7 @@ use lingshao_model::{
 
 use super::frame::Frame;
 use super::grid::Grid;
+use super::selector::Looks;
 use super::{EvalError, Evaluator};
 use crate::annotations::Note;
 use crate::ast::{Call, Expr};
@@ -114,39 +115,30 @@ impl<'a> Evaluator<'a> {
             return Ok(Vec::new());
         }
         matchers.extend(filter.data.values().flatten().cloned());
-        self.read_info_series(&matchers, self.info_bounds(vector, grid)?, grid)
+        self.read_info_series(&matchers, self.info_looks(vector, grid)?)
     }
 
-    /// Info series are looked up at the evaluation's time; what is read follows the first selector's `@` and
-    /// offset, as in Prometheus.
-    fn info_bounds(&self, vector: &Expr, grid: Grid) -> Result<(i64, i64), EvalError> {
+    /// Info series are looked up where the first selector of the operand looks: moved by its `offset`, fixed by
+    /// its `@`.
+    fn info_looks(&self, vector: &Expr, grid: Grid) -> Result<Looks, EvalError> {
         let selectors = vector.selectors();
-        let (at, offset) = match selectors.first() {
-            Some(selector) => (self.fixed_time(selector.at), self.offset(selector.offset.as_ref())?),
-            None => (None, 0),
-        };
-        let (start, end) = at.map_or((grid.start, grid.end()), |at| (at, at));
-        let start = start.saturating_sub(self.limits.lookback.0 - 1).saturating_sub(offset);
-        Ok((start, end.saturating_sub(offset)))
+        let Some(selector) = selectors.first() else { return self.looks(None, None, grid) };
+        self.looks(selector.at, selector.offset.as_ref(), grid)
     }
 
-    fn read_info_series(
-        &self,
-        matchers: &[Matcher],
-        (start, end): (i64, i64),
-        grid: Grid,
-    ) -> Result<Vec<InfoSeries>, EvalError> {
-        let selection = Selection { matchers, start: Timestamp(start), end: Timestamp(end) };
+    fn read_info_series(&self, matchers: &[Matcher], looks: Looks) -> Result<Vec<InfoSeries>, EvalError> {
         let lookback = self.limits.lookback.0;
+        let start = Timestamp(looks.first.saturating_sub(lookback - 1));
+        let selection = Selection { matchers, start, end: Timestamp(looks.last()) };
         let mut found = Vec::new();
         let mut outcome = Ok(());
         let warnings = self.source.select(&selection, self.budget.cancel(), &mut |columns| {
             self.budget.read(columns.times.len());
-            outcome = self.budget.take(grid.count as u64, columns.labels.encoded().len() as u64);
+            outcome = self.budget.take(looks.count as u64, columns.labels.encoded().len() as u64);
             let mut next = 0;
-            let taken: Vec<Option<i64>> = (0..grid.count)
+            let taken: Vec<Option<i64>> = (0..looks.count)
                 .map(|step| {
-                    let look = grid.at(step);
+                    let look = looks.at(step);
                     while columns.times.get(next).is_some_and(|time| *time <= look) {
                         next += 1;
                     }

@@ -8,7 +8,7 @@ use super::frame::{Row, Sink, has_values};
 use super::grid::Grid;
 use super::{EvalError, Evaluator};
 use crate::annotations::Note;
-use crate::ast::{Extension, VectorSelector};
+use crate::ast::{At, DurationExpr, Extension, VectorSelector};
 use crate::functions::range::Samples;
 use crate::functions::rate::interpolated;
 
@@ -22,19 +22,19 @@ pub(super) enum Pick {
 
 /// The instants at which a selector looks at its series: one for each step, all the same with `@`.
 #[derive(Clone, Copy, Debug)]
-struct Looks {
-    first: i64,
+pub(super) struct Looks {
+    pub(super) first: i64,
     stride: i64,
-    count: usize,
+    pub(super) count: usize,
 }
 
 impl Looks {
     #[inline]
-    fn at(self, step: usize) -> i64 {
-        self.first + self.stride * step as i64
+    pub(super) fn at(self, step: usize) -> i64 {
+        self.first.saturating_add(self.stride.saturating_mul(step as i64))
     }
 
-    fn last(self) -> i64 {
+    pub(super) fn last(self) -> i64 {
         self.at(self.count - 1)
     }
 }
@@ -68,6 +68,20 @@ impl Evaluator<'_> {
         Ok(())
     }
 
+    /// Where a selector with these modifiers looks.
+    pub(super) fn looks(
+        &self,
+        at: Option<At>,
+        offset: Option<&DurationExpr>,
+        grid: Grid,
+    ) -> Result<Looks, EvalError> {
+        let offset = self.offset(offset)?;
+        Ok(match self.fixed_time(at) {
+            Some(at) => Looks { first: at.saturating_sub(offset), stride: 0, count: grid.count },
+            None => Looks { first: grid.start.saturating_sub(offset), stride: grid.step, count: grid.count },
+        })
+    }
+
     /// The series of an instant selector.
     pub(super) fn stream_selector(
         &self,
@@ -76,11 +90,7 @@ impl Evaluator<'_> {
         pick: Pick,
         sink: &mut Sink<'_>,
     ) -> Result<(), EvalError> {
-        let offset = self.offset(selector.offset.as_ref())?;
-        let looks = match self.fixed_time(selector.at) {
-            Some(at) => Looks { first: at.saturating_sub(offset), stride: 0, count: grid.count },
-            None => Looks { first: grid.start.saturating_sub(offset), stride: grid.step, count: grid.count },
-        };
+        let looks = self.looks(selector.at, selector.offset.as_ref(), grid)?;
         let lookback = self.limits.lookback.0;
         let smoothed = selector.extension == Extension::Smoothed;
         let after = if smoothed { lookback } else { 0 };

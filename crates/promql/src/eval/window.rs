@@ -10,7 +10,7 @@ use crate::annotations::Note;
 use crate::ast::{Call, Expr, Extension, MatrixSelector};
 use crate::catalog::FunctionId;
 use crate::functions::quantile::is_invalid;
-use crate::functions::range::{self, Samples, SlidingExtreme, Window};
+use crate::functions::range::{self, PrefixSums, Samples, SlidingExtreme, Window};
 use crate::functions::rate::{self, Change};
 use crate::functions::{regression, summation};
 use crate::output::MatrixSeries;
@@ -369,8 +369,11 @@ impl RangeCall<'_> {
     }
 
     fn compute_sum(&self, samples: Samples<'_>, out: &mut [f64]) {
-        let prefix = range::exact_prefix_sums(samples.values);
-        let prefix = prefix.as_deref();
+        // Prefix sums cost as much as a few looks at each sample.
+        let overlap = self.windows.range / self.windows.stride.max(1);
+        let prefix =
+            if overlap > 4 && self.windows.stride > 0 { PrefixSums::of(samples.values) } else { None };
+        let prefix = prefix.as_ref();
         if self.call.function.id == FunctionId::SumOverTime {
             self.windows.each(samples, out, |_, window| Some(range::window_sum(window, prefix)));
         } else {

@@ -99,39 +99,82 @@ pub(crate) fn deviation_of(values: &[f64], scratch: &mut Vec<f64>) -> f64 {
     quantile::median_absolute_deviation(scratch)
 }
 
-/// Prefix sums that answer `sum_over_time` in two additions, where that is exact: whole numbers whose sums all
-/// stay below 2^53. `None` where it would round; then windows are summed one by one.
-pub(crate) fn exact_prefix_sums(values: &[f64]) -> Option<Vec<f64>> {
-    const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
-    let mut sums = Vec::with_capacity(values.len() + 1);
-    let (mut sum, mut magnitude) = (0.0, 0.0);
-    sums.push(sum);
-    for value in values {
-        magnitude += value.abs();
-        // NaN and infinities fail here too.
-        if !(value.trunc() == *value && magnitude < EXACT_MAX) {
+/// Prefix sums in doubled precision: the sum of any window in constant time, with an error that is known. Windows
+/// for which it would be too large are summed one by one.
+#[derive(Debug)]
+pub(crate) struct PrefixSums {
+    high: Vec<f64>,
+    low: Vec<f64>,
+    /// No difference of two prefixes is further from the truth than this.
+    error_max: f64,
+}
+
+/// Far below what compensated summation itself is off by.
+const PREFIX_ERROR_MAX: f64 = 1e-13;
+
+impl PrefixSums {
+    /// `None` where a value or the sum is not finite.
+    pub(crate) fn of(values: &[f64]) -> Option<PrefixSums> {
+        let mut sums = PrefixSums {
+            high: Vec::with_capacity(values.len() + 1),
+            low: Vec::with_capacity(values.len() + 1),
+            error_max: 0.0,
+        };
+        let (mut high, mut low) = (0.0_f64, 0.0_f64);
+        let (mut magnitude, mut exact) = (0.0_f64, true);
+        sums.high.push(high);
+        sums.low.push(low);
+        for value in values {
+            // Knuth's two-sum: `total + lost` is exactly `high + value`.
+            let total = high + value;
+            let part = total - high;
+            let lost = (high - (total - part)) + (value - part);
+            exact &= lost == 0.0;
+            (high, low) = (total, low + lost);
+            magnitude = magnitude.max(total.abs());
+            sums.high.push(high);
+            sums.low.push(low);
+        }
+        // What is not finite stays so to the end.
+        if !(high + low).is_finite() {
             return None;
         }
-        sum += value;
-        sums.push(sum);
+        if !exact {
+            // Each step rounds the low part once, which is at most 2^-53 of the high one.
+            sums.error_max = magnitude * f64::EPSILON * f64::EPSILON * (values.len() as f64 + 4.0);
+        }
+        Some(sums)
     }
-    Some(sums)
+
+    /// The sum of some of the values.
+    #[inline]
+    fn between(&self, range: &Range<usize>) -> Option<f64> {
+        let high = self.high[range.end] - self.high[range.start];
+        let low = self.low[range.end] - self.low[range.start];
+        let (sum, unsure) = if self.error_max == 0.0 {
+            (high, 0.0)
+        } else {
+            // The difference of the high parts rounds too.
+            let (end, start) = (self.high[range.end], self.high[range.start]);
+            let part = high - end;
+            let lost = (end - (high - part)) + (-start - part);
+            (high + (low + lost), self.error_max)
+        };
+        (unsure <= sum.abs() * PREFIX_ERROR_MAX).then_some(sum)
+    }
 }
 
 /// Sum of a window, by prefix sums where there are some.
 #[inline]
-pub(crate) fn window_sum(window: &Window<'_>, prefix: Option<&[f64]>) -> f64 {
-    match prefix {
-        Some(prefix) => prefix[window.range.end] - prefix[window.range.start],
-        None => summation::sum(window.values()),
-    }
+pub(crate) fn window_sum(window: &Window<'_>, prefix: Option<&PrefixSums>) -> f64 {
+    prefix.and_then(|prefix| prefix.between(&window.range)).unwrap_or_else(|| summation::sum(window.values()))
 }
 
 /// Mean of a window, likewise.
 #[inline]
-pub(crate) fn window_mean(window: &Window<'_>, prefix: Option<&[f64]>) -> f64 {
-    match prefix {
-        Some(prefix) => (prefix[window.range.end] - prefix[window.range.start]) / window.range.len() as f64,
+pub(crate) fn window_mean(window: &Window<'_>, prefix: Option<&PrefixSums>) -> f64 {
+    match prefix.and_then(|prefix| prefix.between(&window.range)) {
+        Some(sum) => sum / window.range.len() as f64,
         None => summation::mean(window.values()),
     }
 }
@@ -198,15 +241,27 @@ mod tests {
     }
 
     #[test]
-    fn prefix_sums_only_where_exact() {
-        assert_eq!(exact_prefix_sums(&[1.0, -2.0, 5.0]), Some(vec![0.0, 1.0, -1.0, 4.0]));
-        assert_eq!(exact_prefix_sums(&[1.5]), None);
-        assert_eq!(exact_prefix_sums(&[f64::NAN]), None);
-        assert_eq!(exact_prefix_sums(&[f64::INFINITY]), None);
-        assert_eq!(exact_prefix_sums(&[9e15, 9e15]), None);
+    fn prefix_sums_only_where_sure() {
+        let sum = |values: &[f64], range: Range<usize>| PrefixSums::of(values)?.between(&range);
+        assert_eq!(sum(&[1.0, -2.0, 5.0], 1..3), Some(3.0));
+        assert_eq!(sum(&[0.25, 0.0, 0.0], 1..3), Some(0.0));
+        assert_eq!(sum(&[0.1, 0.2, 0.3], 1..3), Some(0.5));
+        assert_eq!(sum(&[1e100, 1.0, 2.0], 1..3), None);
+        assert_eq!(sum(&[1.0, f64::NAN], 0..1), None);
+        assert_eq!(sum(&[1.0, f64::INFINITY], 0..1), None);
+        assert_eq!(sum(&[1e308, 1e308], 0..1), None);
     }
 
     proptest! {
+        #[test]
+        fn prefix_sums_are_sums(values in prop::collection::vec(prop_oneof![-1e3..1e3f64, -1e12..1e12f64, 0.0..1e-9f64], 1..60), start in 0usize..60) {
+            let start = start % values.len();
+            let summed = summation::sum(&values[start..]);
+            if let Some(sum) = PrefixSums::of(&values).and_then(|sums| sums.between(&(start..values.len()))) {
+                prop_assert!((sum - summed).abs() <= 1e-12 * summed.abs().max(1e-300), "{} is not {}", sum, summed);
+            }
+        }
+
         #[test]
         fn sliding_is_scanning(values in prop::collection::vec(prop_oneof![Just(f64::NAN), Just(0.0), Just(-0.0), -3.0..3.0f64], 1..40), width in 1usize..8, stride in 1usize..5) {
             let times: Vec<i64> = (0..values.len() as i64).collect();

@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn variance_of_equal_values_is_exactly_zero() {
-        assert_eq!(variance(&[1.599_050_563_727_787; 3]), 0.0);
+        assert_eq!(variance(&[1.599_050_563_727_78; 3]), 0.0);
         assert!((variance(&[0.0, 8.0, 8.0, 2.0, 3.0]) - 10.56).abs() < 1e-12);
     }
 }
