@@ -33,6 +33,12 @@ pub(crate) fn push_float(out: &mut Vec<u8>, value: f64) {
     push_shortest(out, value, |_| scientific);
 }
 
+/// Appends a float in plain digits whatever its size: how the API writes the number of a scalar, and only there
+/// (`promql.Scalar.MarshalJSON`).
+pub(crate) fn push_plain_float(out: &mut Vec<u8>, value: f64) {
+    push_shortest(out, value, |_| false);
+}
+
 /// A float as OpenMetrics wants `le` and `quantile`: always with a point or an exponent (prometheus
 /// `model/textparse`, Go's format `g`).
 pub(crate) fn open_metrics_float(value: f64) -> String {

@@ -116,9 +116,15 @@ pub fn vector<'a>(out: &mut Vec<u8>, samples: impl IntoIterator<Item = (&'a Labe
     });
 }
 
-/// Appends the data of a query that gives a number.
+/// Appends the data of a query that gives a number; as in Prometheus, only here never with an exponent.
 pub fn scalar(out: &mut Vec<u8>, t: Timestamp, value: f64) {
-    result(out, "scalar", |out| point(out, t.0, value));
+    result(out, "scalar", |out| {
+        out.push(b'[');
+        timestamp(out, t.0);
+        out.extend_from_slice(b",\"");
+        number::push_plain_float(out, value);
+        out.extend_from_slice(b"\"]");
+    });
 }
 
 /// Appends the data of a query that gives a text.
@@ -158,33 +164,38 @@ pub fn label_set(out: &mut Vec<u8>, labels: &Labels) {
     out.push(b'}');
 }
 
-/// Appends a text as a JSON string.
+/// Appends a text as a JSON string. Like Prometheus, `<`, `>` and `&` are escaped: a reply that is taken for a page
+/// by mistake stays harmless.
 pub fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     let mut copied = 0;
     let bytes = text.as_bytes();
     for (at, byte) in bytes.iter().enumerate() {
-        if *byte >= 0x20 && !matches!(byte, b'"' | b'\\') {
+        if *byte >= b' ' && !matches!(byte, b'"' | b'\\' | b'<' | b'>' | b'&') {
             continue;
         }
         out.extend_from_slice(&bytes[copied..at]);
         copied = at + 1;
-        match byte {
-            b'"' => out.extend_from_slice(b"\\\""),
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            _ => {
-                const HEX: &[u8; 16] = b"0123456789abcdef";
-                out.extend_from_slice(b"\\u00");
-                out.push(HEX[usize::from(byte >> 4)]);
-                out.push(HEX[usize::from(byte & 15)]);
-            }
-        }
+        escape(out, *byte);
     }
     out.extend_from_slice(&bytes[copied..]);
     out.push(b'"');
+}
+
+fn escape(out: &mut Vec<u8>, byte: u8) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    match byte {
+        b'"' => out.extend_from_slice(b"\\\""),
+        b'\\' => out.extend_from_slice(b"\\\\"),
+        b'\n' => out.extend_from_slice(b"\\n"),
+        b'\r' => out.extend_from_slice(b"\\r"),
+        b'\t' => out.extend_from_slice(b"\\t"),
+        _ => {
+            out.extend_from_slice(b"\\u00");
+            out.push(HEX[usize::from(byte >> 4)]);
+            out.push(HEX[usize::from(byte & 15)]);
+        }
+    }
 }
 
 /// Appends `[1435781430.781,"1.5"]`.

@@ -33,6 +33,15 @@ fn results_are_those_of_the_documentation() {
     );
     check(|out| vector(out, []), r#"{"resultType":"vector","result":[]}"#);
     check(|out| scalar(out, Timestamp(4_000), 2.0), r#"{"resultType":"scalar","result":[4,"2"]}"#);
+    check(
+        |out| vector(out, [(&empty, 0, 1e21)]),
+        r#"{"resultType":"vector","result":[{"metric":{},"value":[0,"1e+21"]}]}"#,
+    );
+    check(
+        |out| scalar(out, Timestamp(0), 1e21),
+        r#"{"resultType":"scalar","result":[0,"1000000000000000000000"]}"#,
+    );
+    check(|out| scalar(out, Timestamp(0), -1e-7), r#"{"resultType":"scalar","result":[0,"-0.0000001"]}"#);
     check(|out| text(out, Timestamp(90), "a\"b"), r#"{"resultType":"string","result":[0.090,"a\"b"]}"#);
     check(|out| label_sets(out, [&up, &empty]), r#"[{"__name__":"up","job":"prometheus"},{}]"#);
     check(|out| strings(out, ["a", "价"]), r#"["a","价"]"#);
@@ -54,8 +63,8 @@ fn notes_stand_behind_the_data_and_errors_have_none() {
 #[test]
 fn texts_are_escaped() {
     check(
-        |out| string(out, "\"\\/\n\r\t\u{8}\u{1f}\u{7f}<价>\u{2028}"),
-        "\"\\\"\\\\/\\n\\r\\t\\u0008\\u001f\u{7f}<价>\u{2028}\"",
+        |out| string(out, "\"\\/\n\r\t\u{8}\u{1f}\u{7f}<价>&\u{2028}"),
+        "\"\\\"\\\\/\\n\\r\\t\\u0008\\u001f\u{7f}\\u003c价\\u003e\\u0026\u{2028}\"",
     );
 }
 
