@@ -7,7 +7,8 @@
 //! with line and column, and ends. What came before it is the caller's to throw away, as Prometheus does.
 //!
 //! Differences from Prometheus, on purpose: the whole page must be UTF-8, comments included; a space is demanded
-//! between a bare name and its value; a line (quoted newlines included) is at most [`LINE_BYTES_MAX`] long.
+//! between a bare name and its value; blanks before a name are not part of it; a line (quoted newlines included)
+//! is at most [`LINE_BYTES_MAX`] long.
 
 mod cursor;
 mod error;
