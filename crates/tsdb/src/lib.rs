@@ -1,0 +1,57 @@
+//! Keeps samples durably and gives back consistent snapshots.
+//!
+//! Contract: knows neither HTTP nor PromQL, starts no thread, reads no clock (`now` is an argument).
+//!
+//! - [`Db::append`] writes a batch to the log and to the head and answers with a commit number; it never syncs.
+//!   Whoever acknowledges the batch to a sender waits until [`Db::wal`] reports that commit durable.
+//! - [`Db::snapshot`] is a picture of one instant that readers hold without locks; it is a
+//!   [`lingshao_model::SeriesSource`].
+//! - [`Db::maintain`] seals full generations into blocks, merges blocks and enforces retention; it blocks, call it
+//!   from one thread.
+//!
+//! **A generation** is what arrived between two cuts, whatever its timestamps: its own log segments, its own
+//! series numbers, its own index. When it is old or large enough it is frozen, written as one block, and its log
+//! segments are deleted. So there are no checkpoints, late samples need no separate path, and memory is bounded by
+//! [`Options::head_bytes_max`]. Blocks may overlap in time; readers merge them, and of two samples of one series
+//! at one instant the one that arrived first is kept.
+//!
+//! A permanent refusal (a label too long, a sample too old) drops that sample and is counted in
+//! [`lingshao_model::Refusals`]; a temporary one ([`AppendError`]) drops the whole batch, and the sender repeats it.
+
+mod block;
+mod chunk;
+mod cursor;
+mod db;
+mod generation;
+mod index;
+mod maintain;
+mod merge;
+mod options;
+mod record;
+mod series;
+mod snapshot;
+mod stats;
+
+pub use block::BlockError;
+pub use db::{AppendError, Appended, Db, DbError, OpenReport, Page, SeriesRef};
+pub use maintain::Maintained;
+pub use options::Options;
+pub use snapshot::{Found, Snapshot};
+pub use stats::{Cardinality, Stats};
+
+#[doc(hidden)]
+pub mod fuzzing {
+    //! Entry points for the fuzz targets: readers of bytes that come from disk.
+
+    use crate::chunk::{Columns, decode};
+
+    /// Decodes arbitrary bytes as a chunk.
+    pub fn chunk(bytes: &[u8], count: u16) -> bool {
+        decode(bytes, 0, count, &mut Columns::default()).is_ok()
+    }
+
+    /// Decodes arbitrary bytes as a record of the log.
+    pub fn record(bytes: &[u8]) -> bool {
+        crate::record::decode_batch(bytes, |_, _| Ok(()), &mut Vec::new()).is_ok()
+    }
+}
