@@ -49,11 +49,11 @@ impl<'a> Evaluator<'a> {
         let steps = grid.count;
         let mut groups = Groups::new(node);
         let (mut cells, mut dropped): (Vec<F>, Vec<bool>) = (Vec::new(), Vec::new());
-        let samples_per_group = (steps * size_of::<F>()).div_ceil(8) as u64;
+        let (samples, bytes) = (steps as u64, (steps * size_of::<F>().saturating_sub(8)) as u64);
         let outcome = self.stream(&node.expr, grid, &mut |row| {
             let group = groups.of(row.labels)?;
             if group == dropped.len() {
-                self.budget.take(samples_per_group, 0)?;
+                self.budget.take(samples, bytes)?;
                 cells.resize(cells.len() + steps, F::EMPTY);
                 dropped.push(false);
             }
@@ -65,7 +65,8 @@ impl<'a> Evaluator<'a> {
             }
             Ok(())
         });
-        self.budget.give(samples_per_group * dropped.len() as u64, 0);
+        let count = dropped.len() as u64;
+        self.budget.give(samples * count, bytes * count);
         outcome?;
         let mut frame = Frame::new(&self.budget, steps);
         for (group, labels) in groups.labels().iter().enumerate() {

@@ -11,7 +11,7 @@ use super::{EvalError, Evaluator};
 use crate::annotations::Note;
 use crate::ast::{Binary, BinaryOp, Cardinality, ValueType, VectorMatching};
 use crate::functions::float::{arithmetic, holds};
-use crate::functions::label::{is_metadata, without_metadata};
+use crate::functions::label::{is_metadata, listed, without_metadata};
 
 impl<'a> Evaluator<'a> {
     /// An operator between a vector and a scalar.
@@ -162,7 +162,8 @@ impl<'e, 'a, 'n> Join<'e, 'a, 'n> {
 
     fn duplicate(&self, row: usize, other: usize) -> EvalError {
         let [labels, other] = [row, other].map(|row| &self.one.keys()[row].labels);
-        let group = match_labels(labels, self.matching);
+        let group = listed(&match_labels(labels, self.matching));
+        let (labels, other) = (listed(labels), listed(other));
         let side = if self.swapped { "left" } else { "right" };
         EvalError::execution(format!(
             "found duplicate series for the match group {group} on the {side} hand-side of the operation: [{labels}, {other}];many-to-many matching not allowed: matching labels must be unique on one side"

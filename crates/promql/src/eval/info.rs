@@ -12,6 +12,7 @@ use super::selector::Looks;
 use super::{EvalError, Evaluator};
 use crate::annotations::Note;
 use crate::ast::{Call, Expr};
+use crate::functions::label::listed;
 
 const TARGET_INFO: &str = "target_info";
 const IDENTIFYING: [&str; 2] = ["instance", "job"];
@@ -226,7 +227,7 @@ fn current_infos(infos: &[InfoSeries], grid: Grid) -> Result<CurrentInfos, EvalE
             match existing {
                 Some((_, other)) if other > taken => {}
                 Some((other, same)) if same == taken => {
-                    let (existing, new) = (&infos[other].labels, &info.labels);
+                    let (existing, new) = (listed(&infos[other].labels), listed(&info.labels));
                     return Err(EvalError::execution(format!(
                         "found duplicate series for info metric: existing {existing} @ {taken}, new {new} @ {taken}"
                     )));

@@ -355,3 +355,6 @@ fn names_vary(expr: &Expr) -> bool {
         _ => true,
     }
 }
+
+#[cfg(test)]
+mod tests;
