@@ -111,7 +111,7 @@ fn float_to_millis(millis: f64) -> Option<i64> {
     (rounded >= i64::MIN as f64 && rounded < i64::MAX as f64).then_some(rounded as i64)
 }
 
-/// Prometheus' canonical form: `1h30m`, `0s`, with years and weeks and days only when they divide the span.
+/// Prometheus' canonical form: `1h30m`, `0s`, with years and weeks only when they divide the span.
 impl fmt::Display for TimeDelta {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0 == 0 {
@@ -123,7 +123,7 @@ impl fmt::Display for TimeDelta {
         let mut rest = self.0.unsigned_abs();
         for (index, (name, millis)) in UNITS.iter().enumerate() {
             let millis = millis.unsigned_abs();
-            let only_when_exact = index < 3;
+            let only_when_exact = index < 2;
             if rest < millis || (only_when_exact && !rest.is_multiple_of(millis)) {
                 continue;
             }
@@ -201,7 +201,9 @@ mod tests {
         assert_eq!(written(5_400_000), "1h30m");
         assert_eq!(written(90_000), "1m30s");
         assert_eq!(written(86_400_000), "1d");
-        assert_eq!(written(86_400_000 + 3_600_000), "25h");
+        assert_eq!(written(86_400_000 + 3_600_000), "1d1h");
+        assert_eq!(written(8 * 86_400_000), "8d");
+        assert_eq!(written(14 * 86_400_000), "2w");
         assert_eq!(written(324), "324ms");
         assert_eq!(written(-60_000), "-1m");
     }
