@@ -185,6 +185,14 @@ fn right_precedence(op: BinaryOp) -> u8 {
     precedence(op) + u8::from(op != BinaryOp::Pow)
 }
 
+fn starts_expression(kind: &Kind) -> bool {
+    match kind {
+        Kind::LeftParen | Kind::Number | Kind::Duration | Kind::String => true,
+        Kind::Operator(BinaryOp::Add | BinaryOp::Sub) => true,
+        kind => selector::starts_selector(kind),
+    }
+}
+
 impl Parser<'_> {
     fn peek(&self) -> &Kind {
         &self.tokens[self.at].kind
@@ -301,13 +309,22 @@ impl Parser<'_> {
                     Keyword::GroupLeft => Cardinality::ManyToOne,
                     _ => Cardinality::OneToMany,
                 };
-                if *self.peek() == Kind::LeftParen {
+                if !self.follows_group_modifier() {
                     matching.include = self.grouping_labels()?;
                 }
             }
         }
         self.fill_modifiers(&mut matching)?;
         Ok(Modifiers { return_bool, matching })
+    }
+
+    /// Whether the right operand or a fill modifier comes next, rather than labels in parentheses.
+    fn follows_group_modifier(&self) -> bool {
+        match self.peek() {
+            Kind::LeftParen => false,
+            Kind::Keyword(Keyword::Fill | Keyword::FillLeft | Keyword::FillRight) => true,
+            kind => starts_expression(kind),
+        }
     }
 
     fn fill_modifiers(&mut self, matching: &mut VectorMatching) -> Result<(), Problem> {
@@ -435,6 +452,9 @@ impl Parser<'_> {
         let (mut args, mut end) = self.arguments()?;
         self.aggregations -= 1;
         if modifier.is_none() {
+            if matches!(self.peek(), Kind::Error(_)) {
+                return self.unexpected("", ""); // Prometheus has read on before it counts arguments
+            }
             modifier = self.aggregate_modifier()?;
             end = if modifier.is_some() { self.tokens[self.at - 1].span } else { end };
         }
@@ -508,7 +528,7 @@ impl Parser<'_> {
                 return Ok((args, end));
             }
             let comma = self.expect(&Kind::Comma)?;
-            if *self.peek() == Kind::RightParen {
+            if !starts_expression(self.peek()) && !matches!(self.peek(), Kind::Error(_)) {
                 return problem(comma, "trailing commas not allowed in function call args");
             }
         }

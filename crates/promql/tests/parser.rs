@@ -186,8 +186,26 @@ fn syntax_errors_are_prometheus() {
     fails("a{b='c}", "1:5: parse error: unterminated quoted string");
     fails("\"a\\qb\"", "1:1: parse error: unknown escape sequence U+0071 'q'");
     fails("12d1", "1:1: parse error: bad number or duration syntax: \"12d1\"");
+    fails("1e31e3", "1:1: parse error: bad number or duration syntax: \"1e31e\"");
+    fails("1e", "1:1: parse error: bad number or duration syntax: \"1e\"");
+    fails(
+        "(1e)",
+        "1:2: parse error: error parsing number: strconv.ParseFloat: parsing \"1e\": invalid syntax",
+    );
+    fails("0x", "1:1: parse error: error parsing number: strconv.ParseFloat: parsing \"0x\": invalid syntax");
+    fails(
+        "1e400",
+        "1:1: parse error: error parsing number: strconv.ParseFloat: parsing \"1e400\": value out of range",
+    );
+    fails(
+        "a * on(b) group_left ^ c",
+        "1:22: parse error: unexpected <op:^> in grouping opts, expected \"(\"",
+    );
     fails("1h1h", "1:1: parse error: not a valid duration string: \"1h1h\"");
     fails("rate(a[5m],)", "1:11: parse error: trailing commas not allowed in function call args");
+    fails("clamp(a, , 1)", "1:8: parse error: trailing commas not allowed in function call args");
+    fails("clamp(a, $)", "1:10: parse error: unexpected character: '$'");
+    fails("(topk(a)", "1:9: parse error: unclosed left parenthesis");
     fails("nope(a)", "1:1: parse error: unknown function with name \"nope\"");
     fails("sum by (a) b", "1:12: parse error: unexpected identifier \"b\" in aggregation");
     fails("sum(a b)", "1:7: parse error: unexpected identifier \"b\" in aggregation");

@@ -47,8 +47,7 @@ impl SeriesSource for Memory {
         visit: &mut dyn FnMut(SeriesColumns<'_>) -> Visit,
     ) -> Result<Vec<String>, SelectError> {
         for (labels, times, values, starts) in &self.0 {
-            let accepts =
-                |matcher: &Matcher| matcher.matches(labels.get(matcher.name()).unwrap_or_default());
+            let accepts = |matcher: &Matcher| matcher.matches(labels.get(matcher.name()).unwrap_or_default());
             let from = times.partition_point(|t| *t < selection.start.0);
             let to = times.partition_point(|t| *t <= selection.end.0);
             if from >= to || !selection.matchers.iter().all(accepts) {

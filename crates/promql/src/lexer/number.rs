@@ -36,8 +36,11 @@ impl Lexer<'_> {
                 }
             } else if !is_hex && self.accept(|c| matches!(c, 'e' | 'E')) {
                 exponents += 1;
+                if exponents > 1 {
+                    return false;
+                }
                 self.accept(|c| matches!(c, '+' | '-'));
-                if exponents > 1 || !self.peek().is_some_and(|c| c.is_ascii_digit()) {
+                if self.peek().is_none() || self.accept(|c| matches!(c, '.' | '_' | 'e' | 'E')) {
                     return false;
                 }
             } else if self.accept(|c| c == '_') {
@@ -53,16 +56,17 @@ impl Lexer<'_> {
 
     /// `m30s` after the first digits of `5m30s`. Units in a wrong order are found when the value is read.
     fn skip_duration_units(&mut self) -> bool {
-        let mut is_first = true;
-        while is_first || self.accept(|c| c.is_ascii_digit()) {
-            self.skip_while(|c| c.is_ascii_digit());
-            let units = if is_first { "smhdwy" } else { "smhdw" };
+        let mut units = "smhdwy";
+        loop {
             if !self.accept(|c| units.contains(c)) {
                 return false;
             }
             self.accept(|c| c == 's');
-            is_first = false;
+            if !self.accept(|c| c.is_ascii_digit()) {
+                return !self.accept(is_name_part);
+            }
+            self.skip_while(|c| c.is_ascii_digit());
+            units = "smhdw";
         }
-        !self.accept(is_name_part)
     }
 }
