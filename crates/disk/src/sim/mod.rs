@@ -74,7 +74,8 @@ struct State {
 enum NameOp {
     Create(PathBuf, usize),
     Remove(PathBuf),
-    Rename(PathBuf, PathBuf),
+    /// From, to, and which file: its new name does not depend on how the old one came about.
+    Rename(PathBuf, PathBuf, usize),
 }
 
 #[derive(Debug)]
@@ -284,10 +285,11 @@ impl NameOp {
         match self {
             NameOp::Create(path, file) => drop(names.insert(path.clone(), *file)),
             NameOp::Remove(path) => drop(names.remove(path)),
-            NameOp::Rename(from, to) => {
-                if let Some(file) = names.remove(from) {
-                    names.insert(to.clone(), file);
+            NameOp::Rename(from, to, file) => {
+                if names.get(from) == Some(file) {
+                    names.remove(from);
                 }
+                names.insert(to.clone(), *file);
             }
         }
     }
@@ -296,7 +298,7 @@ impl NameOp {
         let is_in = |path: &Path| path.parent() == Some(dir);
         match self {
             NameOp::Create(path, _) | NameOp::Remove(path) => is_in(path),
-            NameOp::Rename(from, to) => is_in(from) || is_in(to),
+            NameOp::Rename(from, to, _) => is_in(from) || is_in(to),
         }
     }
 }
@@ -367,12 +369,12 @@ impl Disk for SimDisk {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.state();
-        state.file(from)?;
+        let file = state.file(from)?;
         if !to.parent().is_some_and(|dir| state.dirs.contains(dir)) {
             return Err(io::ErrorKind::NotFound.into());
         }
         let fate = state.operation()?;
-        state.rename_now(NameOp::Rename(from.to_owned(), to.to_owned()));
+        state.rename_now(NameOp::Rename(from.to_owned(), to.to_owned(), file));
         fate.told()
     }
 
