@@ -3,7 +3,7 @@
 //! A cell without value holds the staleness marker, which is never a computed value. This is the one place that
 //! knows how values lie in memory: native histograms join as a second column of cells.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use lingshao_model::{Labels, is_stale, stale_nan};
@@ -158,6 +158,13 @@ impl<'a> Frame<'a> {
             self.reorder(&kept);
         }
         Ok(())
+    }
+
+    /// Equal labels are an error, whether or not the rows have values at the same steps.
+    pub(crate) fn reject_same_labels(&self) -> Result<(), EvalError> {
+        let mut seen = HashSet::with_capacity(self.len());
+        let unique = self.keys.iter().all(|key| seen.insert(&key.labels));
+        if unique { Ok(()) } else { Err(EvalError::same_labelset()) }
     }
 
     fn merge_into(&mut self, first: usize, other: usize) -> Result<(), EvalError> {

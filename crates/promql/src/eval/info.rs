@@ -144,7 +144,8 @@ impl<'a> Evaluator<'a> {
                         next += 1;
                     }
                     let at = next.checked_sub(1)?;
-                    let is_current = columns.times[at] > look - lookback && !is_stale(columns.values[at]);
+                    let is_current =
+                        columns.times[at] > look.saturating_sub(lookback) && !is_stale(columns.values[at]);
                     is_current.then_some(columns.times[at])
                 })
                 .collect();

@@ -141,8 +141,9 @@ impl<'a> Evaluator<'a> {
     /// The value of the whole expression: names that were to be dropped are gone.
     fn final_frame(&self, expr: &Expr, grid: Grid) -> Result<Frame<'a>, EvalError> {
         let mut frame = self.frame(expr, grid)?;
-        if frame.keys().iter().any(|key| key.drop_name) {
-            frame.drop_marked_names();
+        let dropped = frame.keys().iter().any(|key| key.drop_name);
+        frame.drop_marked_names();
+        if dropped || self.limits.delayed_name_removal {
             frame.merge_same_labels()?;
         }
         Ok(frame)
@@ -194,7 +195,12 @@ impl<'a> Evaluator<'a> {
         if names_vary(expr) {
             let mut frame = self.collect(grid, |sink| self.stream_named(expr, grid, sink))?;
             frame.drop_marked_names();
-            frame.merge_same_labels()?;
+            match expr {
+                Expr::Call(call) if window::is_range_function(call.function.id) => {
+                    frame.reject_same_labels()?
+                }
+                _ => frame.merge_same_labels()?,
+            }
             return frame.stream(sink);
         }
         self.stream_named(expr, grid, &mut |row| {

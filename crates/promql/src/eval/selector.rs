@@ -121,7 +121,7 @@ fn current(columns: SeriesColumns<'_>, looks: Looks, lookback: i64, pick: Pick, 
             next += 1;
         }
         *cell = match next.checked_sub(1) {
-            Some(at) if times[at] > look - lookback => match pick {
+            Some(at) if times[at] > look.saturating_sub(lookback) => match pick {
                 Pick::Time if !is_stale(values[at]) => times[at] as f64 / 1000.0,
                 _ => values[at],
             },
@@ -135,8 +135,8 @@ fn smooth(samples: Samples<'_>, looks: Looks, lookback: i64, out: &mut [f64]) {
     let (times, values) = (samples.times, samples.values);
     for (step, cell) in out.iter_mut().enumerate() {
         let look = looks.at(step);
-        let from = times.partition_point(|time| *time <= look - lookback);
-        let to = times.partition_point(|time| *time <= look + lookback);
+        let from = times.partition_point(|time| *time <= look.saturating_sub(lookback));
+        let to = times.partition_point(|time| *time <= look.saturating_add(lookback));
         let next = from + times[from..to].partition_point(|time| *time < look);
         *cell = if next < to && times[next] == look {
             values[next]

@@ -90,6 +90,7 @@ fn names_go_at_once_by_default() {
     check(r#"abs({__name__=~"a|b", job="1"})"#, same);
     check(r#"-{__name__=~"a|b", job="1"}"#, same);
     check(r#"sum(rate({__name__=~"a|b"}[5m]))"#, same);
+    check(r#"rate({__name__=~"a|b", job="1"}[5m] @ 900) + rate({__name__=~"a|b", job="1"}[5m])"#, same);
     check(r#"{__name__=~"a|b", job="1"} * 2"#, same);
     check(r#"{__name__=~"a|b", job="1"} > 2"#, r#"a{job="1"} 200; b{job="1"} 200"#);
     check(r#"last_over_time({__name__=~"a|b", job="1"}[1m])"#, r#"a{job="1"} 200; b{job="1"} 200"#);
@@ -168,6 +169,20 @@ fn positions_count_lines_and_bytes() {
     );
 }
 
+#[test]
+fn instants_at_the_ends_of_time_are_just_empty() {
+    for at in [i64::MIN, i64::MIN + 1, -1, i64::MAX] {
+        for query in
+            ["a", "a offset 1y", "rate(a[1y])", "timestamp(a offset -1y)", "rate(a[1y:1d])", "info(a)"]
+        {
+            let expr = parse_with(query, ParseOptions::all()).unwrap();
+            let shared = Shared(std::sync::Mutex::new(source()));
+            let output = eval_instant(&expr, &shared, Timestamp(at), &Limits::default(), &Cancel::default());
+            assert_eq!(output.unwrap().value, QueryValue::Vector(Vec::new()), "{query} at {at}");
+        }
+    }
+}
+
 /// The deepest trees that the parser lets through, on the stack of a plain thread.
 #[test]
 fn the_deepest_trees_fit_on_a_small_stack() {
@@ -188,15 +203,17 @@ fn the_deepest_trees_fit_on_a_small_stack() {
         nested("topk(1, ", "a", ")", 190),
     ] {
         let Ok(expr) = parse_with(&query, ParseOptions::all()) else { panic!("{query}") };
-        std::thread::Builder::new()
+        let evaluated = std::thread::Builder::new()
             .stack_size(2 << 20)
             .spawn(move || {
                 let shared = Shared(std::sync::Mutex::new(source()));
                 let (at, limits) = (Timestamp(600_000), Limits::default());
-                eval_instant(&expr, &shared, at, &limits, &Cancel::default()).map_or((), |_| ());
+                eval_instant(&expr, &shared, at, &limits, &Cancel::default())
+                    .map(|output| output.samples_read)
             })
             .unwrap()
             .join()
             .unwrap();
+        assert!(evaluated.is_ok(), "{query}: {evaluated:?}");
     }
 }

@@ -52,9 +52,9 @@ pub(crate) fn extrapolated(window: &Window<'_>, change: Change, resets: &[usize]
         result += lost_to_resets(window, resets);
     }
     let gaps = values.len() - 1;
-    let mut to_start = (times[0] - window.begin) as f64 / 1000.0;
-    let mut to_end = (window.end - window.last_time()) as f64 / 1000.0;
-    let mut sampled = (window.last_time() - times[0]) as f64 / 1000.0;
+    let mut to_start = times[0].saturating_sub(window.begin) as f64 / 1000.0;
+    let mut to_end = window.end.saturating_sub(window.last_time()) as f64 / 1000.0;
+    let mut sampled = window.last_time().saturating_sub(times[0]) as f64 / 1000.0;
     let between = if gaps > 0 { sampled / gaps as f64 } else { 0.0 };
     let threshold = between * 1.1;
 
@@ -62,7 +62,7 @@ pub(crate) fn extrapolated(window: &Window<'_>, change: Change, resets: &[usize]
         // The counter began at zero inside of the window: nothing to extrapolate there.
         Some(start) => {
             to_start = 0.0;
-            sampled = (window.last_time() - start) as f64 / 1000.0;
+            sampled = window.last_time().saturating_sub(start) as f64 / 1000.0;
             result += first;
         }
         None if gaps == 0 => return None,
@@ -184,7 +184,7 @@ fn corrections(left: f64, between: &[f64], right: f64) -> f64 {
 /// The value at an instant between two points; after a reset a counter is taken to come from zero.
 pub(crate) fn interpolated(from: (i64, f64), to: (i64, f64), at: i64, counter: bool) -> f64 {
     let low = if counter && to.1 < from.1 { 0.0 } else { from.1 };
-    low + (to.1 - low) * (at - from.0) as f64 / (to.0 - from.0) as f64
+    low + (to.1 - low) * at.saturating_sub(from.0) as f64 / to.0.saturating_sub(from.0) as f64
 }
 
 /// `irate` and `idelta`: between the last two samples.
@@ -196,7 +196,7 @@ pub(crate) fn instant(window: &Window<'_>, counter: bool) -> Option<f64> {
     let (samples, values) = (window.samples, window.samples.values);
     let change =
         if counter && is_reset(samples, last) { values[last] } else { values[last] - values[last - 1] };
-    let seconds = (samples.times[last] - samples.times[last - 1]) as f64 / 1000.0;
+    let seconds = samples.times[last].saturating_sub(samples.times[last - 1]) as f64 / 1000.0;
     Some(if counter { change / seconds } else { change })
 }
 

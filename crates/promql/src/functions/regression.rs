@@ -11,7 +11,7 @@ pub(crate) fn linear(times: &[i64], values: &[f64], origin: i64) -> (f64, f64) {
     let (mut sum_x, mut sum_y, mut sum_xy, mut sum_xx) =
         (Sum::default(), Sum::default(), Sum::default(), Sum::default());
     for (time, y) in times.iter().zip(values) {
-        let x = (time - origin) as f64 / 1000.0;
+        let x = time.saturating_sub(origin) as f64 / 1000.0;
         sum_x.add(x);
         sum_y.add(*y);
         sum_xy.add(x * y);
