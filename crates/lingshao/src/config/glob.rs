@@ -108,6 +108,6 @@ mod tests {
         let names: Vec<_> = found.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
         assert_eq!(names, ["a.yml", "b.yml"]);
         assert_eq!(paths(Path::new("none/x.yml")).unwrap(), [Path::new("none/x.yml")]);
-        assert_eq!(paths(&folder.path().join("none/*.yml")).unwrap(), [PathBuf::new(); 0]);
+        assert!(paths(&folder.path().join("none/*.yml")).unwrap().is_empty());
     }
 }

@@ -1,6 +1,6 @@
 //! From a file to a checked [`Config`].
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -301,10 +301,4 @@ pub(crate) fn read_text(path: &Path) -> io::Result<String> {
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
         io::Error::new(io::ErrorKind::InvalidData, format!("not UTF-8 in line {line}"))
     })
-}
-
-/// The newest change of a file, for those who look whether it changed.
-pub(crate) fn modified(path: &Path) -> Option<(std::time::SystemTime, u64)> {
-    let meta = fs::metadata(path).ok()?;
-    Some((meta.modified().ok()?, meta.len()))
 }

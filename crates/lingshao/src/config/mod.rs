@@ -18,6 +18,7 @@ pub use lingshao_wire::prometheus_config::{Global, ScrapeConfig};
 pub use lingshao_wire::yaml::{Diagnostic, Severity};
 use serde::{Serialize, Serializer};
 
+pub(crate) use load::read_text;
 pub use load::{load, parse};
 
 /// The whole configuration.
@@ -87,6 +88,18 @@ pub enum Role {
     Admin,
     /// Look, and run the shop's actions.
     Operator,
+}
+
+impl Role {
+    /// As it is written in the file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Viewer => "viewer",
+            Role::Editor => "editor",
+            Role::Admin => "admin",
+            Role::Operator => "operator",
+        }
+    }
 }
 
 /// An argon2 hash in PHC form; never shown.
