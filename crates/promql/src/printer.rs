@@ -7,8 +7,8 @@ use std::fmt::{self, Display, Formatter, Write};
 use lingshao_model::{METRIC_NAME, MatchOp, Matcher, TimeDelta, Timestamp};
 
 use crate::ast::{
-    Aggregate, At, Binary, Cardinality, DurationExpr, DurationKind, Expr, Extension, MatrixSelector,
-    NumberLiteral, StringLiteral, Subquery, VectorMatching, VectorSelector,
+    Aggregate, At, Binary, BinaryOp, Cardinality, DurationExpr, DurationKind, Expr, Extension,
+    MatrixSelector, NumberLiteral, StringLiteral, Subquery, VectorMatching, VectorSelector,
 };
 use crate::lexer::is_plain_label;
 use crate::quote::{go_quote, go_quote_bytes};
@@ -36,6 +36,9 @@ impl Display for Expr {
                     write!(f, "{param}, ")?;
                 }
                 write!(f, "{})", node.expr)
+            }
+            Expr::Binary(node) if is_infinity_to_a_power(node) => {
+                write!(f, "Inf {} {}", binary_middle(node), node.rhs)
             }
             Expr::Binary(node) => write!(f, "{} {} {}", node.lhs, binary_middle(node), node.rhs),
             Expr::Unary(node) => write!(f, "{}{}", sign(node.negative), node.expr),
@@ -241,6 +244,12 @@ fn aggregate_head(node: &Aggregate) -> String {
     }
 }
 
+/// Here the sign of `+Inf` would be read as one of the whole power. Prometheus prints it all the same.
+fn is_infinity_to_a_power(node: &Binary) -> bool {
+    let is_infinity = matches!(&node.lhs, Expr::Number(literal) if literal.value == f64::INFINITY);
+    node.op == BinaryOp::Pow && is_infinity
+}
+
 /// The operator with its modifiers.
 fn binary_middle(node: &Binary) -> String {
     let mut text = node.op.as_str().to_owned();
@@ -312,7 +321,11 @@ impl Expr {
                 format!("{indent}{}(\n{param}{expr}\n{indent})", aggregate_head(node))
             }
             Expr::Binary(node) => {
-                let (lhs, rhs) = (node.lhs.pretty(level + 1), node.rhs.pretty(level + 1));
+                let lhs = match is_infinity_to_a_power(node) {
+                    true => INDENT.repeat(level + 1) + "Inf",
+                    false => node.lhs.pretty(level + 1),
+                };
+                let rhs = node.rhs.pretty(level + 1);
                 format!("{lhs}\n{indent}{}\n{rhs}", binary_middle(node))
             }
             Expr::Call(node) => {

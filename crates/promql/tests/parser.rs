@@ -32,6 +32,7 @@ fn literals_print_in_their_canonical_form() {
     prints("+Inf", "+Inf");
     prints("-inf", "-Inf");
     prints("NaN", "NaN");
+    prints("Inf ^ up", "Inf ^ up");
     prints("5m", "5m");
     prints("-1h30m", "-1h30m");
     prints("90s", "1m30s");
