@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 /// Who has to act: decides the exit code. Wrong usage (2) is clap's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// What was given to us is wrong: a config, an expression, an address that may not be opened.
     Input,
     /// The machine refused: a busy port, an unwritable folder, a held lock, a server that does not answer.
@@ -14,7 +14,7 @@ pub enum Fault {
 
 /// The end of a command that could not do its work.
 #[derive(Debug)]
-pub struct Failure {
+pub(crate) struct Failure {
     fault: Fault,
     error: anyhow::Error,
     remedy: Option<String>,
@@ -22,22 +22,22 @@ pub struct Failure {
 
 impl Failure {
     /// The input is wrong: exit code 1.
-    pub fn input(error: impl Into<anyhow::Error>) -> Failure {
+    pub(crate) fn input(error: impl Into<anyhow::Error>) -> Failure {
         Failure { fault: Fault::Input, error: error.into(), remedy: None }
     }
 
     /// The environment failed: exit code 3.
-    pub fn environment(error: impl Into<anyhow::Error>) -> Failure {
+    pub(crate) fn environment(error: impl Into<anyhow::Error>) -> Failure {
         Failure { fault: Fault::Environment, error: error.into(), remedy: None }
     }
 
     /// Adds what the person can do about it.
-    pub fn remedy(self, remedy: impl Into<String>) -> Failure {
+    pub(crate) fn remedy(self, remedy: impl Into<String>) -> Failure {
         Failure { remedy: Some(remedy.into()), ..self }
     }
 
     /// What the shell gets.
-    pub fn exit_code(&self) -> ExitCode {
+    pub(crate) fn exit_code(&self) -> ExitCode {
         match self.fault {
             Fault::Input => ExitCode::from(1),
             Fault::Environment => ExitCode::from(3),

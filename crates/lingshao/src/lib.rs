@@ -3,8 +3,15 @@
 //! Contract: tokio, sockets, the environment and the wall clock live here and nowhere else; the engines below are
 //! synchronous and are called on blocking threads with a limit.
 
+mod api;
+mod app;
 pub mod cli;
 pub mod collect;
 pub mod config;
-pub mod failure;
+mod durable;
+mod failure;
+mod run;
 pub mod scrape;
+pub mod security;
+pub mod server;
+mod telemetry;

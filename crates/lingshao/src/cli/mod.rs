@@ -2,17 +2,31 @@
 //!
 //! Exit codes: 0 done, 1 the input is wrong, 2 wrong usage, 3 the environment failed.
 
+mod check;
+mod client;
+mod health;
+mod passwd;
+mod query;
+
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::failure::Failure;
+use crate::run;
 
-/// One binary that watches an online shop.
+/// One binary that watches an online shop: it scrapes and takes metrics, keeps them, and answers PromQL.
 #[derive(Debug, Parser)]
-#[command(name = "lingshao", version, max_term_width = 100)]
+#[command(
+    name = "lingshao",
+    version,
+    max_term_width = 100,
+    after_help = "Flags win over LINGSHAO_* environment variables, these over the config file.\n\
+                  Exit codes: 0 done, 1 the input is wrong, 2 wrong usage, 3 the environment failed."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -20,6 +34,21 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Runs the server: scrapes, takes remote write, answers queries
+    ///
+    /// Without --config it watches this host and itself. SIGHUP or POST /-/reload reads the config again, whole or
+    /// not at all; SIGTERM finishes what is under way, syncs, and exits.
+    Run(run::Arguments),
+    /// Asks a running server for the value of a PromQL expression
+    Query(query::Arguments),
+    /// Checks config files and says what is wrong where, with the remedy
+    Check(check::Arguments),
+    /// Asks a running server whether it is healthy; exits with 0 or 3
+    Health(health::Arguments),
+    /// Makes the password hash for `web.users`
+    ///
+    /// Asks twice on a terminal, without echo; otherwise reads the first line of stdin.
+    Passwd,
     /// Prints the version
     Version,
     /// Prints a completion script for a shell
@@ -29,20 +58,51 @@ enum Command {
     },
 }
 
+/// What a finished command has to say besides what it printed.
+pub(crate) enum Outcome {
+    /// Exit code 0.
+    Done,
+    /// Exit code 1; everything has been said on stdout.
+    Wrong,
+}
+
 /// Parses the arguments, does what they say, and reports a failure on stderr.
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Version => print(&format!("lingshao {}\n", env!("CARGO_PKG_VERSION"))),
-        Command::Completions { shell } => completions(shell),
+        Command::Run(arguments) => run::run(arguments).map(|()| Outcome::Done),
+        Command::Query(arguments) => query::run(&arguments).map(|()| Outcome::Done),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Health(arguments) => health::run(&arguments).map(|()| Outcome::Done),
+        Command::Passwd => passwd::run().map(|()| Outcome::Done),
+        Command::Version => {
+            print(&format!("lingshao {}\n", env!("CARGO_PKG_VERSION"))).map(|()| Outcome::Done)
+        }
+        Command::Completions { shell } => completions(shell).map(|()| Outcome::Done),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Wrong) => ExitCode::from(1),
         Err(failure) => {
             // Nobody is left to tell when stderr is gone too.
             drop(writeln!(io::stderr(), "{failure}"));
             failure.exit_code()
         }
     }
+}
+
+/// Where a running server is asked.
+#[derive(Debug, clap::Args)]
+struct Server {
+    /// Address of the server; name and password may stand in it (http://NAME:PASSWORD@HOST:PORT)
+    #[arg(long, env = "LINGSHAO_URL", hide_env_values = true, default_value = "http://127.0.0.1:9090")]
+    url: String,
+}
+
+/// The config file that is meant when none is named.
+const CONFIG_DEFAULT: &str = "lingshao.yml";
+
+fn config_default() -> PathBuf {
+    PathBuf::from(CONFIG_DEFAULT)
 }
 
 fn completions(shell: Shell) -> Result<(), Failure> {
@@ -52,9 +112,22 @@ fn completions(shell: Shell) -> Result<(), Failure> {
 }
 
 /// Writes to stdout; a reader that has gone (`| head`) is no failure.
-fn print(text: &str) -> Result<(), Failure> {
-    match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::environment(error)),
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::environment(anyhow::Error::new(error).context("cannot write to stdout")))
+        }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
     }
 }

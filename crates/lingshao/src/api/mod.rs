@@ -1,0 +1,76 @@
+//! What answers each route: the Prometheus API, remote write, lifecycle.
+
+mod answer;
+mod index;
+mod lifecycle;
+pub(crate) mod query;
+mod scraped;
+mod series;
+mod status;
+mod syntax_tree;
+pub(crate) mod write;
+
+use std::sync::Arc;
+
+use crate::app::App;
+use crate::server::reply::Reply;
+use crate::server::request::{Call, Parameters};
+use crate::server::routes::Endpoint;
+
+use answer::{ApiError, render};
+
+/// Runs the handler of an endpoint. The caller has the right to call it.
+pub(crate) async fn dispatch(app: &Arc<App>, endpoint: Endpoint, mut call: Call) -> Reply {
+    use Endpoint as E;
+    match endpoint {
+        E::Index => index::page(),
+        E::Healthy => lifecycle::healthy(),
+        E::Ready => lifecycle::ready(app),
+        E::Reload => lifecycle::reload(app).await,
+        E::OwnMetrics => lifecycle::own_metrics(app),
+        E::Write => write::write(app, call).await,
+        _ => {
+            let name = call.name.take();
+            let outcome = match Parameters::read(call).await {
+                Ok(parameters) => answer(app, endpoint, &parameters, name.as_deref()).await,
+                Err(error) => Err(ApiError::from(error)),
+            };
+            outcome.unwrap_or_else(|error| render(&error))
+        }
+    }
+}
+
+async fn answer(
+    app: &Arc<App>,
+    endpoint: Endpoint,
+    parameters: &Parameters,
+    name: Option<&str>,
+) -> Result<Reply, ApiError> {
+    use Endpoint as E;
+    match endpoint {
+        E::Query => query::instant(app, parameters).await,
+        E::QueryRange => query::range(app, parameters).await,
+        E::QueryExemplars => query::exemplars(parameters),
+        E::FormatQuery => query::format(parameters),
+        E::ParseQuery => query::parse(parameters),
+        E::Labels => series::names(app, parameters).await,
+        E::LabelValues => series::values(app, parameters, name.unwrap_or("")).await,
+        E::Series => series::series(app, parameters).await,
+        E::Metadata => scraped::metadata(app, parameters),
+        E::Targets => scraped::targets(app, parameters),
+        E::TargetsMetadata => scraped::targets_metadata(app, parameters),
+        E::ScrapePools => scraped::pools(app),
+        E::Rules => status::rules(),
+        E::Alerts => status::alerts(),
+        E::Alertmanagers => status::alertmanagers(),
+        E::StatusBuildInfo => status::build_info(),
+        E::StatusConfig => status::config(app),
+        E::StatusFlags => status::flags(app),
+        E::StatusRuntimeInfo => status::runtime_info(app),
+        E::StatusTsdb => status::tsdb(app, parameters),
+        E::StatusWalReplay => status::wal_replay(),
+        E::Index | E::Healthy | E::Ready | E::Reload | E::OwnMetrics | E::Write => {
+            unreachable!("dispatched before parameters are read")
+        }
+    }
+}

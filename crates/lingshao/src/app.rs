@@ -1,0 +1,119 @@
+//! What every handler can reach, and the part of it that a reload replaces.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use lingshao_model::Timestamp;
+use lingshao_tsdb::Db;
+use rustls::ServerConfig;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::api::query::QueryGate;
+use crate::api::write::WriteGate;
+use crate::config::Config;
+use crate::durable::Durable;
+use crate::scrape::Scraper;
+use crate::security::access::{Doorkeeper, Users};
+use crate::security::hosts::Hosts;
+use crate::security::tls;
+use crate::telemetry::{Page, Telemetry};
+
+/// The parts of the running process. One, shared by all handlers.
+#[derive(Debug)]
+pub(crate) struct App {
+    /// The storage.
+    pub(crate) db: Arc<Db>,
+    /// Waiting for the disk.
+    pub(crate) durable: Durable,
+    /// Our own figures.
+    pub(crate) telemetry: Arc<Telemetry>,
+    /// Checks passwords.
+    pub(crate) doorkeeper: Doorkeeper,
+    /// Limits queries.
+    pub(crate) queries: QueryGate,
+    /// Limits remote write.
+    pub(crate) writes: WriteGate,
+    /// The scrape loops.
+    pub(crate) scraper: Arc<Scraper>,
+    /// Takes reloads, one at a time, each with the sender of its outcome.
+    pub(crate) reloads: mpsc::Sender<ReloadRequest>,
+    /// What a reload replaces.
+    pub(crate) live: watch::Receiver<Arc<Live>>,
+    /// What never changes while the process runs.
+    pub(crate) about: About,
+}
+
+/// Somebody who asked for a reload and waits for its outcome; the error is for a person.
+pub(crate) type ReloadRequest = oneshot::Sender<Result<(), String>>;
+
+/// Facts from the start.
+#[derive(Clone, Debug)]
+pub(crate) struct About {
+    /// When.
+    pub(crate) started_at: Timestamp,
+    /// The web listener's address, with the port that was really taken.
+    pub(crate) listen: String,
+    /// Where the data lies.
+    pub(crate) data: PathBuf,
+    /// The config file, if there is one.
+    pub(crate) config_file: Option<PathBuf>,
+    /// Whether a wide address without users was allowed.
+    pub(crate) insecure: bool,
+    /// The storage's bounds.
+    pub(crate) storage: lingshao_tsdb::Options,
+}
+
+/// One configuration as the handlers see it.
+#[derive(Debug)]
+pub(crate) struct Live {
+    /// Who may come in.
+    pub(crate) users: Arc<Users>,
+    /// Under which names.
+    pub(crate) hosts: Hosts,
+    /// With which certificate; plain HTTP without one.
+    pub(crate) tls: Option<Arc<ServerConfig>>,
+    /// For people, secrets masked.
+    pub(crate) config_yaml: String,
+}
+
+impl Live {
+    /// Reads the certificate too, so that a bad one fails the start or the reload.
+    pub(crate) fn new(config: &Config, listen: &str) -> anyhow::Result<Live> {
+        let web = &config.web;
+        let tls = match &web.tls {
+            Some(files) => Some(tls::server_config(&files.cert_file, &files.key_file)?),
+            None => None,
+        };
+        Ok(Live {
+            users: Arc::new(Users::new(web.users.clone())?),
+            hosts: Hosts::new(listen, &web.hosts),
+            tls,
+            config_yaml: config.to_masked_yaml(),
+        })
+    }
+}
+
+impl App {
+    /// The configuration of this moment.
+    pub(crate) fn live(&self) -> Arc<Live> {
+        self.live.borrow().clone()
+    }
+}
+
+/// The clock. Engines get it as an argument.
+pub(crate) fn now() -> Timestamp {
+    let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    // A clock before 1970 is answered with 1970: every sample is then refused as too far ahead, and says so.
+    Timestamp(since_epoch.map_or(0, |span| i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
+}
+
+/// The page of our own figures: the process', the storage's and the scrape loops'.
+pub(crate) fn own_page(telemetry: &Telemetry, db: &Db, scraper: Option<&Scraper>) -> Vec<u8> {
+    let mut page = Page::default();
+    telemetry.render(&mut page);
+    crate::telemetry::storage::render(&mut page, &db.stats());
+    if let Some(scraper) = scraper {
+        crate::telemetry::scraped::render(&mut page, &scraper.telemetry());
+    }
+    page.into_bytes()
+}

@@ -1,0 +1,79 @@
+//! Reading the config again: whole, or not at all.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::anyhow;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::app::{Live, ReloadRequest, now};
+use crate::config::{self, Config};
+use crate::scrape::{self, Scraper};
+use crate::server::listen;
+use crate::telemetry::Telemetry;
+
+/// Reloads that may wait: one runs, and the next will read what the others would have read.
+pub(super) const WAITING_MAX: usize = 4;
+
+/// Owns what a reload replaces.
+pub(super) struct Reloader {
+    pub(super) file: Option<PathBuf>,
+    pub(super) listen: String,
+    pub(super) insecure: bool,
+    pub(super) address: std::net::SocketAddr,
+    pub(super) live: watch::Sender<Arc<Live>>,
+    pub(super) scraper: Arc<Scraper>,
+    pub(super) telemetry: Arc<Telemetry>,
+    pub(super) metrics: config::Metrics,
+}
+
+/// Asks for a reload and waits for its outcome.
+pub(crate) async fn request(reloads: &mpsc::Sender<ReloadRequest>) -> Result<(), String> {
+    let (outcome, waiting) = oneshot::channel();
+    reloads.try_send(outcome).map_err(|_| "other reloads are waiting already".to_owned())?;
+    waiting.await.unwrap_or_else(|_| Err("the process is stopping".to_owned()))
+}
+
+impl Reloader {
+    /// Serves requests one after the other.
+    pub(super) async fn run(self, mut requests: mpsc::Receiver<ReloadRequest>) {
+        while let Some(answer) = requests.recv().await {
+            let outcome = self.reload();
+            match &outcome {
+                Ok(()) => tracing::info!("config reloaded"),
+                Err(error) => tracing::error!(%error, "config not reloaded; the old one stays"),
+            }
+            let reload = &self.telemetry.reload;
+            reload.successful.set(f64::from(u8::from(outcome.is_ok())));
+            if outcome.is_ok() {
+                reload.last_success.set(now().as_seconds());
+            }
+            // Whoever asked may have gone; the outcome is in the log and in the figures.
+            drop(answer.send(outcome));
+        }
+    }
+
+    /// Everything that can fail comes before the first change.
+    fn reload(&self) -> Result<(), String> {
+        let Some(file) = &self.file else { return Ok(()) };
+        let loaded = config::load(file).map_err(|invalid| invalid.to_string())?;
+        let config = loaded.config;
+        let live = self.check(&config).map_err(|error| format!("{error:#}"))?;
+        let settings = scrape::Settings::new(&config).map_err(|error| format!("{error:#}"))?;
+        for warning in &loaded.warnings {
+            tracing::warn!(%warning, "config");
+        }
+        if config.metrics != self.metrics {
+            tracing::warn!("`metrics` has changed; its limits take effect at the next start");
+        }
+        self.scraper.replace(settings);
+        self.live.send_replace(Arc::new(live));
+        Ok(())
+    }
+
+    fn check(&self, config: &Config) -> anyhow::Result<Live> {
+        listen::check_reach(self.address, !config.web.users.is_empty(), self.insecure)
+            .map_err(|failure| anyhow!("{failure}"))?;
+        Live::new(config, &self.listen)
+    }
+}

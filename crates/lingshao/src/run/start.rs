@@ -1,0 +1,201 @@
+//! The order of things: folder, address, storage, loops, doors. And the way back.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use anyhow::Context;
+use lingshao_disk::{DataDir, Disk, Owner, RealDisk};
+use lingshao_tsdb::{Db, OpenReport, Options};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::Arguments;
+use super::maintain::Maintainer;
+use super::reload::{self, Reloader};
+use crate::api::query::QueryGate;
+use crate::api::write::WriteGate;
+use crate::app::{About, App, Live, ReloadRequest, now, own_page};
+use crate::config::{Config, Metrics};
+use crate::durable::Committer;
+use crate::failure::Failure;
+use crate::scrape::{self, OwnPage, Scraper, Sinks};
+use crate::security::access::Doorkeeper;
+use crate::server::{self, listen};
+use crate::telemetry::Telemetry;
+
+/// Where the data lies when nobody says otherwise.
+const DATA_DEFAULT: &str = "lingshao-data";
+
+/// The process at work.
+pub(super) struct Running {
+    pub(super) address: SocketAddr,
+    pub(super) reloads: mpsc::Sender<ReloadRequest>,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<()>,
+    scraper: Arc<Scraper>,
+    maintainer: Maintainer,
+    committer: Committer,
+    /// Unlocks the folder when dropped: last.
+    _data: DataDir,
+}
+
+/// Starts every part, or says which one could not be.
+pub(super) async fn start(arguments: Arguments, config: Config) -> Result<Running, Failure> {
+    let wanted = arguments.listen.as_deref().or(config.web.listen.as_deref());
+    let wanted = wanted.unwrap_or(listen::LISTEN_DEFAULT).to_owned();
+    let address = listen::parse(&wanted)?;
+    listen::check_reach(address, !config.web.users.is_empty(), arguments.insecure)?;
+    let live = Live::new(&config, &wanted).map_err(Failure::input)?;
+    let settings =
+        scrape::Settings::new(&config).map_err(|error| Failure::input(anyhow::Error::new(error)))?;
+
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk::new());
+    let folder = arguments.data.or(config.data.clone()).unwrap_or_else(|| PathBuf::from(DATA_DEFAULT));
+    let data = lock(&disk, &folder)?;
+    let listener = listen::bind(address).await?;
+    let address = listener.local_addr().context("cannot read the address").map_err(Failure::environment)?;
+    let storage = options(&config.metrics);
+    let db = open(disk, &folder, storage.clone())?;
+
+    let telemetry = Arc::new(Telemetry::default());
+    telemetry.reload.successful.set(1.0);
+    telemetry.reload.last_success.set(now().as_seconds());
+    let environment = |error: std::io::Error| {
+        Failure::environment(anyhow::Error::new(error).context("cannot start a thread"))
+    };
+    let committer = Committer::start(db.wal(), telemetry.wal.clone()).map_err(environment)?;
+    let maintainer = Maintainer::start(db.clone()).map_err(environment)?;
+    let scraper = start_scraper(settings, &db, &telemetry, address);
+
+    let (live_sender, live) = watch::channel(Arc::new(live));
+    let (reloads, requests) = mpsc::channel(reload::WAITING_MAX);
+    let reloader = Reloader {
+        file: arguments.config.clone(),
+        listen: wanted,
+        insecure: arguments.insecure,
+        address,
+        live: live_sender,
+        scraper: scraper.clone(),
+        telemetry: telemetry.clone(),
+        metrics: config.metrics,
+    };
+    tokio::spawn(reloader.run(requests));
+
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let app = Arc::new(App {
+        db,
+        durable: committer.durable(),
+        telemetry,
+        doorkeeper: Doorkeeper::default(),
+        queries: QueryGate::default(),
+        writes: WriteGate::new(cores),
+        scraper: scraper.clone(),
+        reloads: reloads.clone(),
+        live,
+        about: About {
+            started_at: now(),
+            listen: address.to_string(),
+            data: folder,
+            config_file: arguments.config,
+            insecure: arguments.insecure,
+            storage,
+        },
+    });
+    let (stop, server) = open_door(listener, app);
+    Ok(Running { address, reloads, stop, server, scraper, maintainer, committer, _data: data })
+}
+
+fn open_door(listener: TcpListener, app: Arc<App>) -> (watch::Sender<bool>, JoinHandle<()>) {
+    let (stop, stopped) = watch::channel(false);
+    (stop, tokio::spawn(server::serve(listener, app, stopped)))
+}
+
+fn lock(disk: &Arc<dyn Disk>, path: &Path) -> Result<DataDir, Failure> {
+    let owner = Owner {
+        pid: std::process::id(),
+        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        started_at: format!("{}", now().as_seconds()),
+    };
+    DataDir::open(disk.clone(), path, &owner)
+        .map_err(|error| Failure::environment(error).remedy("another folder is given with --data"))
+}
+
+fn open(disk: Arc<dyn Disk>, data: &Path, options: Options) -> Result<Arc<Db>, Failure> {
+    let folder = data.join("metrics");
+    let (db, report) = Db::open(disk, &folder, options, now())
+        .with_context(|| format!("cannot open the storage in `{}`", folder.display()))
+        .map_err(Failure::environment)?;
+    log_report(&report);
+    Ok(Arc::new(db))
+}
+
+fn log_report(report: &OpenReport) {
+    tracing::info!(replayed = report.replayed, "storage opened");
+    for lost in &report.quarantined {
+        tracing::error!(block = %lost, "a damaged block was set aside");
+    }
+    if let Some(recovery) = &report.wal {
+        tracing::debug!(?recovery, "write-ahead log opened");
+    }
+    if report.orphaned + report.unreadable_records > 0 {
+        tracing::error!(
+            orphaned_samples = report.orphaned,
+            unreadable_records = report.unreadable_records,
+            "parts of the write-ahead log were lost"
+        );
+    }
+}
+
+fn options(metrics: &Metrics) -> Options {
+    Options {
+        retention: metrics.retention,
+        size_bytes_max: metrics.size_max_bytes,
+        series_max: u32::try_from(metrics.series_max).unwrap_or(u32::MAX),
+        out_of_order_window: metrics.out_of_order_window,
+        ..Options::default()
+    }
+}
+
+fn start_scraper(
+    settings: scrape::Settings,
+    db: &Arc<Db>,
+    telemetry: &Arc<Telemetry>,
+    address: SocketAddr,
+) -> Arc<Scraper> {
+    // The page shows the scrape loops' figures too, and the loops need the page before they exist.
+    let slot: Arc<OnceLock<Weak<Scraper>>> = Arc::default();
+    let (page_slot, page_db, page_telemetry) = (slot.clone(), db.clone(), telemetry.clone());
+    let render = move |out: &mut Vec<u8>| {
+        let scraper = page_slot.get().and_then(Weak::upgrade);
+        out.extend_from_slice(&own_page(&page_telemetry, &page_db, scraper.as_deref()));
+    };
+    let own_page = OwnPage { instance: address.to_string(), render: Arc::new(render) };
+    let sinks = Sinks { db: db.clone(), own_page: Some(own_page) };
+    let scraper = Arc::new(Scraper::start(settings, sinks));
+    slot.get_or_init(|| Arc::downgrade(&scraper));
+    scraper
+}
+
+impl Running {
+    /// Takes nothing new and lets what is under way finish.
+    pub(super) async fn drain(mut self, patience: Duration) -> Running {
+        self.stop.send_replace(true);
+        let (server, scraper) = (&mut self.server, self.scraper.clone());
+        let drained = timeout(patience, async { tokio::join!(server, scraper.stop()) }).await;
+        if drained.is_err() {
+            tracing::warn!("some requests did not finish in time and are abandoned");
+            self.server.abort();
+        }
+        self
+    }
+
+    /// Syncs what was appended.
+    pub(super) fn finish(self) -> Result<(), Failure> {
+        self.maintainer.stop();
+        self.committer.stop().map_err(Failure::environment)
+    }
+}

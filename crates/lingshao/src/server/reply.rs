@@ -1,0 +1,59 @@
+//! Answers: whole, small, and with the headers that keep a browser from doing anything with them but show them.
+
+use bytes::Bytes;
+use http::header::{self, HeaderName, HeaderValue};
+use http::{Response, StatusCode};
+use http_body_util::Full;
+
+/// What every handler gives back. Bodies are complete: no query may answer more than its byte budget.
+pub(crate) type Reply = Response<Full<Bytes>>;
+
+/// An answer with a body of some type.
+pub(crate) fn body(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Reply {
+    let mut reply = Response::new(Full::new(body.into()));
+    *reply.status_mut() = status;
+    set(&mut reply, header::CONTENT_TYPE, content_type);
+    reply
+}
+
+/// A line for a person or a log.
+pub(crate) fn text(status: StatusCode, text: impl std::fmt::Display) -> Reply {
+    body(status, "text/plain; charset=utf-8", format!("{text}\n"))
+}
+
+/// JSON that is already rendered.
+pub(crate) fn json(status: StatusCode, bytes: Vec<u8>) -> Reply {
+    body(status, "application/json", bytes)
+}
+
+/// Nothing to say.
+pub(crate) fn empty(status: StatusCode) -> Reply {
+    let mut reply = Response::new(Full::default());
+    *reply.status_mut() = status;
+    reply
+}
+
+/// A temporary refusal: the client does well to come again after some seconds.
+pub(crate) fn retry(status: StatusCode, seconds: u64, why: impl std::fmt::Display) -> Reply {
+    let mut reply = text(status, why);
+    reply.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    reply
+}
+
+/// Sets a header to a constant.
+pub(crate) fn set(reply: &mut Reply, name: HeaderName, value: &'static str) {
+    reply.headers_mut().insert(name, HeaderValue::from_static(value));
+}
+
+/// No scripts, no frames, no guessing of types, no caching of what only this user may see. There is no CORS header:
+/// other origins read nothing.
+pub(crate) fn secure(reply: &mut Reply) {
+    set(
+        reply,
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    );
+    set(reply, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(reply, header::REFERRER_POLICY, "no-referrer");
+    set(reply, header::CACHE_CONTROL, "no-store");
+}

@@ -1,0 +1,268 @@
+//! Starting the real binary, talking HTTP to it, and ending it one way or another.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use lingshao_model::{LabelsBuilder, SeriesBatch, Timestamp};
+use lingshao_wire::{remote_write, snappy};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Long enough for a debug build on a loaded machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running server; killed when dropped.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: String,
+    pub(crate) stderr: PathBuf,
+}
+
+/// An answer over HTTP.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+/// The binary with no `LINGSHAO_*` variable of ours around it.
+pub(crate) fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lingshao"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LINGSHAO_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Runs a command that ends by itself.
+pub(crate) fn run(arguments: &[&str]) -> Output {
+    command().args(arguments).stdin(Stdio::null()).output().expect("the binary can be started")
+}
+
+/// A folder with a config that scrapes nothing.
+pub(crate) fn folder() -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(folder.path().join("quiet.yml"), "global: {}\n").expect("the folder is ours");
+    folder
+}
+
+pub(crate) fn text(path: impl AsRef<Path>) -> String {
+    path.as_ref().to_str().expect("temporary folders have plain names").to_owned()
+}
+
+impl Server {
+    /// On a free port, with the data and the quiet config of a folder.
+    pub(crate) fn start(folder: &TempDir) -> Server {
+        Server::start_with(folder, &["--config", &text(folder.path().join("quiet.yml"))])
+    }
+
+    pub(crate) fn start_with(folder: &TempDir, arguments: &[&str]) -> Server {
+        Server::try_start(&folder.path().join("data"), arguments).expect("the server starts")
+    }
+
+    /// What it said on stderr if it ended instead of listening.
+    pub(crate) fn try_start(data: &Path, arguments: &[&str]) -> Result<Server, (ExitStatus, String)> {
+        let unique =
+            format!("{}-{:?}", std::process::id(), Instant::now()).replace([' ', ':', '{', '}', ','], "");
+        let stderr = std::env::temp_dir().join(format!("lingshao-test-{unique}.log"));
+        let any_port: &[&str] =
+            if arguments.contains(&"--listen") { &[] } else { &["--listen", "127.0.0.1:0"] };
+        let mut child = command()
+            .args(["run", "--data", &text(data)])
+            .args(any_port)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(File::create(&stderr).expect("a log file"))
+            .spawn()
+            .expect("the binary can be started");
+        let stdout = child.stdout.take().expect("stdout is a pipe");
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line).expect("stdout can be read");
+        match line.trim().strip_prefix("listening web=") {
+            Some(address) => Ok(Server { child, address: address.to_owned(), stderr }),
+            None => {
+                let status = child.wait().expect("it has ended");
+                let said = std::fs::read_to_string(&stderr).expect("the log file");
+                drop(std::fs::remove_file(&stderr));
+                Err((status, said))
+            }
+        }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// SIGKILL, as a power button for processes.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it has ended");
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.pid().to_string()]).status().expect("kill(1)");
+        assert!(sent.success());
+    }
+
+    /// Waits for its own end.
+    pub(crate) fn wait(mut self) -> (ExitStatus, String) {
+        let status = self.child.wait().expect("it can be waited for");
+        (status, self.log())
+    }
+
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.stderr).expect("the log file")
+    }
+
+    /// Bytes of a line of `/proc/PID/status`.
+    pub(crate) fn memory(&self, line: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it runs");
+        let found = status.lines().find_map(|own| own.strip_prefix(line)).expect("the line is there");
+        let kibibytes: u64 = found.trim_matches([':', ' ', '\t', 'k', 'B']).parse().expect("a number");
+        kibibytes * 1024
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.request("GET", path, &[], b"")
+    }
+
+    pub(crate) fn post_form(&self, path: &str, form: &str) -> Answer {
+        let headers = [("Content-Type", "application/x-www-form-urlencoded")];
+        self.request("POST", path, &headers, form.as_bytes())
+    }
+
+    /// One request on a connection of its own. A `Host` in the headers replaces ours.
+    pub(crate) fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        self.try_request(method, path, headers, body).expect("an answer")
+    }
+
+    pub(crate) fn try_request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> std::io::Result<Answer> {
+        let mut head =
+            format!("{method} {path} HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
+        if !headers.iter().any(|(name, _)| *name == "Host") {
+            head += &format!("Host: {}\r\n", self.address);
+        }
+        headers.iter().for_each(|(name, value)| head += &format!("{name}: {value}\r\n"));
+        let mut stream = TcpStream::connect(&self.address)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(format!("{head}\r\n").as_bytes())?;
+        stream.write_all(body)?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        parse(&answer).ok_or_else(|| std::io::ErrorKind::UnexpectedEof.into())
+    }
+
+    /// Sends a batch by remote write 1.0.
+    pub(crate) fn write(&self, batch: &SeriesBatch) -> Answer {
+        self.write_body(&snappy::compress(&remote_write::encode_v1(batch)))
+    }
+
+    pub(crate) fn write_body(&self, body: &[u8]) -> Answer {
+        self.request("POST", "/api/v1/write", WRITE_HEADERS, body)
+    }
+
+    /// The data of a successful API call.
+    #[track_caller]
+    pub(crate) fn data(&self, path: &str) -> Value {
+        let answer = self.get(path);
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        answer.json()["data"].clone()
+    }
+
+    /// Value of one of our own figures on `/metrics`.
+    #[track_caller]
+    pub(crate) fn figure(&self, series: &str) -> f64 {
+        let page = self.get("/metrics").body;
+        let line = page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("{series} is not on the page:\n{page}")).parse().expect("a number")
+    }
+}
+
+pub(crate) const WRITE_HEADERS: &[(&str, &str)] =
+    &[("Content-Type", "application/x-protobuf"), ("Content-Encoding", "snappy")];
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+        drop(std::fs::remove_file(&self.stderr));
+    }
+}
+
+impl Answer {
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.body))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (own, value) = line.split_once(": ")?;
+            own.eq_ignore_ascii_case(name).then_some(value)
+        })
+    }
+
+    /// The message of an API error.
+    #[track_caller]
+    pub(crate) fn error(&self) -> String {
+        self.json()["error"].as_str().unwrap_or_else(|| panic!("no error: {}", self.body)).to_owned()
+    }
+}
+
+fn parse(answer: &[u8]) -> Option<Answer> {
+    let text = String::from_utf8_lossy(answer);
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    Some(Answer { status, head: head.to_owned(), body: body.to_owned() })
+}
+
+/// Milliseconds since the epoch, whole seconds.
+pub(crate) fn now_millis() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    now.as_secs() as i64 * 1000
+}
+
+/// Adds one series with samples (milliseconds, value) to a batch.
+pub(crate) fn push(batch: &mut SeriesBatch, labels: &[(&str, &str)], samples: &[(i64, f64)]) {
+    samples.iter().for_each(|(t, value)| batch.push(Timestamp(*t), None, *value));
+    let mut builder = LabelsBuilder::default();
+    labels.iter().for_each(|(name, value)| builder.push(name, value));
+    batch.finish_series(&mut builder).expect("labels of a test are valid");
+}
+
+pub(crate) fn batch(series: &[(&[(&str, &str)], &[(i64, f64)])]) -> SeriesBatch {
+    let mut batch = SeriesBatch::default();
+    series.iter().for_each(|(labels, samples)| push(&mut batch, labels, samples));
+    batch
+}
+
+/// For a URL or a form.
+pub(crate) fn encoded(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+/// Asks again until something holds.
+#[track_caller]
+pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
