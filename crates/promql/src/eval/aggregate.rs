@@ -110,10 +110,10 @@ impl<'a> Evaluator<'a> {
         let mut result = Frame::new(&self.budget, grid.count);
         let mut values = Vec::new();
         for (rows, labels) in members.iter().zip(labels) {
-            self.budget.check()?;
             let drop_name = rows.iter().any(|row| frame.keys()[*row].drop_name);
             let target = result.push_empty(labels, drop_name)?;
             for (step, rank) in ranks.iter().enumerate() {
+                self.budget.check()?;
                 values.clear();
                 values
                     .extend(rows.iter().map(|row| frame.cell(*row, step)).filter(|value| !is_stale(*value)));

@@ -177,6 +177,7 @@ impl<'e, 'a, 'n> Join<'e, 'a, 'n> {
         let mut matched = vec![false; ones.len()];
         let mut inserted = InsertedSets::default();
         for row in many {
+            self.evaluator.budget.check()?;
             let mut target = Target::default();
             for (step, one) in ones.iter().enumerate() {
                 let value = self.many.cell(*row, step);

@@ -20,7 +20,10 @@ pub(super) fn is_elementwise(function: FunctionId) -> bool {
     use FunctionId as F;
     float::unary(function).is_some()
         || time::calendar(function).is_some()
-        || matches!(function, F::Clamp | F::ClampMax | F::ClampMin | F::Round | F::Timestamp)
+        || matches!(
+            function,
+            F::Clamp | F::ClampMax | F::ClampMin | F::Round | F::StartTimestamp | F::Timestamp
+        )
 }
 
 impl<'a> Evaluator<'a> {
@@ -41,6 +44,7 @@ impl<'a> Evaluator<'a> {
         }
         match id {
             FunctionId::Timestamp => self.stream_timestamp(&call.args[0], grid, sink),
+            FunctionId::StartTimestamp => self.stream_start(&call.args[0], grid, sink),
             FunctionId::Round => self.stream_round(call, grid, sink),
             _ => self.stream_clamp(call, grid, sink),
         }
@@ -79,6 +83,16 @@ impl<'a> Evaluator<'a> {
             }
             sink(Row { drop_name: true, ..row })
         })
+    }
+
+    /// `start_timestamp`: only samples under a plain selector have one.
+    fn stream_start(&self, vector: &Expr, grid: Grid, sink: &mut Sink<'_>) -> Result<(), EvalError> {
+        match vector.without_parens() {
+            Expr::Vector(selector) if self.limits.start_timestamps => {
+                self.stream_selector(selector, grid, Pick::Start, sink)
+            }
+            _ => self.stream(vector, grid, &mut |_| Ok(())),
+        }
     }
 
     fn stream_round(&self, call: &Call, grid: Grid, sink: &mut Sink<'_>) -> Result<(), EvalError> {

@@ -195,12 +195,8 @@ impl<'a> Evaluator<'a> {
         if names_vary(expr) {
             let mut frame = self.collect(grid, |sink| self.stream_named(expr, grid, sink))?;
             frame.drop_marked_names();
-            match expr {
-                Expr::Call(call) if window::is_range_function(call.function.id) => {
-                    frame.reject_same_labels()?
-                }
-                _ => frame.merge_same_labels()?,
-            }
+            let is_range = matches!(expr, Expr::Call(call) if window::is_range_function(call.function.id));
+            if is_range { frame.reject_same_labels() } else { frame.merge_same_labels() }?;
             return frame.stream(sink);
         }
         self.stream_named(expr, grid, &mut |row| {

@@ -18,6 +18,8 @@ pub(super) enum Pick {
     Value,
     /// When it was taken, in seconds.
     Time,
+    /// When its counter began, in seconds; zero where that is unknown.
+    Start,
 }
 
 /// The instants at which a selector looks at its series: one for each step, all the same with `@`.
@@ -106,7 +108,7 @@ impl Evaluator<'_> {
             if !has_values(&values) {
                 return Ok(());
             }
-            sink(Row { labels: columns.labels, drop_name: pick == Pick::Time, values: &mut values })
+            sink(Row { labels: columns.labels, drop_name: pick != Pick::Value, values: &mut values })
         })
     }
 }
@@ -122,8 +124,10 @@ fn current(columns: SeriesColumns<'_>, looks: Looks, lookback: i64, pick: Pick, 
         }
         *cell = match next.checked_sub(1) {
             Some(at) if times[at] > look.saturating_sub(lookback) => match pick {
-                Pick::Time if !is_stale(values[at]) => times[at] as f64 / 1000.0,
-                _ => values[at],
+                _ if is_stale(values[at]) => stale_nan(),
+                Pick::Value => values[at],
+                Pick::Time => times[at] as f64 / 1000.0,
+                Pick::Start => columns.starts.get(at).map_or(0.0, |start| *start as f64 / 1000.0),
             },
             _ => stale_nan(),
         };

@@ -144,6 +144,25 @@ fn a_cancelled_query_stops_reading() {
 }
 
 #[test]
+fn a_cancelled_query_stops_inside_of_a_series() {
+    let query = "max_over_time(quantile_over_time(0.5, vector(1)[10000s:1s])[20000s:1s])";
+    let expr = parse_with(query, ParseOptions::all()).unwrap();
+    let cancel = Cancel::default();
+    let flag = cancel.clone();
+    let timer = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        flag.cancel();
+    });
+    let started = std::time::Instant::now();
+    let shared = Shared(std::sync::Mutex::new(source()));
+    let outcome = eval_instant(&expr, &shared, Timestamp(0), &Limits::default(), &cancel);
+    assert_eq!(outcome.unwrap_err(), EvalError::Cancelled);
+    // Seconds of work are left undone; the bound is wide for slow machines.
+    assert!(started.elapsed() < std::time::Duration::from_secs(2), "took {:?}", started.elapsed());
+    timer.join().unwrap();
+}
+
+#[test]
 fn what_the_source_says_is_passed_on() {
     let failing = |error: SelectError| Source { outcome: Err(error), ..source() };
     let error =

@@ -13,6 +13,7 @@ use crate::functions::quantile::is_invalid;
 use crate::functions::range::{self, PrefixSums, Samples, SlidingExtreme, Window};
 use crate::functions::rate::{self, Change};
 use crate::functions::{regression, summation};
+use crate::limits::Budget;
 use crate::output::MatrixSeries;
 
 /// Functions that take one range and go series by series.
@@ -77,17 +78,26 @@ impl Windows {
         (first.saturating_add(1), self.end(self.count - 1).saturating_add(self.after))
     }
 
-    /// Calls `compute` for each step whose window holds a sample, and keeps what it answers.
+    /// Calls `compute` for each step whose window holds a sample, and keeps what it answers. Ends early when the
+    /// query was cancelled, which the caller has to look for.
     #[inline]
     fn each<'s>(
         &self,
+        budget: &Budget<'_>,
         samples: Samples<'s>,
         out: &mut [f64],
         mut compute: impl FnMut(usize, &Window<'s>) -> Option<f64>,
     ) {
         let times = samples.times;
         let (mut from, mut to) = (0, 0);
+        let mut looked_at = 0;
         for (step, cell) in out.iter_mut().enumerate() {
+            if looked_at > SAMPLES_PER_CHECK {
+                looked_at = 0;
+                if budget.check().is_err() {
+                    return;
+                }
+            }
             let end = self.end(step);
             let begin = end.saturating_sub(self.range);
             while to < times.len() && times[to] <= end.saturating_add(self.after) {
@@ -97,6 +107,7 @@ impl Windows {
                 from += 1;
             }
             *cell = stale_nan();
+            looked_at += to - from;
             if from < to
                 && let Some(value) = compute(step, &Window { samples, range: from..to, begin, end })
             {
@@ -106,9 +117,13 @@ impl Windows {
     }
 }
 
+/// How many samples of windows go by between two looks at whether the query was cancelled.
+const SAMPLES_PER_CHECK: usize = 16_384;
+
 /// A range function with all that it needs but the series.
 #[derive(Debug)]
 struct RangeCall<'c> {
+    budget: &'c Budget<'c>,
     call: &'c Call,
     windows: Windows,
     grid: Grid,
@@ -140,6 +155,7 @@ impl<'a> Evaluator<'a> {
         let mut state = SeriesState::default();
         self.for_each_series(call, argument, grid, params, &mut |range_call, labels, dropped, samples| {
             range_call.compute(samples, &mut values, &mut state)?;
+            self.budget.check()?;
             self.note_findings(call, labels, &mut state, &values);
             if !has_values(&values) {
                 return Ok(());
@@ -162,7 +178,7 @@ impl<'a> Evaluator<'a> {
                 let extension = matrix.selector.extension;
                 check_extension(extension, call)?;
                 let windows = self.selector_windows(matrix, grid)?;
-                let range_call = RangeCall { call, windows, grid, extension, params };
+                let range_call = RangeCall { budget: &self.budget, call, windows, grid, extension, params };
                 let with_starts = self.limits.start_timestamps && extension == Extension::None;
                 let mut clean = CleanColumns::default();
                 let (start, end) = windows.reach();
@@ -173,7 +189,14 @@ impl<'a> Evaluator<'a> {
             Expr::Subquery(subquery) => {
                 let (windows, inner) = self.subquery_windows(subquery, grid)?;
                 let Some(inner) = inner else { return Ok(()) };
-                let range_call = RangeCall { call, windows, grid, extension: Extension::None, params };
+                let range_call = RangeCall {
+                    budget: &self.budget,
+                    call,
+                    windows,
+                    grid,
+                    extension: Extension::None,
+                    params,
+                };
                 self.stream_subquery(subquery, inner, &mut |labels, dropped, samples| {
                     visit(&range_call, labels, dropped, samples)
                 })
@@ -221,7 +244,7 @@ impl<'a> Evaluator<'a> {
         let mut scratch = vec![stale_nan(); grid.count];
         let argument = call.args[0].without_parens();
         self.for_each_series(call, argument, grid, Vec::new(), &mut |range_call, _, _, samples| {
-            range_call.windows.each(samples, &mut scratch, |_, _| Some(1.0));
+            range_call.each(samples, &mut scratch, |_, _| Some(1.0));
             for (value, present) in values.iter_mut().zip(&scratch) {
                 if !is_stale(*present) {
                     *value = stale_nan();
@@ -300,6 +323,16 @@ struct SeriesState {
 }
 
 impl RangeCall<'_> {
+    #[inline]
+    fn each<'s>(
+        &self,
+        samples: Samples<'s>,
+        out: &mut [f64],
+        compute: impl FnMut(usize, &Window<'s>) -> Option<f64>,
+    ) {
+        self.windows.each(self.budget, samples, out, compute);
+    }
+
     /// Computes all steps of one series.
     fn compute(
         &self,
@@ -310,26 +343,25 @@ impl RangeCall<'_> {
         use FunctionId as F;
         match self.call.function.id {
             F::Rate | F::Increase | F::Delta => self.compute_change(samples, out),
-            F::Irate => self.windows.each(samples, out, |_, window| rate::instant(window, true)),
-            F::Idelta => self.windows.each(samples, out, |_, window| rate::instant(window, false)),
+            F::Irate => self.each(samples, out, |_, window| rate::instant(window, true)),
+            F::Idelta => self.each(samples, out, |_, window| rate::instant(window, false)),
             F::Resets => self.compute_count(samples, &rate::reset_indices(samples), out),
             F::Changes => self.compute_count(samples, &rate::change_indices(samples.values), out),
             F::SumOverTime | F::AvgOverTime => self.compute_sum(samples, out),
             F::MaxOverTime => self.compute_extreme(samples, out, true),
             F::MinOverTime => self.compute_extreme(samples, out, false),
-            F::CountOverTime => self.windows.each(samples, out, |_, window| Some(window.range.len() as f64)),
-            F::PresentOverTime => self.windows.each(samples, out, |_, _| Some(1.0)),
-            F::FirstOverTime => self.windows.each(samples, out, |_, window| window.values().first().copied()),
-            F::LastOverTime => self.windows.each(samples, out, |_, window| window.values().last().copied()),
+            F::CountOverTime => self.each(samples, out, |_, window| Some(window.range.len() as f64)),
+            F::PresentOverTime => self.each(samples, out, |_, _| Some(1.0)),
+            F::FirstOverTime => self.each(samples, out, |_, window| window.values().first().copied()),
+            F::LastOverTime => self.each(samples, out, |_, window| window.values().last().copied()),
             F::StddevOverTime => {
-                self.windows
-                    .each(samples, out, |_, window| Some(summation::variance(window.values()).sqrt()));
+                self.each(samples, out, |_, window| Some(summation::variance(window.values()).sqrt()));
             }
             F::StdvarOverTime => {
-                self.windows.each(samples, out, |_, window| Some(summation::variance(window.values())));
+                self.each(samples, out, |_, window| Some(summation::variance(window.values())));
             }
             F::QuantileOverTime => self.compute_quantile(samples, out, state),
-            F::MadOverTime => self.windows.each(samples, out, |_, window| {
+            F::MadOverTime => self.each(samples, out, |_, window| {
                 Some(range::deviation_of(window.values(), &mut state.scratch))
             }),
             F::Deriv | F::PredictLinear => self.compute_line(samples, out),
@@ -348,18 +380,18 @@ impl RangeCall<'_> {
         match self.extension {
             Extension::None => {
                 let resets = if change.counter { rate::reset_indices(samples) } else { Vec::new() };
-                self.windows.each(samples, out, |_, window| rate::extrapolated(window, change, &resets));
+                self.each(samples, out, |_, window| rate::extrapolated(window, change, &resets));
             }
             extension => {
                 let smoothed = extension == Extension::Smoothed;
-                self.windows.each(samples, out, |_, window| rate::extended(window, change, smoothed));
+                self.each(samples, out, |_, window| rate::extended(window, change, smoothed));
             }
         }
     }
 
     fn compute_count(&self, samples: Samples<'_>, indices: &[usize], out: &mut [f64]) {
         let anchored = self.extension == Extension::Anchored;
-        self.windows.each(samples, out, |_, window| {
+        self.each(samples, out, |_, window| {
             if anchored {
                 rate::anchored(window).map(|window| rate::count_inside(&window, indices))
             } else {
@@ -375,25 +407,25 @@ impl RangeCall<'_> {
             if overlap > 4 && self.windows.stride > 0 { PrefixSums::of(samples.values) } else { None };
         let prefix = prefix.as_ref();
         if self.call.function.id == FunctionId::SumOverTime {
-            self.windows.each(samples, out, |_, window| Some(range::window_sum(window, prefix)));
+            self.each(samples, out, |_, window| Some(range::window_sum(window, prefix)));
         } else {
-            self.windows.each(samples, out, |_, window| Some(range::window_mean(window, prefix)));
+            self.each(samples, out, |_, window| Some(range::window_mean(window, prefix)));
         }
     }
 
     fn compute_extreme(&self, samples: Samples<'_>, out: &mut [f64], largest: bool) {
         if self.windows.stride > 0 && self.windows.range > self.windows.stride {
             let mut sliding = SlidingExtreme::new(largest);
-            self.windows.each(samples, out, |_, window| Some(sliding.at(window)));
+            self.each(samples, out, |_, window| Some(sliding.at(window)));
         } else if largest {
-            self.windows.each(samples, out, |_, window| Some(range::max(window.values())));
+            self.each(samples, out, |_, window| Some(range::max(window.values())));
         } else {
-            self.windows.each(samples, out, |_, window| Some(range::min(window.values())));
+            self.each(samples, out, |_, window| Some(range::min(window.values())));
         }
     }
 
     fn compute_quantile(&self, samples: Samples<'_>, out: &mut [f64], state: &mut SeriesState) {
-        self.windows.each(samples, out, |step, window| {
+        self.each(samples, out, |step, window| {
             let quantile = self.params[0][step];
             if is_invalid(quantile) {
                 state.invalid_quantile = Some(quantile);
@@ -404,7 +436,7 @@ impl RangeCall<'_> {
 
     fn compute_line(&self, samples: Samples<'_>, out: &mut [f64]) {
         let ahead = (self.call.function.id == FunctionId::PredictLinear).then(|| &self.params[0]);
-        self.windows.each(samples, out, |step, window| {
+        self.each(samples, out, |step, window| {
             let (times, values) = (window.times(), window.values());
             if values.len() < 2 {
                 return None;
@@ -422,7 +454,7 @@ impl RangeCall<'_> {
 
     fn compute_smoothing(&self, samples: Samples<'_>, out: &mut [f64]) -> Result<(), EvalError> {
         let mut failure = None;
-        self.windows.each(samples, out, |step, window| {
+        self.each(samples, out, |step, window| {
             let (smoothing, trend) = (self.params[0][step], self.params[1][step]);
             for (name, short, factor) in [("smoothing", "sf", smoothing), ("trend", "tf", trend)] {
                 if factor <= 0.0 || factor >= 1.0 {
@@ -444,15 +476,14 @@ impl RangeCall<'_> {
         let seconds = |time: i64| time as f64 / 1000.0;
         match self.call.function.id {
             FunctionId::TsOfFirstOverTime => {
-                self.windows
-                    .each(samples, out, |_, window| window.times().first().map(|time| seconds(*time)));
+                self.each(samples, out, |_, window| window.times().first().map(|time| seconds(*time)));
             }
             FunctionId::TsOfLastOverTime => {
-                self.windows.each(samples, out, |_, window| Some(seconds(window.last_time())));
+                self.each(samples, out, |_, window| Some(seconds(window.last_time())));
             }
             id => {
                 let largest = id == FunctionId::TsOfMaxOverTime;
-                self.windows.each(samples, out, |_, window| Some(range::time_of_extreme(window, largest)));
+                self.each(samples, out, |_, window| Some(range::time_of_extreme(window, largest)));
             }
         }
     }
