@@ -160,6 +160,7 @@ pub enum FunctionId {
     SortDesc,
     Sqrt,
     Start,
+    StartTimestamp,
     StddevOverTime,
     StdvarOverTime,
     Step,
@@ -268,6 +269,7 @@ pub const FUNCTIONS: &[Function] = &[
     function(F::SortDesc, "sort_desc", &[Vector], Exact, Vector),
     function(F::Sqrt, "sqrt", &[Vector], Exact, Vector),
     experimental(F::Start, "start", &[], Exact, Scalar),
+    experimental(F::StartTimestamp, "start_timestamp", &[Vector], Exact, Vector),
     function(F::StddevOverTime, "stddev_over_time", &[Matrix], Exact, Vector),
     function(F::StdvarOverTime, "stdvar_over_time", &[Matrix], Exact, Vector),
     experimental(F::Step, "step", &[], Exact, Scalar),
@@ -294,6 +296,7 @@ mod tests {
             assert_eq!(function.id as usize, index, "{}", function.name);
             assert_eq!(Function::find(function.name).map(|found| found.id), Some(function.id));
         }
+        assert_eq!(FUNCTIONS.len(), 90, "Prometheus 3.14 has that many");
         assert!(Function::find("no_such_function").is_none());
     }
 
