@@ -101,11 +101,6 @@ impl Durable {
         let progress = progress.wait_for(reached).await.map_err(|_| SyncFailed)?;
         progress.clone().map(|_| ())
     }
-
-    /// Whether a sync has failed.
-    pub(crate) fn has_failed(&self) -> bool {
-        self.progress.borrow().is_err()
-    }
 }
 
 impl Shared {
@@ -152,5 +147,111 @@ fn commit(
         if stop {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lingshao_disk::{SimDisk, Wal, WalOptions};
+    use std::path::Path;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    fn log(disk: &SimDisk) -> Wal {
+        let disk = Arc::new(disk.clone());
+        Wal::open(disk, Path::new("wal"), WalOptions::default(), &mut |_| {}).unwrap().0
+    }
+
+    fn start(wal: &Wal) -> Committer {
+        Committer::start(wal.handle(), Arc::default()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn who_waits_is_durable_after_one_sync_and_idle_syncs_nothing() {
+        let disk = SimDisk::new();
+        let mut wal = log(&disk);
+        let committer = start(&wal);
+        let before = disk.syncs();
+        let commit = wal.append(1, b"a").unwrap();
+        committer.durable().wait(commit).await.unwrap();
+        assert!(commit <= wal.handle().durable());
+        assert_eq!(disk.syncs() - before, 1);
+        committer.durable().wait(commit).await.unwrap();
+        tokio::time::sleep(UNSYNCED_MAX * 2).await;
+        assert_eq!(disk.syncs() - before, 1);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn many_who_wait_share_syncs() {
+        let disk = SimDisk::new();
+        let mut wal = log(&disk);
+        let committer = start(&wal);
+        let before = disk.syncs();
+        let waiting: Vec<_> = (0..500)
+            .map(|_| {
+                let (commit, durable) = (wal.append(1, b"a").unwrap(), committer.durable());
+                tokio::spawn(async move { durable.wait(commit).await })
+            })
+            .collect();
+        for one in waiting {
+            one.await.unwrap().unwrap();
+        }
+        assert_eq!(wal.handle().durable(), wal.handle().appended());
+        let syncs = disk.syncs() - before;
+        assert!(syncs <= 250, "{syncs} syncs for 500 waiters");
+    }
+
+    #[tokio::test]
+    async fn after_a_failed_sync_nobody_is_told_that_it_is_safe() {
+        let disk = SimDisk::new();
+        let mut wal = log(&disk);
+        let committer = start(&wal);
+        disk.fail_sync_at(disk.syncs() + 1);
+        let commit = wal.append(1, b"a").unwrap();
+        assert!(committer.durable().wait(commit).await.is_err());
+        assert!(committer.durable().wait(Commit(commit.0 + 1)).await.is_err());
+        assert!(committer.stop().is_err());
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_is_synced_within_a_second() {
+        let disk = SimDisk::new();
+        let mut wal = log(&disk);
+        let _committer = start(&wal);
+        let commit = wal.append(1, b"a").unwrap();
+        tokio::time::sleep(Duration::from_millis(1000)).await;
+        assert!(commit <= wal.handle().durable());
+    }
+
+    #[tokio::test]
+    async fn stopping_syncs_the_rest() {
+        let disk = SimDisk::new();
+        let mut wal = log(&disk);
+        let committer = start(&wal);
+        let commit = wal.append(1, b"a").unwrap();
+        committer.stop().unwrap();
+        assert!(commit <= wal.handle().durable());
+    }
+
+    /// Sealing syncs through a handle of its own.
+    #[tokio::test]
+    async fn a_sync_by_somebody_else_counts() {
+        let disk = SimDisk::new();
+        let mut wal = log(&disk);
+        let committer = start(&wal);
+        let stop = Arc::new(AtomicBool::new(false));
+        let (other, stopped) = (wal.handle(), stop.clone());
+        let syncing = std::thread::spawn(move || {
+            while !stopped.load(Ordering::Relaxed) {
+                other.sync().unwrap();
+            }
+        });
+        for _ in 0..200 {
+            let commit = wal.append(1, b"a").unwrap();
+            let waited = tokio::time::timeout(Duration::from_secs(5), committer.durable().wait(commit)).await;
+            waited.expect("nobody waits for ever").unwrap();
+        }
+        stop.store(true, Ordering::Relaxed);
+        syncing.join().unwrap();
     }
 }

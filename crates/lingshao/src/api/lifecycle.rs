@@ -12,7 +12,7 @@ pub(super) fn healthy() -> Reply {
 
 /// Not ready once the disk has failed: what is sent to us is not kept.
 pub(super) fn ready(app: &App) -> Reply {
-    if app.durable.has_failed() {
+    if app.telemetry.wal.failed.get() == 1.0 {
         return reply::text(StatusCode::SERVICE_UNAVAILABLE, crate::durable::SyncFailed);
     }
     reply::text(StatusCode::OK, "Lingshao is Ready.")

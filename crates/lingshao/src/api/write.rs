@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
-use lingshao_disk::Commit;
+use lingshao_disk::{Commit, WalError};
 use lingshao_model::{Refusals, SeriesBatch};
 use lingshao_tsdb::{AppendError, Db};
 use lingshao_wire::remote_write::{self, Version, WireError};
@@ -237,7 +237,15 @@ fn refuse(app: &App, error: &WriteError) -> Reply {
     };
     match error {
         Overloaded(_) => temporary(RETRY_AFTER_SECONDS),
-        Append(_) => temporary(RETRY_AFTER_DISK_SECONDS),
+        Append(AppendError::Wal(WalError::TooLarge { .. })) => {
+            reply::text(StatusCode::PAYLOAD_TOO_LARGE, error)
+        }
+        Append(append) => {
+            if matches!(append, AppendError::Wal(WalError::Poisoned { .. })) {
+                app.telemetry.wal.failed.set(1.0);
+            }
+            temporary(RETRY_AFTER_DISK_SECONDS)
+        }
         Snappy(SnappyError::TooLarge { .. }) => reply::text(StatusCode::PAYLOAD_TOO_LARGE, error),
         Snappy(_) | Wire(_) => reply::text(StatusCode::BAD_REQUEST, error),
         Body(body) => reply::text(body.status(), error),

@@ -161,7 +161,7 @@ impl QueryTelemetry {
 pub(crate) struct WalTelemetry {
     /// Successful syncs and their times.
     pub(crate) syncs: Seconds,
-    /// 1 after a sync has failed.
+    /// 1 after the log has failed: nothing is acknowledged then, and we are not ready.
     pub(crate) failed: Gauge,
 }
 

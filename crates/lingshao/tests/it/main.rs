@@ -8,3 +8,4 @@ mod harness;
 mod kill_loop;
 mod lifecycle;
 mod routes;
+mod tls;
