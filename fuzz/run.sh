@@ -41,8 +41,12 @@ case ${1:-} in
 esac
 seconds=$1
 shift
-# Stable Rust takes the coverage flags with this; no sanitizer, since our crates have no unsafe code.
-RUSTC_BOOTSTRAP=1 cargo fuzz build --sanitizer=none
+# What `cargo fuzz build --sanitizer=none` passes; no sanitizer, since our crates have no unsafe code.
+coverage="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4"
+for part in inline-8bit-counters pc-table trace-compares; do
+    coverage="$coverage -Cllvm-args=-sanitizer-coverage-$part"
+done
+RUSTFLAGS="$coverage --cfg fuzzing -Cdebug-assertions" cargo build --release --bins --target "$triple"
 if [ $# -eq 0 ]; then
     # shellcheck disable=SC2046 # target names have no spaces
     set -- $(sed -n 's/^name = "\(.*_.*\)"$/\1/p' Cargo.toml)

@@ -613,3 +613,22 @@ fn read_entry(reader: &mut Reader<'_>, labels: &mut Vec<u8>) -> Result<SeriesEnt
     }
     Ok(SeriesEntry { labels: Labels::from_encoded(labels).map_err(|_| BadChunk)?, section, offset, chunks })
 }
+
+/// For fuzzing: whether bytes are a footer.
+#[doc(hidden)]
+pub fn accepts_footer(bytes: &[u8]) -> bool {
+    Footer::read(&mut Reader { bytes }).is_ok()
+}
+
+/// For fuzzing: whether bytes are a page.
+#[doc(hidden)]
+pub fn accepts_page(bytes: &[u8]) -> bool {
+    read_page(bytes).is_ok()
+}
+
+/// For fuzzing: whether bytes are posting lists.
+#[doc(hidden)]
+pub fn accepts_postings(bytes: &[u8]) -> bool {
+    PostingSection::new(bytes.to_vec())
+        .is_ok_and(|lists| lists.entries.iter().all(|entry| lists.list(entry).is_ok()))
+}

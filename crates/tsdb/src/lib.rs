@@ -41,17 +41,19 @@ pub use stats::{Cardinality, Stats};
 
 #[doc(hidden)]
 pub mod fuzzing {
-    //! Entry points for the fuzz targets: readers of bytes that come from disk.
+    //! Entry points for the fuzz targets: readers of bytes that come from disk. Each says whether it accepted them.
 
     use crate::chunk::{Columns, decode};
 
-    /// Decodes arbitrary bytes as a chunk.
+    /// Bytes as a chunk.
     pub fn chunk(bytes: &[u8], count: u16) -> bool {
         decode(bytes, 0, count, &mut Columns::default()).is_ok()
     }
 
-    /// Decodes arbitrary bytes as a record of the log.
+    /// Bytes as a batch of the log.
     pub fn record(bytes: &[u8]) -> bool {
         crate::record::decode_batch(bytes, |_, _| Ok(()), &mut Vec::new()).is_ok()
     }
+
+    pub use crate::block::{accepts_footer as footer, accepts_page as page, accepts_postings as postings};
 }
