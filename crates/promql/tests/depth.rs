@@ -24,14 +24,15 @@ fn check(around: &str, innermost: &str) {
     let nested =
         |levels: usize| (0..levels).fold(innermost.to_owned(), |inner, _| around.replace('#', &inner));
     let readable = |levels: usize| parse_with(&nested(levels), ParseOptions::all()).is_ok();
-    let levels = (1..).find(|levels| !readable(levels + 1)).unwrap();
+    let levels = (1..).find(|levels| !readable(levels + 1)).expect("depth is limited");
     assert!(levels >= 60, "only {levels} levels of {around}");
-    let expr = parse_with(&nested(levels), ParseOptions::all()).unwrap();
+    let expr = parse_with(&nested(levels), ParseOptions::all()).expect("just read");
     let (limits, cancel) = (Limits::experimental(), Cancel::default());
-    eval_instant(&expr, &Nothing, Timestamp(0), &limits, &cancel).unwrap();
+    eval_instant(&expr, &Nothing, Timestamp(0), &limits, &cancel).expect("nothing to fail on");
     let (end, step) = (Timestamp(120_000), TimeDelta::from_secs(60));
-    eval_range(&expr, &Nothing, Timestamp(0), end, step, &limits, &cancel).unwrap();
-    assert_eq!(parse_with(&expr.prettify(), ParseOptions::all()).unwrap().to_string(), expr.to_string());
+    eval_range(&expr, &Nothing, Timestamp(0), end, step, &limits, &cancel).expect("nothing to fail on");
+    let again = parse_with(&expr.prettify(), ParseOptions::all()).expect("what is printed can be read");
+    assert_eq!(again.to_string(), expr.to_string());
 }
 
 #[test]
