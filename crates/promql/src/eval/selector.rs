@@ -183,9 +183,10 @@ impl CleanColumns {
     }
 }
 
-/// In chunks, so that the compiler can compare many values at once.
+/// In chunks, so that the compiler can look at several values at once; markers are NaN, and NaN is rare.
 fn has_markers(values: &[f64]) -> bool {
-    values.chunks(64).any(|chunk| chunk.iter().fold(false, |seen, value| seen | is_stale(*value)))
+    let has_nan = |chunk: &[f64]| chunk.iter().fold(false, |seen, value| seen | value.is_nan());
+    values.chunks(64).any(|chunk| has_nan(chunk) && chunk.iter().any(|value| is_stale(*value)))
 }
 
 /// Whether a selector may give series of several metrics.

@@ -17,7 +17,19 @@ pub(crate) struct Change {
 /// Indices of the samples before which a counter was reset, ascending: usually none, so that windows need no
 /// look at what lies inside.
 pub(crate) fn reset_indices(samples: Samples<'_>) -> Vec<usize> {
+    if samples.starts.is_empty() && !decreases(samples.values) {
+        return Vec::new();
+    }
     (1..samples.values.len()).filter(|at| is_reset(samples, *at)).collect()
+}
+
+/// In chunks, so that the compiler can compare several pairs at once.
+fn decreases(values: &[f64]) -> bool {
+    let Some(followers) = values.get(1..) else { return false };
+    let falls = |(before, after): (&[f64], &[f64])| {
+        before.iter().zip(after).fold(false, |seen, (before, after)| seen | (after < before))
+    };
+    values.chunks(64).zip(followers.chunks(64)).any(falls)
 }
 
 fn is_reset(samples: Samples<'_>, at: usize) -> bool {
@@ -275,6 +287,21 @@ mod tests {
         assert!(!anew([11, 10]));
         assert!(!anew([5, 20]));
         assert!(!anew([5, 0]));
+    }
+
+    #[test]
+    fn resets_are_found_wherever_they_are() {
+        for length in [0, 1, 2, 63, 64, 65, 130] {
+            let mut values: Vec<f64> = (0..length).map(f64::from).collect();
+            let times: Vec<i64> = (0..i64::from(length)).collect();
+            assert!(!decreases(&values));
+            for at in 1..values.len() {
+                let value = std::mem::replace(&mut values[at], -1.0);
+                let found = reset_indices(Samples { times: &times, values: &values, starts: &[] });
+                assert_eq!(found, [at], "of {length}");
+                values[at] = value;
+            }
+        }
     }
 
     #[test]
