@@ -72,3 +72,43 @@ impl DurationExpr {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ast::Expr;
+
+    /// `up[…]` in a range query of one hour with a step of 15 s.
+    #[track_caller]
+    fn check(range: &str, expected: Result<i64, &'static str>) {
+        let Ok(Expr::Matrix(matrix)) = crate::parse(&format!("up[{range}]")) else {
+            panic!("{range} is no range");
+        };
+        let found = matrix.range.resolve(TimeDelta::from_secs(15), TimeDelta::from_secs(3600), false);
+        assert_eq!(found.map(|span| span.0).map_err(|problem| problem.message), expected, "{range}");
+    }
+
+    #[test]
+    fn durations_are_computed_in_seconds() {
+        check("5m", Ok(300_000));
+        check("1.5", Ok(1500));
+        check("step()", Ok(15_000));
+        check("range() / 4 - 1m", Ok(840_000));
+        check("min_of(step(), 10)", Ok(10_000));
+        check("max_of(step(), 10)", Ok(15_000));
+        check("-step() + 1m", Ok(45_000));
+        check("2 ^ 3 ^ 1s * 2", Ok(16_000));
+        check("1h30m % 1h", Ok(1_800_000));
+        check("+(1m)", Ok(60_000));
+    }
+
+    #[test]
+    fn what_no_query_can_look_back_is_refused() {
+        check("step() - 15s", Err("duration must be greater than 0"));
+        check("-(1m)", Err("duration must be greater than 0"));
+        check("1m / (step() - 15)", Err("division by zero"));
+        check("1m % (step() - 15)", Err("modulo by zero"));
+        check("10 ^ 10 ^ step()", Err("duration is out of range"));
+        check("(-1) ^ 0.5", Err("duration is out of range"));
+    }
+}

@@ -386,3 +386,18 @@ fn long_lines_are_broken() {
 )"#
     );
 }
+
+#[test]
+fn how_vectors_match_is_settled_by_the_types() {
+    use lingshao_promql::{Expr, ast::Cardinality};
+    let cardinality = |query: &str| match parse_with(query, ParseOptions::all()).unwrap() {
+        Expr::Binary(node) => node.matching.map(|matching| matching.cardinality),
+        other => panic!("{other} is no binary expression"),
+    };
+    assert_eq!(cardinality("a + b"), Some(Cardinality::OneToOne));
+    assert_eq!(cardinality("a and on (x) b"), Some(Cardinality::ManyToMany));
+    assert_eq!(cardinality("a * on (x) group_left b"), Some(Cardinality::ManyToOne));
+    assert_eq!(cardinality("a * on (x) group_right b"), Some(Cardinality::OneToMany));
+    assert_eq!(cardinality("a + 1"), None);
+    assert_eq!(cardinality("1 + time()"), None);
+}
