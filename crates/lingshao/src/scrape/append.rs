@@ -24,7 +24,10 @@ use super::metadata::{self, Metadata};
 #[derive(Debug, Default)]
 pub struct Appender {
     hasher: rapidhash::fast::RandomState,
+    /// Entries by text.
     table: HashTable<u32>,
+    /// Entries by labels, aliases left out.
+    series: HashTable<u32>,
     entries: Vec<Known>,
     /// Counts scrapes, to tell which entries the page in hand has named.
     scrape: u64,
@@ -41,8 +44,10 @@ pub struct Appender {
 #[derive(Debug)]
 struct Known {
     text: Box<str>,
-    /// `None`: dropped by relabelling.
+    /// `None`: dropped by relabelling, or an alias.
     series: Option<Remembered>,
+    /// Another text of the same series (its labels in another order, or made equal by a rule).
+    alias_of: Option<u32>,
     /// The scrape that named it last.
     seen: u64,
     /// The entry whose line followed this one's.
@@ -223,6 +228,7 @@ impl Appender {
         let live = self.entries.drain(..).filter(|known| known.live && !known.own_time);
         self.retired.extend(live.filter_map(|known| known.series).map(|series| series.labels));
         self.table.clear();
+        self.series.clear();
         self.report.clear();
     }
 
@@ -292,16 +298,26 @@ impl Appender {
         if let Some(previous) = previous.filter(|_| !guessed) {
             self.entries[previous as usize].next = index;
         }
+        self.note(index, sample, rules, counts);
+        Ok(index)
+    }
+
+    #[inline]
+    fn note(&mut self, index: u32, sample: &Sample<'_>, rules: Rules<'_>, counts: &mut Counts) {
         let known = &mut self.entries[index as usize];
+        if let Some(original) = known.alias_of {
+            known.seen = self.scrape;
+            return self.note(original, sample, rules, counts);
+        }
         let own_time = sample.timestamp.filter(|_| rules.job.honor_timestamps);
         let seen_before = known.seen == self.scrape;
         known.seen = self.scrape;
         if known.series.is_none() {
-            return Ok(index);
+            return;
         }
         if seen_before && own_time.is_none() {
             counts.duplicates += 1;
-            return Ok(index);
+            return;
         }
         counts.kept += 1;
         known.own_time = own_time.is_some() && !rules.job.track_timestamps_staleness;
@@ -309,7 +325,6 @@ impl Appender {
             Some(t) => self.points.own_time.push((index, t, sample.value)),
             None => self.points.push(Slot::Entry(index), sample.value),
         }
-        Ok(index)
     }
 
     /// Finds an entry that was not guessed, or makes it.
@@ -326,24 +341,37 @@ impl Appender {
         if let Some(index) = found {
             return Ok(index);
         }
-        let series = make_labels(sample, rules, &mut self.scratch)?;
-        counts.added += u64::from(series.is_some());
-        Ok(self.insert(hash, sample.series, series))
-    }
-
-    fn insert(&mut self, hash: u64, text: &str, series: Option<Labels>) -> u32 {
+        let labels = make_labels(sample, rules, &mut self.scratch)?;
+        let original = labels.as_ref().and_then(|labels| {
+            let hash = self.hasher.hash_one(Some(labels.encoded()));
+            self.series.find(hash, |index| labels_of(&self.entries, *index) == Some(labels)).copied()
+        });
+        counts.added += u64::from(labels.is_some() && original.is_none());
         let index = u32::try_from(self.entries.len()).expect("pages are limited far below 4 GiB");
+        let series = labels.filter(|_| original.is_none());
         self.entries.push(Known {
-            text: text.into(),
+            text: sample.series.into(),
             series: series.map(|labels| Remembered { labels, reference: None }),
+            alias_of: original,
             seen: 0,
             next: index + 1,
             live: false,
             own_time: false,
         });
+        self.index(index);
+        Ok(index)
+    }
+
+    /// Makes an entry findable.
+    fn index(&mut self, index: u32) {
         let (hasher, entries) = (&self.hasher, &self.entries);
-        self.table.insert_unique(hash, index, |index| hasher.hash_one(&*entries[*index as usize].text));
-        index
+        let text_hash = |index: &u32| hasher.hash_one(&*entries[*index as usize].text);
+        self.table.insert_unique(text_hash(&index), index, text_hash);
+        if labels_of(entries, index).is_some() {
+            let labels_hash = |index: &u32| hasher.hash_one(labels_of(entries, *index).map(Labels::encoded));
+            let hash = hasher.hash_one(labels_of(entries, index).map(Labels::encoded));
+            self.series.insert_unique(hash, index, labels_hash);
+        }
     }
 
     /// Markers for what lives and was not in the page.
@@ -443,14 +471,15 @@ impl Appender {
 
     /// After a stored page: what it named lives, the rest is forgotten.
     fn settle(&mut self) {
+        let scrape = self.scrape;
         let mut gone = false;
         for known in &mut self.entries {
-            known.live = known.seen == self.scrape && known.series.is_some();
-            gone |= known.seen != self.scrape;
+            known.live = known.seen == scrape && known.series.is_some();
+            gone |= known.seen != scrape;
         }
         if gone {
-            let scrape = self.scrape;
-            self.entries.retain(|known| known.seen == scrape);
+            // An alias says where its original stands; it is found out again when the page names it.
+            self.entries.retain(|known| known.seen == scrape && known.alias_of.is_none());
             self.rebuild();
         }
     }
@@ -469,16 +498,12 @@ impl Appender {
     }
 
     fn rebuild(&mut self) {
-        let (hasher, entries, table) = (&self.hasher, &mut self.entries, &mut self.table);
-        table.clear();
-        for (index, known) in entries.iter_mut().enumerate() {
-            known.next = index as u32 + 1;
+        self.table.clear();
+        self.series.clear();
+        for index in 0..self.entries.len() as u32 {
+            self.entries[index as usize].next = index + 1;
+            self.index(index);
         }
-        let hash = |index: &u32| hasher.hash_one(&*entries[*index as usize].text);
-        for index in 0..entries.len() as u32 {
-            table.insert_unique(hash(&index), index, hash);
-        }
-        table.shrink_to_fit(hash);
     }
 }
 
@@ -524,11 +549,14 @@ fn reference(entries: &[Known], report: &[Remembered], slot: Slot) -> Option<Ser
     }
 }
 
+fn labels_of(entries: &[Known], index: u32) -> Option<&Labels> {
+    entries[index as usize].series.as_ref().map(|series| &series.labels)
+}
+
 fn labels<'l>(entries: &'l [Known], report: &'l [Remembered], slot: Slot) -> &'l Labels {
     match slot {
         Slot::Entry(index) => {
-            let series = entries[index as usize].series.as_ref();
-            &series.expect("points are only made for series that were kept").labels
+            labels_of(entries, index).expect("points are only made for series that were kept")
         }
         Slot::Report(index) => &report[index as usize].labels,
     }
@@ -615,5 +643,8 @@ fn bad_labels(sample: &Sample<'_>, reason: &str) -> PageError {
 }
 
 fn quote(text: &str) -> &str {
-    &text[..text.floor_char_boundary(QUOTE_BYTES_MAX)]
+    metadata::cut(text, QUOTE_BYTES_MAX)
 }
+
+#[cfg(test)]
+mod tests;

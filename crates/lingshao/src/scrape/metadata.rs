@@ -39,12 +39,17 @@ pub(super) fn note(metadata: &mut Metadata, entry: &Entry<'_>) {
     let family = metadata.entry(name.clone().into_owned()).or_default();
     match entry {
         Entry::Type { kind, .. } => family.kind = *kind,
-        Entry::Help { text, .. } => family.help = cut(text).to_owned(),
-        Entry::Unit { unit, .. } => family.unit = cut(unit).to_owned(),
+        Entry::Help { text, .. } => family.help = cut(text, HELP_BYTES_MAX).to_owned(),
+        Entry::Unit { unit, .. } => family.unit = cut(unit, HELP_BYTES_MAX).to_owned(),
         Entry::Sample(_) => {}
     }
 }
 
-fn cut(text: &str) -> &str {
-    &text[..text.floor_char_boundary(HELP_BYTES_MAX)]
+/// The beginning of a text, at most so many bytes of it.
+pub(super) fn cut(text: &str, bytes_max: usize) -> &str {
+    let mut end = text.len().min(bytes_max);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
