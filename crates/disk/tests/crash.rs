@@ -1,5 +1,5 @@
-//! Power cuts at every operation of random workloads, in every way of losing unsynced data, and again at every
-//! operation of the recovery: what was acknowledged is there, once, in order and without a gap.
+//! Kills and power cuts at every operation of random workloads, in every way of losing unsynced data, and power cuts
+//! again at every operation of the recovery: what was acknowledged is there, once, in order and without a gap.
 //!
 //! `LINGSHAO_CRASH_STATES=100000` enumerates more than the usual number of distinct states.
 
@@ -64,7 +64,7 @@ struct Run {
 }
 
 #[test]
-fn acknowledged_survives_power_cuts() {
+fn acknowledged_survives_kills_and_power_cuts() {
     let wanted = std::env::var("LINGSHAO_CRASH_STATES").map_or(STATES, |text| text.parse().unwrap());
     let (mut single, mut double) = (HashSet::new(), HashSet::new());
     let mut workloads = 0;
@@ -84,6 +84,12 @@ fn enumerate(steps: &[Step], segment_bytes_max: u64, single: &mut HashSet<u64>, 
     for at in 1..=operations + 1 {
         let crashed = run(steps, segment_bytes_max, Some(at));
         assert_eq!(crashed.disk.has_crashed(), at <= operations, "the workload is the same each time");
+        let place = format!("kill at operation {at} of {steps:?}, segments of {segment_bytes_max}");
+        let state = crashed.disk.after_kill();
+        check(&state, &crashed.promise, segment_bytes_max, &place);
+        if at % 16 == 0 {
+            crash_again(&state, &crashed.promise, segment_bytes_max, &place, double);
+        }
         for crash in crashes(at) {
             let state = crashed.disk.crash_state(crash);
             if !single.insert(state.fingerprint()) && crash != Crash::LoseAll {
@@ -107,7 +113,7 @@ fn crash_again(
     double: &mut HashSet<u64>,
 ) {
     for at in 1.. {
-        let disk = state.crash_state(Crash::KeepAll); // A copy.
+        let disk = state.after_kill(); // A copy.
         disk.crash_at(at);
         let outcome = recover(&disk, segment_bytes_max);
         if !disk.has_crashed() {
@@ -136,7 +142,7 @@ fn crashes(salt: u64) -> impl Iterator<Item = Crash> {
 
 /// Looks whether a disk keeps its promise, then goes on with it.
 fn check(disk: &SimDisk, promise: &Promise, segment_bytes_max: u64, place: &str) {
-    let disk = disk.crash_state(Crash::KeepAll); // A copy, so that the caller's stays as it was.
+    let disk = disk.after_kill(); // A copy, so that the caller's stays as it was.
     let (wal, ids) = recover(&disk, segment_bytes_max).unwrap_or_else(|error| panic!("{error}: {place}"));
     let first = ids.first().copied().unwrap_or(promise.dropping.max(1));
     let last = ids.last().copied().unwrap_or(0);

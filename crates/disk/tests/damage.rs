@@ -118,6 +118,15 @@ fn a_bad_record_in_the_middle_is_named_and_its_segment_set_aside() {
 }
 
 #[test]
+fn opening_a_log_proves_that_what_it_showed_is_durable() {
+    let disk = written(false);
+    drop(open(&disk));
+    let (_, recovery, ids) = open(&flip(&disk, &segment(4), 48 + 40, 1));
+    assert_eq!(ids, (1..=9).collect::<Vec<_>>());
+    assert_eq!((recovery.losses.len(), recovery.losses[0].records, recovery.cut), (1, Some(1), vec![]));
+}
+
+#[test]
 fn a_missing_segment_is_a_loss_of_its_records() {
     let disk = written(true);
     disk.remove(&segment(2)).unwrap();

@@ -43,6 +43,10 @@ fn after_a_failed_sync_nothing_is_acknowledged_any_more() {
     assert!(matches!(wal.close(), Err(WalError::Poisoned { .. })));
     assert_eq!((sync.durable(), disk.syncs()), (Commit(1), syncs), "never tried again");
     assert_eq!(open(&disk.crash_state(Crash::KeepAll)).1, [1], "what the kernel dropped is gone");
+    // The next process finds record 2 in memory and shows it: then it must be on the disk, too.
+    let next = disk.after_kill();
+    assert_eq!(open(&next).1, [1, 2]);
+    assert_eq!(open(&next.crash_state(Crash::LoseAll)).1, [1, 2]);
 }
 
 #[test]
@@ -75,14 +79,17 @@ fn a_full_disk_is_temporary() {
 fn a_log_opens_on_a_full_disk_and_takes_records_when_there_is_room() {
     let disk = SimDisk::new();
     let (mut wal, _) = open(&disk);
-    wal.append(1, &[1; 50]).unwrap();
+    wal.append(1, &[1; 900]).unwrap();
+    wal.append(1, &[1; 900]).unwrap();
     drop(wal);
+    let disk = disk.after_kill();
     disk.set_free_bytes(Some(0));
     let (mut wal, ids) = open(&disk);
-    assert_eq!(ids, [1]);
+    assert_eq!(ids, [1, 1]);
+    assert_eq!(open(&disk.crash_state(Crash::LoseAll)).1, [1, 1], "what was shown is durable");
     assert!(matches!(wal.append(2, b"x"), Err(WalError::Full { .. })));
     assert!(matches!(wal.cut(), Err(WalError::Full { .. })));
-    assert_eq!(wal.drop_before(u64::MAX).unwrap(), 0, "the last segment stays");
+    assert_eq!(wal.drop_before(u64::MAX).unwrap(), 1, "the last segment stays");
     assert_eq!(wal.handle().sync().unwrap(), Commit(0));
     disk.set_free_bytes(None);
     assert_eq!(wal.append(2, b"x").unwrap(), Commit(1));

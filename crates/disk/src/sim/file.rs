@@ -5,7 +5,7 @@ use super::{Crash, Dice};
 /// What a device writes whole or not at all.
 const SECTOR_BYTES: usize = 512;
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct FileState {
     /// As it is on the platter.
     durable: Vec<u8>,
@@ -15,7 +15,7 @@ pub(super) struct FileState {
     unsynced: Vec<FileOp>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum FileOp {
     Write { offset: u64, content: Vec<u8> },
     Truncate(u64),

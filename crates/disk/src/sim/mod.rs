@@ -188,6 +188,21 @@ impl SimDisk {
         SimDisk(Arc::new(Mutex::new(after)))
     }
 
+    /// The disk as a program finds it that starts after another one was killed: what was not synced is still to be
+    /// seen, and still to be lost in a power cut. It has no faults set and nobody holds a lock.
+    pub fn after_kill(&self) -> SimDisk {
+        let state = self.state();
+        SimDisk(Arc::new(Mutex::new(State {
+            files: state.files.clone(),
+            names: state.names.clone(),
+            durable_names: state.durable_names.clone(),
+            dirs: state.dirs.clone(),
+            unsynced: state.unsynced.clone(),
+            randoms: state.randoms,
+            ..State::default()
+        })))
+    }
+
     /// A number that differs for disks with different names or contents, as programs see them.
     pub fn fingerprint(&self) -> u64 {
         let state = self.state();
@@ -391,13 +406,14 @@ impl Disk for SimDisk {
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         let mut state = self.state();
         let works = state.sync()?;
+        if !works {
+            return Err(io::Error::from_raw_os_error(EIO)); // A journal that fails does not forget names.
+        }
         let state = &mut *state;
         for op in state.unsynced.extract_if(.., |op| op.is_in(dir)) {
-            if works {
-                op.apply(&mut state.durable_names);
-            }
+            op.apply(&mut state.durable_names);
         }
-        if works { Ok(()) } else { Err(io::Error::from_raw_os_error(EIO)) }
+        Ok(())
     }
 
     fn free_bytes(&self, _dir: &Path) -> io::Result<u64> {

@@ -2,11 +2,12 @@
 //!
 //! The rules are a table in `docs/format/wal.md`.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use super::WalError;
 use super::format::{Head, SEGMENT_HEADER_BYTES, SegmentHeader, VERSION, segment_number};
-use super::scan::{Bad, Found, Scanner, SegmentFile, copy};
+use super::scan::{Bad, Found, Scanner, SegmentFile, read_on};
 use crate::disk::{Disk, is_full, read_full, write_all_at};
 
 /// What opening a log found and did.
@@ -81,24 +82,21 @@ pub(super) fn recover(
     refuse_newer(disk, &segments)?;
     let mut reading = Reading::new(disk, &segments);
     reading.run(replay)?;
-    let Reading { mut report, good, keep_tail, last_sequences, proof, expected, .. } = reading;
+    let Reading { mut report, good, keep_tail, unproven, proof, expected, .. } = reading;
+    let last_sequence = expected.map_or(0, |expected| expected - 1);
     report.segments = segments.len() as u64;
     report.bytes = segments.iter().map(|segment| segment.bytes).sum();
     set_aside(disk, dir, &segments, &mut report)?;
     let next_segment = segments.last().map_or(1, |segment| segment.number + 1);
-    // What was replayed is shown to people: it must not vanish in the next crash.
-    let mut unsynced: Vec<bool> = last_sequences.iter().map(|last| proof < *last).collect();
     if !keep_tail {
-        cut(disk, &mut segments, good, &mut unsynced)?;
+        cut(disk, &mut segments, good)?;
     }
-    for (segment, unsynced) in segments.iter().zip(unsynced) {
-        if unsynced {
-            let file = disk.open_write(&segment.path).map_err(failed("open segment", &segment.path))?;
-            file.sync().map_err(failed("sync segment", &segment.path))?;
-        }
+    if let Some(Place { index, offset, .. }) = unproven.front()
+        && proof < last_sequence
+    {
+        make_durable(disk, &segments, *index, *offset)?;
     }
     disk.sync_dir(dir).map_err(failed("sync folder", dir))?;
-    let last_sequence = expected.map_or(0, |expected| expected - 1);
     Ok(Recovered { report, segments, last_sequence, next_segment })
 }
 
@@ -127,6 +125,17 @@ fn refuse_newer(disk: &dyn Disk, segments: &[SegmentFile]) -> Result<(), WalErro
     Ok(())
 }
 
+/// Where the record of a sequence begins, or a record a little before it.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    sequence: u64,
+    index: usize,
+    offset: u64,
+}
+
+/// Places of records are remembered at this distance, so that a long log needs little memory.
+const PLACES_APART_BYTES: u64 = 64 << 10;
+
 /// One reading of the whole log.
 struct Reading<'a> {
     scanner: Scanner<'a>,
@@ -142,8 +151,8 @@ struct Reading<'a> {
     good: Option<(usize, u64)>,
     /// Nothing may be cut: the end of the log is damaged, not torn.
     keep_tail: bool,
-    /// Highest sequence in each segment, 0 without one.
-    last_sequences: Vec<u64>,
+    /// Places from which on nothing proves that records are durable, ascending; the first one may be a little early.
+    unproven: VecDeque<Place>,
 }
 
 impl<'a> Reading<'a> {
@@ -157,7 +166,7 @@ impl<'a> Reading<'a> {
             proof: 0,
             good: None,
             keep_tail: false,
-            last_sequences: vec![0; segments.len()],
+            unproven: VecDeque::new(),
         }
     }
 
@@ -172,12 +181,12 @@ impl<'a> Reading<'a> {
                 Found::Record(record) => {
                     let accepted = self.accept(record.sequence, record.durable)?;
                     if accepted {
-                        let index = self.scanner.place().0;
                         self.expected = Some(record.sequence + 1);
-                        self.last_sequences[index] = record.sequence;
+                        self.remember_place(record.sequence, record.record_bytes());
                         if !record.mark {
                             self.report.records += 1;
-                            let (segment, payload) = (self.segments[index].number, self.scanner.payload());
+                            let segment = self.segments[self.scanner.place().0].number;
+                            let payload = self.scanner.payload();
                             replay(&Replayed { segment, kind: record.kind, payload });
                         }
                     }
@@ -192,6 +201,21 @@ impl<'a> Reading<'a> {
                 self.report_tail();
                 return Ok(());
             }
+        }
+    }
+
+    fn remember_place(&mut self, sequence: u64, record_bytes: u64) {
+        let (index, end) = self.scanner.place();
+        // The first one in a segment stands for the header too: it was begun with it.
+        let apart = |last: &Place| last.index < index || last.offset + PLACES_APART_BYTES <= end;
+        if self.unproven.back().is_none_or(apart) {
+            let is_first = self.unproven.back().is_some_and(|last| last.index < index);
+            let offset = if is_first { 0 } else { end - record_bytes };
+            self.unproven.push_back(Place { sequence, index, offset });
+        }
+        // All before the second one are durable: the first one is not needed.
+        while self.unproven.get(1).is_some_and(|second| second.sequence <= self.proof + 1) {
+            self.unproven.pop_front();
         }
     }
 
@@ -329,8 +353,8 @@ fn copy_aside(disk: &dyn Disk, aside: &Path, segment: &SegmentFile) -> Result<Pa
         return Ok(path);
     }
     let file = disk.create(&unfinished).map_err(failed("create", &unfinished))?;
-    let outcome = copy(disk, segment, |offset, piece| {
-        write_all_at(&*file, offset, piece, &[]).map_err(failed("write", &unfinished))
+    let outcome = read_on(disk, segment, 0, |piece| {
+        write_all_at(&*file, piece.offset, piece.bytes, &[]).map_err(failed("write", &unfinished))
     });
     if let Err(error) = outcome {
         disk.remove(&unfinished).map_err(failed("delete", &unfinished))?;
@@ -343,24 +367,48 @@ fn copy_aside(disk: &dyn Disk, aside: &Path, segment: &SegmentFile) -> Result<Pa
 }
 
 /// Deletes the segments behind the accepted part of the log, newest first, and shortens the one that it ends in.
-fn cut(
-    disk: &dyn Disk,
-    segments: &mut Vec<SegmentFile>,
-    good: Option<(usize, u64)>,
-    unsynced: &mut [bool],
-) -> Result<(), WalError> {
+fn cut(disk: &dyn Disk, segments: &mut Vec<SegmentFile>, good: Option<(usize, u64)>) -> Result<(), WalError> {
     let kept = good.map_or(0, |(index, _)| index + 1);
     while segments.len() > kept {
         let Some(segment) = segments.pop() else { break };
         disk.remove(&segment.path).map_err(failed("delete segment", &segment.path))?;
     }
-    if let (Some((index, offset)), Some(segment)) = (good, segments.last_mut())
+    if let (Some((_, offset)), Some(segment)) = (good, segments.last_mut())
         && offset < segment.bytes
     {
         let file = disk.open_write(&segment.path).map_err(failed("open segment", &segment.path))?;
         file.truncate(offset).map_err(failed("cut segment", &segment.path))?;
+        file.sync().map_err(failed("sync segment", &segment.path))?;
         segment.bytes = offset;
-        unsynced[index] = true;
+    }
+    Ok(())
+}
+
+/// What was replayed is shown to people: it must not vanish in the next crash.
+///
+/// It is written once more before it is synced: after a failed sync the kernel takes pages for clean that never got
+/// to the disk, and the next process would read them from memory, sync nothing, and believe them safe.
+fn make_durable(
+    disk: &dyn Disk,
+    segments: &[SegmentFile],
+    first: usize,
+    offset: u64,
+) -> Result<(), WalError> {
+    for (index, segment) in segments.iter().enumerate().skip(first) {
+        let path = &segment.path;
+        let file = disk.open_write(path).map_err(failed("open segment", path))?;
+        let from = if index == first { offset } else { 0 };
+        read_on(disk, segment, from, |piece| {
+            if piece.unreadable {
+                return Ok(()); // What is left of it may be of use to somebody with better tools.
+            }
+            match write_all_at(&*file, piece.offset, piece.bytes, &[]) {
+                // A file system that writes elsewhere first needs room even for this.
+                Err(error) if is_full(&error) => Ok(()),
+                outcome => outcome.map_err(failed("write segment", path)),
+            }
+        })?;
+        file.sync().map_err(failed("sync segment", path))?;
     }
     Ok(())
 }

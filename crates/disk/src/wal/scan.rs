@@ -253,18 +253,27 @@ fn read_pieces(
     Ok(())
 }
 
-/// Copies a file, with zeros for what cannot be read; `write` gets it piece by piece.
-pub(super) fn copy(
+/// Reads a segment from `offset` on, with zeros for what cannot be read; `each` gets it piece by piece.
+pub(super) fn read_on(
     disk: &dyn Disk,
     segment: &SegmentFile,
-    mut write: impl FnMut(u64, &[u8]) -> Result<(), WalError>,
+    mut offset: u64,
+    mut each: impl FnMut(Piece<'_>) -> Result<(), WalError>,
 ) -> Result<(), WalError> {
     let mut reader = Reader::open(disk, segment)?;
-    let mut offset = 0;
     while offset < reader.bytes {
-        let piece = reader.window(offset, READ_BYTES)?;
-        write(offset, piece)?;
-        offset += piece.len() as u64;
+        let bytes = reader.window(offset, READ_BYTES)?.len();
+        let unreadable = reader.is_unreadable(offset, offset + bytes as u64);
+        each(Piece { offset, bytes: reader.last(offset, bytes), unreadable })?;
+        offset += bytes as u64;
     }
     Ok(())
+}
+
+/// Some bytes of a segment.
+pub(super) struct Piece<'a> {
+    pub(super) offset: u64,
+    pub(super) bytes: &'a [u8],
+    /// Zeros stand for some of them.
+    pub(super) unreadable: bool,
 }
