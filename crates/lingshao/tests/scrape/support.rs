@@ -109,7 +109,7 @@ impl Watch {
     }
 
     pub(crate) fn start_with(folder: tempfile::TempDir, config: &str, own_page: Option<OwnPage>) -> Watch {
-        let disk = Arc::new(RealDisk::default());
+        let disk = Arc::new(RealDisk);
         let path = folder.path().join("metrics");
         let (db, _) = Db::open(disk, &path, Options::default(), now()).unwrap();
         let db = Arc::new(db);
