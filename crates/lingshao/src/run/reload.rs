@@ -24,6 +24,8 @@ pub(super) struct Reloader {
     pub(super) live: watch::Sender<Arc<Live>>,
     pub(super) scraper: Arc<Scraper>,
     pub(super) telemetry: Arc<Telemetry>,
+    /// From the file as it was at the start, like `metrics`: what a reload does not change.
+    pub(super) configured_listen: Option<String>,
     pub(super) metrics: config::Metrics,
 }
 
@@ -65,6 +67,9 @@ impl Reloader {
         }
         if config.metrics != self.metrics {
             tracing::warn!("`metrics` has changed; its limits take effect at the next start");
+        }
+        if config.web.listen != self.configured_listen {
+            tracing::warn!("`web.listen` has changed; it takes effect at the next start");
         }
         self.scraper.replace(settings);
         self.live.send_replace(Arc::new(live));

@@ -43,16 +43,28 @@ pub(super) struct Running {
     _data: DataDir,
 }
 
+/// What can be said before anything is touched.
+struct Checked {
+    /// As it was written.
+    listen: String,
+    address: SocketAddr,
+    live: Live,
+    settings: scrape::Settings,
+}
+
+fn check(arguments: &Arguments, config: &Config) -> Result<Checked, Failure> {
+    let wanted = arguments.listen.as_deref().or(config.web.listen.as_deref());
+    let listen = wanted.unwrap_or(listen::LISTEN_DEFAULT).to_owned();
+    let address = listen::parse(&listen)?;
+    listen::check_reach(address, !config.web.users.is_empty(), arguments.insecure)?;
+    let live = Live::new(config, &listen).map_err(Failure::input)?;
+    let settings = scrape::Settings::new(config).map_err(Failure::input)?;
+    Ok(Checked { listen, address, live, settings })
+}
+
 /// Starts every part, or says which one could not be.
 pub(super) async fn start(arguments: Arguments, config: Config) -> Result<Running, Failure> {
-    let wanted = arguments.listen.as_deref().or(config.web.listen.as_deref());
-    let wanted = wanted.unwrap_or(listen::LISTEN_DEFAULT).to_owned();
-    let address = listen::parse(&wanted)?;
-    listen::check_reach(address, !config.web.users.is_empty(), arguments.insecure)?;
-    let live = Live::new(&config, &wanted).map_err(Failure::input)?;
-    let settings =
-        scrape::Settings::new(&config).map_err(|error| Failure::input(anyhow::Error::new(error)))?;
-
+    let Checked { listen: wanted, address, live, settings } = check(&arguments, &config)?;
     let disk: Arc<dyn Disk> = Arc::new(RealDisk::new());
     let folder = arguments.data.or(config.data.clone()).unwrap_or_else(|| PathBuf::from(DATA_DEFAULT));
     let data = lock(&disk, &folder)?;
@@ -81,6 +93,7 @@ pub(super) async fn start(arguments: Arguments, config: Config) -> Result<Runnin
         live: live_sender,
         scraper: scraper.clone(),
         telemetry: telemetry.clone(),
+        configured_listen: config.web.listen,
         metrics: config.metrics,
     };
     tokio::spawn(reloader.run(requests));

@@ -50,6 +50,20 @@ fn what_was_acknowledged_before_a_kill_is_there_bit_for_bit() {
     }
 }
 
+/// A kill cannot show a missing sync, for the kernel keeps the pages; the count of syncs can.
+#[test]
+fn each_write_of_a_lone_client_is_synced_before_its_answer() {
+    let folder = folder();
+    let server = Server::start(&folder);
+    let syncs = || server.figure("lingshao_wal_sync_duration_seconds_count");
+    let before = syncs();
+    let t = now_millis();
+    for index in 0..50 {
+        assert_eq!(server.write(&batch(&[(&[("__name__", "lone")], &[(t + index, 1.0)])])).status, 204);
+    }
+    assert!(syncs() - before >= 50.0, "{} syncs for 50 writes", syncs() - before);
+}
+
 #[test]
 fn data_nobody_waited_for_is_synced_on_sigterm_and_the_exit_code_is_zero() {
     let folder = folder();

@@ -130,6 +130,27 @@ fn a_broken_reload_leaves_the_old_config_and_says_why() {
 }
 
 #[test]
+fn without_a_config_the_host_and_we_ourselves_are_watched() {
+    let folder = folder();
+    let server = Server::start_with(&folder, &[]);
+    eventually("both jobs are up", || {
+        server.data("/api/v1/query?query=sum(up)")["result"][0]["value"][1] == "2"
+    });
+    let memory = server.data("/api/v1/query?query=node_memory_MemTotal_bytes");
+    let bytes: f64 = memory["result"][0]["value"][1].as_str().unwrap().parse().unwrap();
+    assert!(bytes > 1e8, "{bytes}");
+    let own = server.data("/api/v1/query?query=process_resident_memory_bytes%7Bjob%3D%22lingshao%22%7D");
+    assert_eq!(own["result"][0]["metric"]["instance"], server.address);
+    let targets = server.data("/api/v1/targets?state=active");
+    let jobs: Vec<_> =
+        targets["activeTargets"].as_array().unwrap().iter().map(|one| &one["labels"]["job"]).collect();
+    assert_eq!(jobs, ["lingshao", "node"]);
+    assert_eq!(targets["activeTargets"][0]["health"], "up");
+    let said = server.data("/api/v1/metadata?metric=node_memory_MemTotal_bytes");
+    assert_eq!(said["node_memory_MemTotal_bytes"][0]["type"], "gauge");
+}
+
+#[test]
 fn a_reload_that_would_open_the_door_is_refused() {
     let folder = folder();
     let config = folder.path().join("lingshao.yml");

@@ -1,5 +1,12 @@
 //! Tests of the real binary: it is started on a free port with a folder of its own, asked over HTTP, and killed.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::type_complexity,
+    reason = "all of this is test code; only functions marked as tests are known as such"
+)]
+
 mod api;
 mod bad_input;
 mod cli;
@@ -7,5 +14,6 @@ mod durability;
 mod harness;
 mod kill_loop;
 mod lifecycle;
+mod overload;
 mod routes;
 mod tls;
