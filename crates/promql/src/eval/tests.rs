@@ -100,6 +100,31 @@ fn names_go_at_once_by_default() {
 }
 
 #[test]
+fn one_series_has_one_row() {
+    check(r#"count((a{job="1"} > 150) or a{job="1"})"#, "{} 1");
+    check(r#"(a{job="1"} > 150) or a{job="1"}"#, r#"a{job="1"} 200"#);
+    check(r#"sum without () (a{job="1"} > 150 or a{job="1"}) / a"#, r#"{job="1"} 1"#);
+}
+
+#[test]
+fn ranges_on_their_own_are_open_on_the_left() {
+    let times = |query: &str| {
+        let expr = parse_with(query, ParseOptions::all()).unwrap();
+        let shared = Shared(std::sync::Mutex::new(source()));
+        let at = Timestamp(120_000);
+        match eval_instant(&expr, &shared, at, &Limits::default(), &Cancel::default()).unwrap().value {
+            QueryValue::Matrix(series) => series[0].points.iter().map(|(time, _)| *time).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(times(r#"a{job="1"}[30s]"#), [105_000, 120_000]);
+    assert_eq!(times(r#"(a{job="1"}[30s] offset 1m)"#), [45_000, 60_000]);
+    assert_eq!(times(r#"a{job="1"}[2m:1m]"#), [60_000, 120_000]);
+    assert_eq!(times(r#"a{job="1"}[2m:50s]"#), [50_000, 100_000]);
+    assert_eq!(times(r#"a{job="1"}[20s] anchored"#), [100_000, 105_000, 120_000]);
+}
+
+#[test]
 fn names_go_at_the_end_when_asked() {
     let limits = Limits::experimental();
     let name = r#"label_replace(abs(a{job="1"}), "n", "<$1>", "__name__", "(.*)")"#;

@@ -263,6 +263,15 @@ mod tests {
         check(&[], &minutes(&line(10.0)), -3_000_000, 3_000_000, Some(105.0));
         check(&[], &minutes(&line(1.0)), -3_000_000, 3_000_000, Some(101.0));
         check(&[], &minutes(&[0.0, 1.0, 2.0, 3.0, 2.0, 3.0, 4.0]), -1, 1_800_000, Some(7.0));
+        // A gauge's window that begins 1.05 (1.2) intervals before its first sample is filled (is not).
+        let gauge = |begin| {
+            let (times, values) = ([10_000, 20_000, 30_000], [1.0, 2.0, 3.0]);
+            let samples = Samples { times: &times, values: &values, starts: &[] };
+            let window = Window { samples, range: 0..3, begin, end: 30_000 };
+            extrapolated(&window, Change { counter: false, ..RATE }, &[])
+        };
+        assert_eq!(gauge(-500), Some(2.0 * 30.5 / 20.0));
+        assert_eq!(gauge(-2_000), Some(2.0 * 25.0 / 20.0));
         check(&[], &minutes(&[5.0]), -1, 60_000, None);
         check(&[], &[], 0, 60_000, None);
     }
