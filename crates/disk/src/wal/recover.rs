@@ -242,7 +242,8 @@ impl<'a> Reading<'a> {
 
     /// The first valid thing of the log, possibly behind bad bytes.
     fn accept_first(&mut self, sequence: u64) {
-        let records = (self.segments[0].number == 1).then_some(sequence - 1);
+        // Sequence 1 behind a bad segment: the log was begun anew because nothing of it could be read.
+        let records = Some(sequence - 1).filter(|records| self.segments[0].number == 1 && 0 < *records);
         // Up to the length of a header no record can have been lost.
         let headers_only = self.bad.iter().all(|bad| bad.to <= SEGMENT_HEADER_BYTES as u64);
         if headers_only { self.ignore_bad() } else { self.lose(records) }
