@@ -130,6 +130,7 @@ impl Db {
     fn cut_when_due(&self, now: Timestamp) -> Result<(), DbError> {
         let mut writer = self.writer();
         let age_max = self.options.generation_age_max;
+        writer.opened_at = writer.opened_at.min(now); // The clock may have been set back.
         let due =
             now - writer.opened_at >= age_max || writer.head.extent.bytes >= self.options.head_bytes_max;
         if !due || writer.head.extent.samples == 0 {
@@ -202,7 +203,9 @@ impl Db {
             let writer = self.writer();
             (Arc::clone(&writer.blocks), writer.wal.bytes())
         };
-        let oldest_kept = (now - self.options.retention).0;
+        // A clock that is wrong by a year must not delete a year: what counts is the newest sample.
+        let newest = self.snapshot().time_range().map_or(now, |(_, newest)| newest.min(now));
+        let oldest_kept = (newest - self.options.retention).0;
         let size_max = self.options.size_bytes_max.unwrap_or(u64::MAX);
         let mut bytes = wal_bytes + blocks.iter().map(|block| block.extent.bytes).sum::<u64>();
         let mut oldest_first: Vec<_> = blocks.iter().cloned().collect();

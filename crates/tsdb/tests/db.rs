@@ -214,13 +214,17 @@ fn limits_refuse_by_name_and_keep_the_rest() {
 fn retention_deletes_by_age_and_by_size() {
     let options = Options { retention: TimeDelta::from_secs(86_400), ..Options::default() };
     let db = Db::open(memory(), dir(), options, NOW).unwrap().0;
-    let mut expected = Contents::new();
-    fill(&db, 0..100, &mut expected);
+    fill(&db, 0..100, &mut Contents::new());
     db.seal(NOW).unwrap();
+    let later = NOW + TimeDelta::from_secs(2 * 86_400);
     assert_eq!(db.maintain(NOW + TimeDelta::from_secs(3600)).unwrap().deleted, 0);
-    assert_eq!(db.maintain(NOW + TimeDelta::from_secs(2 * 86_400)).unwrap().deleted, 1);
-    assert_eq!(contents(&db.snapshot()), Contents::new());
+    assert_eq!(db.maintain(later).unwrap().deleted, 0, "a clock that jumps ahead deletes nothing");
+    db.append(&batch(&[("new", later.0, 1.0)]), later).unwrap();
+    assert_eq!(db.maintain(NOW).unwrap().deleted, 0, "nor does one that is behind the samples");
+    assert_eq!(db.maintain(later).unwrap().deleted, 1);
+    assert_eq!(contents(&db.snapshot()).keys().collect::<Vec<_>>(), ["new"]);
 
+    let mut expected = Contents::new();
     let block_bytes = {
         let db = open(&memory(), dir());
         fill(&db, 0..100, &mut expected);
