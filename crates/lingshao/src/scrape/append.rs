@@ -7,6 +7,8 @@
 //! takes known series first and new ones second; if it stops taking anything in between, the former are kept.
 
 use std::collections::HashSet;
+use std::hash::BuildHasher;
+use std::time::Duration;
 
 use hashbrown::HashTable;
 use lingshao_model::{
@@ -16,7 +18,6 @@ use lingshao_tsdb::{AppendError, Db, Page as Columns, SeriesRef};
 use lingshao_wire::exposition::{Entry, ExpositionError, Format, Page, Sample};
 use lingshao_wire::prometheus_config::ScrapeConfig;
 use lingshao_wire::relabel;
-use std::hash::BuildHasher;
 
 use super::metadata::{self, Metadata};
 
@@ -106,7 +107,7 @@ pub struct Times {
     /// Our clock, against which the storage checks how late and how early samples may be.
     pub now: Timestamp,
     /// Since the request began.
-    pub took: TimeDelta,
+    pub took: Duration,
     /// The limit on that.
     pub timeout: TimeDelta,
 }
@@ -386,7 +387,7 @@ impl Appender {
     fn push_report(&mut self, up: f64, rules: Rules<'_>, times: Times, counts: &Counts, body_bytes: f64) {
         let values = [
             up,
-            times.took.as_seconds(),
+            times.took.as_secs_f64(),
             counts.scraped as f64,
             counts.kept as f64,
             counts.added as f64,

@@ -251,7 +251,8 @@ fn describe(error: &reqwest::Error) -> FetchError {
     let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(error);
     while let Some(one) = cause {
         let text = one.to_string();
-        if parts.last() != Some(&text) {
+        let is_empty_talk = text.starts_with("client error (");
+        if !is_empty_talk && parts.last() != Some(&text) {
             parts.push(text);
         }
         cause = one.source();

@@ -242,7 +242,7 @@ impl Worker {
         let Ok(core) = self.context.cores.clone().acquire_owned().await else { return };
         let ended = spawn_blocking(move || {
             let at = now();
-            let times = Times { sample: at, now: at, took: TimeDelta::ZERO, timeout: plan.target.timeout };
+            let times = Times { sample: at, now: at, took: Duration::ZERO, timeout: plan.target.timeout };
             let ended = self.appender.gone(&self.context.db, plan.rules(), times);
             drop(core);
             ended
@@ -287,12 +287,12 @@ fn store(
                 (fetched.unpack().map_err(|error| error.to_string())?, format)
             }
         };
-        let times = times(TimeDelta::from(begun.elapsed()));
+        let times = times(begun.elapsed());
         appender
             .page(&context.db, body, format, plan.rules(), times, &mut counts)
             .map_err(|error| error.to_string())
     });
-    let took = TimeDelta::from(begun.elapsed());
+    let took = begun.elapsed();
     let mut error = read.err();
     if let Some(reason) = &mut error {
         let failed = appender.failed(&context.db, plan.rules(), times(took), &mut counts, 0.0);
@@ -300,7 +300,7 @@ fn store(
             reason.push_str(&format!("; and `up` is not stored: {failure}"));
         }
     }
-    Outcome { counts, error, took }
+    Outcome { counts, error, took: TimeDelta::from(took) }
 }
 
 /// The wall clock may be set while we sleep; the loop looks again when it wakes.

@@ -34,7 +34,7 @@ impl Bench {
     /// Stores a page as the worker does; answers its counts and its error.
     fn page(&mut self, second: i64, page: &str) -> (Counts, String) {
         let t = Timestamp(second * 1000);
-        let times = Times { sample: t, now: t, took: TimeDelta(5), timeout: TimeDelta(1000) };
+        let times = Times { sample: t, now: t, took: Duration::from_millis(5), timeout: TimeDelta(1000) };
         let rules = Rules { job: &self.job, labels: &self.labels };
         let mut counts = Counts::default();
         let appender = &mut self.appender;
@@ -173,7 +173,7 @@ fn a_target_that_goes_ends_its_report_too() {
     let mut bench = Bench::new();
     bench.page(1, "a 1\n");
     let t = Timestamp(2000);
-    let times = Times { sample: t, now: t, took: TimeDelta::ZERO, timeout: TimeDelta(1000) };
+    let times = Times { sample: t, now: t, took: Duration::ZERO, timeout: TimeDelta(1000) };
     let rules = Rules { job: &bench.job, labels: &bench.labels };
     bench.appender.gone(&bench.db, rules, times).unwrap();
     bench.check(&[(r#"a{job="j"}"#, "1:1 2:end")]);
