@@ -150,6 +150,8 @@ fn a_folder_is_made_whole_or_made_again() {
         }
         if !disk.has_crashed() {
             outcome.unwrap();
+            let format = disk.crash_state(Crash::LoseAll).content(Path::new("/data/FORMAT"));
+            assert_eq!(format, Some(b"lingshao data folder\nformat 1\n".to_vec()), "a folder in use is ours");
             return;
         }
     }
