@@ -179,10 +179,10 @@ fn is_comparable(name: &str) -> bool {
     (ours_to_give || groups.iter().any(|group| name.starts_with(group))) && !differs
 }
 
-#[test]
-fn names_labels_and_values_are_those_of_node_exporter() {
+/// Takes their page between two of ours: how many series were compared, and what is not alike.
+fn compare() -> Option<(usize, Vec<String>)> {
     let before = ours();
-    let Some(theirs) = theirs() else { return };
+    let theirs = theirs()?;
     let after = ours();
     let mut compared = 0;
     let mut wrong = Vec::new();
@@ -199,6 +199,21 @@ fn names_labels_and_values_are_those_of_node_exporter() {
             wrong.push(format!("{labels}: {value} is not near {first} and {second}"));
         }
     }
-    assert!(wrong.is_empty(), "{wrong:#?}");
-    assert!(compared > 150, "{compared}");
+    Some((compared, wrong))
+}
+
+#[test]
+fn names_labels_and_values_are_those_of_node_exporter() {
+    let mut wrong = Vec::new();
+    // On a busy machine a gauge can move more between the looks than the slack; a wrong unit or column is wrong
+    // every time.
+    for _ in 0..5 {
+        let Some((compared, different)) = compare() else { return };
+        assert!(compared > 150, "{compared}");
+        if different.is_empty() {
+            return;
+        }
+        wrong = different;
+    }
+    panic!("{wrong:#?}");
 }
