@@ -244,6 +244,8 @@ mod tests {
         let syncing = std::thread::spawn(move || {
             while !stopped.load(Ordering::Relaxed) {
                 other.sync().unwrap();
+                // Locks are not fair: without a pause this thread could keep all others out on a busy machine.
+                std::thread::sleep(Duration::from_micros(20));
             }
         });
         for _ in 0..200 {
