@@ -59,11 +59,12 @@ impl Committer {
     /// Starts the thread.
     pub(crate) fn start(wal: WalSync, telemetry: Arc<WalTelemetry>) -> io::Result<Committer> {
         let shared = Arc::new(Shared::default());
-        let (sender, progress) = watch::channel(Ok(wal.durable()));
+        let published = wal.durable();
+        let (sender, progress) = watch::channel(Ok(published));
         let durable = Durable { shared: shared.clone(), progress };
         let thread = std::thread::Builder::new()
             .name("committer".to_owned())
-            .spawn(move || commit(&wal, &shared, &sender, &telemetry))?;
+            .spawn(move || commit(&wal, published, &shared, &sender, &telemetry))?;
         Ok(Committer { durable, thread })
     }
 
@@ -120,13 +121,14 @@ impl Shared {
     }
 }
 
+/// `published` is what `progress` says already: others may have synced more before this thread runs.
 fn commit(
     wal: &WalSync,
+    mut published: Commit,
     shared: &Shared,
     progress: &watch::Sender<Result<Commit, SyncFailed>>,
     telemetry: &WalTelemetry,
 ) {
-    let mut published = wal.durable();
     loop {
         let stop = shared.pause(published);
         if wal.durable() < wal.appended() {
