@@ -53,6 +53,8 @@ struct Scratch {
     entries: Vec<Entry>,
     /// Series whose labels the log does not know yet.
     undefined: Vec<u32>,
+    /// Series, time and place in `entries`.
+    order: Vec<(u32, i64, u32)>,
     record: Vec<u8>,
 }
 
@@ -189,7 +191,8 @@ impl Db {
         self.append_series(batch, now, |series| refs.push(series))
     }
 
-    /// Appends samples of series that were appended before in this generation.
+    /// Appends samples of series that were appended before in this generation. A series that stands twice keeps its
+    /// first value; another one is refused.
     pub fn append_page(&self, page: &Page<'_>, now: Timestamp) -> Result<Appended, AppendError> {
         assert_eq!(page.refs.len(), page.values.len(), "one value per series");
         let mut writer = self.writer();
@@ -274,8 +277,9 @@ impl Writer {
     }
 
     /// Writes what was admitted to the log, then to the head: what the log did not take, nobody sees.
-    fn commit(&mut self, outcome: Outcome) -> Result<Appended, AppendError> {
+    fn commit(&mut self, mut outcome: Outcome) -> Result<Appended, AppendError> {
         let Writer { wal, head, scratch, .. } = self;
+        outcome.drop_twins(head, scratch);
         // A batch of nothing but repeated samples is as durable as the log is when all of it is.
         let mut commit = wal.handle().appended();
         if !scratch.entries.is_empty() {
@@ -401,13 +405,10 @@ impl Outcome {
         for (index, (t, value)) in series.times.iter().zip(series.values).enumerate() {
             let start = series.starts.get(index).copied().unwrap_or(0);
             let entry = Entry { series: number, t: *t, start, value: *value };
-            match scratch.entries[before..].last() {
-                // Two samples at one instant in one batch: the head has not seen the first one yet.
-                Some(previous) if previous.t == *t => self.admit_twin(head, previous.value, entry),
-                _ => self.admit(head, window, entry, &mut scratch.entries),
-            }
+            self.admit(head, window, entry, &mut scratch.entries);
         }
-        if scratch.entries.len() > before && !head.series(number).expect("just found").defined {
+        let undefined = !head.series(number).expect("just found").defined;
+        if undefined && scratch.entries.len() > before && scratch.undefined.last() != Some(&number) {
             scratch.undefined.push(number);
         }
     }
@@ -429,12 +430,36 @@ impl Outcome {
         }
     }
 
-    fn admit_twin(&mut self, head: &Generation, kept: f64, entry: Entry) {
-        if kept.to_bits() == entry.value.to_bits() {
-            self.stored += 1;
-        } else {
-            self.refuse(head, Refusal::DuplicateTimestamp, entry);
+    /// Of two samples of one series at one instant in one batch the head has seen neither when it judges them: the
+    /// first stays. Most batches name each series once, in ascending order, and there is nothing to look for.
+    fn drop_twins(&mut self, head: &Generation, scratch: &mut Scratch) {
+        let Scratch { entries, undefined, order, .. } = scratch;
+        if entries.is_sorted_by(|a, b| (a.series, a.t) < (b.series, b.t)) {
+            return;
         }
+        undefined.sort_unstable();
+        undefined.dedup();
+        order.clear();
+        order.extend((0..).zip(&*entries).map(|(at, entry)| (entry.series, entry.t, at)));
+        order.sort(); // Senders repeat their order: few ascending runs, which this sort only merges.
+        let mut twins = Vec::new();
+        for same in order.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+            let kept = entries[same[0].2 as usize].value;
+            for (_, _, at) in &same[1..] {
+                let twin = entries[*at as usize];
+                twins.push(*at);
+                if kept.to_bits() != twin.value.to_bits() {
+                    self.stored -= 1;
+                    self.refuse(head, Refusal::DuplicateTimestamp, twin);
+                }
+            }
+        }
+        twins.sort_unstable();
+        let (mut at, mut twins) = (0, twins.into_iter().peekable());
+        entries.retain(|_| {
+            at += 1;
+            twins.next_if_eq(&(at - 1)).is_none()
+        });
     }
 
     #[cold]

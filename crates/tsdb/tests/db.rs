@@ -160,6 +160,65 @@ fn late_and_repeated_samples_are_kept_once_and_conflicts_are_named() {
     assert_eq!(all["a"], expected.map(|(t, value)| (t, value.to_bits())).into());
 }
 
+#[track_caller]
+fn check_twins(samples: &[(&str, i64, f64)], stored: u64, refused: &str, kept: &[(&str, i64, f64)]) {
+    let db = open(&memory(), dir());
+    let appended = db.append(&batch(samples), NOW).unwrap();
+    let examples: Vec<_> = appended.refusals.iter().map(|refused| refused.example.as_str()).collect();
+    assert_eq!((appended.stored, examples.join(", ").as_str()), (stored, refused));
+    assert_eq!(appended.stored + appended.refusals.total(), samples.len() as u64);
+    let mut expected = Contents::new();
+    for (name, t, value) in kept {
+        expected.entry((*name).to_owned()).or_default().insert(*t, value.to_bits());
+    }
+    assert_eq!(contents(&db.snapshot()), expected);
+    assert_eq!(db.stats().head_samples, kept.len() as u64);
+}
+
+#[test]
+fn a_series_that_stands_twice_in_a_batch_keeps_its_first_value_and_the_other_is_refused() {
+    let (t, later) = (NOW.0, NOW.0 + STEP);
+    let refused = format!(r#"a{{job="shop"}} at {t}"#);
+    let two = [("a", t, 1.0), ("b", t, 3.0)];
+    check_twins(&[("a", t, 1.0), ("b", t, 3.0), ("a", t, 2.0)], 2, &refused, &two);
+    check_twins(&[("a", t, 1.0), ("b", t, 3.0), ("a", t, 1.0)], 3, "", &two);
+    check_twins(&[("a", t, 1.0), ("a", t, 2.0), ("a", t, 1.0), ("b", t, 3.0)], 3, &refused, &two);
+    let back = [("a", t, 1.0), ("a", later, 2.0), ("a", t, 3.0), ("a", later, 2.0)];
+    check_twins(&back, 3, &refused, &back[..2]);
+    check_twins(&[("a", later, 2.0), ("a", t, 1.0)], 2, "", &back[..2]);
+}
+
+#[test]
+fn a_series_whose_times_go_back_and_forth_keeps_the_first_value_of_each() {
+    let (mut batch, mut labels) = (SeriesBatch::default(), LabelsBuilder::default());
+    labels.push("__name__", "a");
+    labels.push("job", "shop");
+    for (seconds, value) in [(0, 1.0), (1, 2.0), (0, 3.0), (1, 2.0)] {
+        batch.push(NOW + TimeDelta::from_secs(seconds), None, value);
+    }
+    batch.finish_series(&mut labels).unwrap();
+    let db = open(&memory(), dir());
+    let appended = db.append(&batch, NOW).unwrap();
+    assert_eq!((appended.stored, appended.refusals.total()), (3, 1));
+    let expected = BTreeMap::from([(NOW.0, 1.0_f64.to_bits()), (NOW.0 + 1_000, 2.0_f64.to_bits())]);
+    assert_eq!(contents(&db.snapshot())["a"], expected);
+}
+
+#[test]
+fn a_reference_that_stands_twice_in_a_page_keeps_its_first_value() {
+    let db = open(&memory(), dir());
+    let mut refs = Vec::new();
+    db.append_with_refs(&batch(&[("a", NOW.0, 1.0), ("b", NOW.0, 1.0)]), NOW, &mut refs).unwrap();
+    let [a, b] = refs[..] else { panic!("two references") };
+    let refs = [b, a, b, a].map(Option::unwrap);
+    let page = Page { t: NOW + TimeDelta(STEP), refs: &refs, values: &[2.0, 3.0, 2.0, 4.0] };
+    let appended = db.append_page(&page, NOW).unwrap();
+    let refused: Vec<_> = appended.refusals.iter().collect();
+    assert_eq!((appended.stored, refused[0].reason), (3, Refusal::DuplicateTimestamp));
+    let all = contents(&db.snapshot());
+    assert_eq!((all["a"][&page.t.0], all["b"][&page.t.0]), (3.0_f64.to_bits(), 2.0_f64.to_bits()));
+}
+
 #[test]
 fn of_two_samples_at_one_instant_in_two_blocks_the_first_to_arrive_stays() {
     let db = open(&memory(), dir());
