@@ -79,7 +79,7 @@ pub(super) fn runtime_info(app: &App) -> Answer {
         "lastConfigTime": rfc3339_of(reload.last_success.get()),
         "timeSeriesCount": stats.head_series,
         "storageRetention": about.storage.retention.to_string(),
-        "corruptionCount": 0,
+        "corruptionCount": app.telemetry.storage.corruptions(),
         "goroutineCount": 0,
         "GOMAXPROCS": std::thread::available_parallelism().map_or(1, usize::from),
         "GOGC": "",

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use anyhow::Context;
-use lingshao_disk::{DataDir, Disk, Owner, RealDisk};
+use lingshao_disk::{Cut, DataDir, Disk, Loss, Owner, RealDisk};
 use lingshao_tsdb::{Db, OpenReport, Options};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -71,16 +71,15 @@ pub(super) async fn start(arguments: Arguments, config: Config) -> Result<Runnin
     let listener = listen::bind(address).await?;
     let address = listener.local_addr().context("cannot read the address").map_err(Failure::environment)?;
     let storage = options(&config.metrics);
-    let db = open(disk, &folder, storage.clone())?;
-
     let telemetry = Arc::new(Telemetry::default());
+    let db = open(disk, &folder, storage.clone(), &telemetry)?;
     telemetry.reload.successful.set(1.0);
     telemetry.reload.last_success.set(now().as_seconds());
     let environment = |error: std::io::Error| {
         Failure::environment(anyhow::Error::new(error).context("cannot start a thread"))
     };
     let committer = Committer::start(db.wal(), telemetry.wal.clone()).map_err(environment)?;
-    let maintainer = Maintainer::start(db.clone()).map_err(environment)?;
+    let maintainer = Maintainer::start(db.clone(), telemetry.clone()).map_err(environment)?;
     let scraper = start_scraper(settings, &db, &telemetry, address);
 
     let (live_sender, live) = watch::channel(Arc::new(live));
@@ -137,28 +136,43 @@ fn lock(disk: &Arc<dyn Disk>, path: &Path) -> Result<DataDir, Failure> {
         .map_err(|error| Failure::environment(error).remedy("another folder is given with --data"))
 }
 
-fn open(disk: Arc<dyn Disk>, data: &Path, options: Options) -> Result<Arc<Db>, Failure> {
+fn open(
+    disk: Arc<dyn Disk>,
+    data: &Path,
+    options: Options,
+    telemetry: &Telemetry,
+) -> Result<Arc<Db>, Failure> {
     let folder = data.join("metrics");
     let (db, report) = Db::open(disk, &folder, options, now())
         .with_context(|| format!("cannot open the storage in `{}`", folder.display()))
         .map_err(Failure::environment)?;
     log_report(&report);
+    telemetry.storage.opened(&report);
     Ok(Arc::new(db))
 }
 
+/// What is lost is an error, one line each; what a crash left half written was promised to nobody.
 fn log_report(report: &OpenReport) {
     tracing::info!(replayed = report.replayed, "storage opened");
-    for lost in &report.quarantined {
-        tracing::error!(block = %lost, "a damaged block was set aside");
+    for damage in &report.quarantined {
+        tracing::error!(%damage, "a damaged block was set aside in `quarantine`; its samples are lost");
     }
     if let Some(recovery) = &report.wal {
-        tracing::debug!(?recovery, "write-ahead log opened");
+        for Cut { segment, offset, bytes } in &recovery.cut {
+            tracing::info!(segment, offset, bytes, "an unfinished end of the log was cut off");
+        }
+        for loss in &recovery.losses {
+            let records = loss.records.map_or("unknown".to_owned(), |records| records.to_string());
+            let copy = loss.quarantined.as_ref().map_or("none".to_owned(), |path| path.display().to_string());
+            let Loss { segment, offset, bytes, .. } = loss;
+            tracing::error!(segment, offset, bytes, %records, %copy, "records of the log are lost");
+        }
     }
     if report.orphaned + report.unreadable_records > 0 {
         tracing::error!(
             orphaned_samples = report.orphaned,
             unreadable_records = report.unreadable_records,
-            "parts of the write-ahead log were lost"
+            "samples of the log are lost with what they need"
         );
     }
 }

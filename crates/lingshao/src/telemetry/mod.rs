@@ -27,6 +27,8 @@ pub(crate) struct Telemetry {
     pub(crate) queries: QueryTelemetry,
     /// The write-ahead log.
     pub(crate) wal: std::sync::Arc<WalTelemetry>,
+    /// Damage to what is stored.
+    pub(crate) storage: storage::StorageTelemetry,
     /// The configuration.
     pub(crate) reload: ReloadTelemetry,
 }
@@ -202,6 +204,7 @@ impl Telemetry {
         self.ingest.render(page);
         self.queries.render(page);
         self.wal.render(page);
+        self.storage.render(page);
         self.reload.render(page);
         process::render(page);
     }

@@ -10,6 +10,7 @@
 mod api;
 mod bad_input;
 mod cli;
+mod damage;
 mod durability;
 mod harness;
 mod kill_loop;
