@@ -39,6 +39,7 @@ pub(super) struct Running {
     scraper: Arc<Scraper>,
     maintainer: Maintainer,
     committer: Committer,
+    db: Arc<Db>,
     /// Unlocks the folder when dropped: last.
     _data: DataDir,
 }
@@ -99,7 +100,7 @@ pub(super) async fn start(arguments: Arguments, config: Config) -> Result<Runnin
 
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let app = Arc::new(App {
-        db,
+        db: db.clone(),
         durable: committer.durable(),
         telemetry,
         doorkeeper: Doorkeeper::default(),
@@ -118,7 +119,7 @@ pub(super) async fn start(arguments: Arguments, config: Config) -> Result<Runnin
         },
     });
     let (stop, server) = open_door(listener, app);
-    Ok(Running { address, reloads, stop, server, scraper, maintainer, committer, _data: data })
+    Ok(Running { address, reloads, stop, server, scraper, maintainer, committer, db, _data: data })
 }
 
 fn open_door(listener: TcpListener, app: Arc<App>) -> (watch::Sender<bool>, JoinHandle<()>) {
@@ -220,9 +221,17 @@ impl Running {
         self
     }
 
-    /// Syncs what was appended.
+    /// Syncs what was appended and marks the log's end. The runtime has ended, and its tasks with it.
     pub(super) fn finish(self) -> Result<(), Failure> {
-        self.maintainer.stop();
-        self.committer.stop().map_err(Failure::environment)
+        let Running { scraper, maintainer, committer, db, _data, .. } = self;
+        maintainer.stop();
+        committer.stop().map_err(Failure::environment)?;
+        drop(scraper);
+        let Some(db) = Arc::into_inner(db) else {
+            // Everything is synced; only the proof is missing that nothing came after.
+            tracing::warn!("a request that was abandoned still reads; the log's end is not marked");
+            return Ok(());
+        };
+        db.close().context("cannot mark the log's end").map_err(Failure::environment)
     }
 }

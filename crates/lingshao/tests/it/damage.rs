@@ -8,6 +8,9 @@ use tempfile::TempDir;
 
 use crate::harness::{Server, batch, folder, now_millis};
 
+/// Header of a record of the log (`docs/format/wal.md`).
+const RECORD_HEADER_BYTES: usize = 32;
+
 fn storage(folder: &TempDir) -> PathBuf {
     folder.path().join("data/metrics")
 }
@@ -52,4 +55,29 @@ fn what_the_disk_lost_is_said_at_start_and_stays_on_the_page() {
     assert_eq!(server.data("/api/v1/status/runtimeinfo")["corruptionCount"], 2);
     let rest = server.data(&format!("/api/v1/query?query=count(later)&time={}", t / 1000));
     assert_ne!(rest["result"], json!([]), "what is behind the damage is there");
+}
+
+/// Without the mark at its end, a log whose last record is damaged looks like one that a crash cut short.
+#[test]
+fn after_a_graceful_end_nothing_is_cut_and_damage_does_not_pass_for_a_crash() {
+    let folder = folder();
+    let server = Server::start(&folder);
+    let t = now_millis();
+    assert_eq!(server.write(&batch(&[(&[("__name__", "kept")], &[(t, 4.0)])])).status, 204);
+    let stop = |server: Server| {
+        server.signal("-TERM");
+        let (status, log) = server.wait();
+        assert!(status.success() && !log.contains("WARN"), "{log}");
+    };
+    stop(server);
+    let server = Server::start(&folder);
+    assert!(!server.log().contains("cut off"), "{}", server.log());
+    assert_eq!(server.figure("lingshao_storage_losses"), 0.0);
+    let data = server.data(&format!("/api/v1/query?query=kept&time={}", t / 1000));
+    assert_eq!(data["result"][0]["value"][1], "4");
+    stop(server);
+
+    flip(&folder, |length| length - RECORD_HEADER_BYTES - 1);
+    let server = Server::start(&folder);
+    assert_eq!(server.figure("lingshao_storage_lost_records"), 1.0, "{}", server.log());
 }
