@@ -1,6 +1,7 @@
 //! `lingshao run`: starts every part in order, waits for a signal, stops them in reverse.
 
 mod maintain;
+mod memory;
 mod reload;
 mod start;
 

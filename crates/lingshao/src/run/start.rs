@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use super::Arguments;
 use super::maintain::Maintainer;
+use super::memory;
 use super::reload::{self, Reloader};
 use crate::api::query::QueryGate;
 use crate::api::write::WriteGate;
@@ -71,7 +72,7 @@ pub(super) async fn start(arguments: Arguments, config: Config) -> Result<Runnin
     let data = lock(&disk, &folder)?;
     let listener = listen::bind(address).await?;
     let address = listener.local_addr().context("cannot read the address").map_err(Failure::environment)?;
-    let storage = options(&config.metrics);
+    let storage = options(&config.metrics, memory::available_bytes());
     let telemetry = Arc::new(Telemetry::default());
     let db = open(disk, &folder, storage.clone(), &telemetry)?;
     telemetry.reload.successful.set(1.0);
@@ -178,12 +179,13 @@ fn log_report(report: &OpenReport) {
     }
 }
 
-fn options(metrics: &Metrics) -> Options {
+fn options(metrics: &Metrics, memory_bytes: Option<u64>) -> Options {
     Options {
         retention: metrics.retention,
         size_bytes_max: metrics.size_max_bytes,
         series_max: u32::try_from(metrics.series_max).unwrap_or(u32::MAX),
         out_of_order_window: metrics.out_of_order_window,
+        head_bytes_max: memory::head_bytes_max(memory_bytes),
         ..Options::default()
     }
 }
