@@ -1,5 +1,7 @@
 //! `lingshao query`: an expression's value from a running server, as a table for people or as its JSON.
 
+use std::io::{self, Write};
+
 use anyhow::{Context, anyhow};
 use lingshao_model::Timestamp;
 use lingshao_wire::rfc3339;
@@ -99,7 +101,43 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.format == Format::Json {
         return print(&format!("{}\n", String::from_utf8_lossy(&answer.body).trim_end()));
     }
-    print(&table(&envelope))
+    print(&table(&envelope))?;
+    if envelope.data.as_ref().is_some_and(Data::is_empty) {
+        let has_samples = has_samples(&arguments.server.url);
+        // A note for a person: the value, which is nothing, has been printed.
+        drop(io::stderr().write_all(nothing_found(has_samples).as_bytes()));
+    }
+    Ok(())
+}
+
+impl Data {
+    fn is_empty(&self) -> bool {
+        match self {
+            Data::Vector(rows) => rows.is_empty(),
+            Data::Matrix(rows) => rows.is_empty(),
+            Data::Scalar(_) | Data::String(_) => false,
+        }
+    }
+}
+
+/// Whether the server keeps any series at all; one that does not say so is taken to.
+fn has_samples(url: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Names {
+        data: Vec<String>,
+    }
+    let answer = client::ask(url, "/api/v1/labels", &[("limit", "1")]).ok();
+    let names = answer.and_then(|answer| serde_json::from_slice::<Names>(&answer.body).ok());
+    names.is_none_or(|names| !names.data.is_empty())
+}
+
+fn nothing_found(has_samples: bool) -> &'static str {
+    if has_samples {
+        "no series matches\n"
+    } else {
+        "no series matches: the server has no samples yet\n  \
+         data arrives with the first scrape, within `scrape_interval` of the start, or by remote write\n"
+    }
 }
 
 /// The server's own failure (5xx) is the environment's, the rest the expression's.
@@ -116,8 +154,6 @@ fn table(envelope: &Envelope) -> String {
     match &envelope.data {
         None => {}
         Some(Data::Scalar((_, value)) | Data::String((_, value))) => text += &format!("{value}\n"),
-        Some(Data::Vector(rows)) if rows.is_empty() => text += "no series\n",
-        Some(Data::Matrix(rows)) if rows.is_empty() => text += "no series\n",
         Some(Data::Vector(rows)) => {
             let rows: Vec<_> = rows.iter().map(|row| (series(&row.metric), row.value.1.as_str())).collect();
             text += &columns(rows.iter().map(|(name, value)| (name.as_str(), *value)));
@@ -165,7 +201,7 @@ mod tests {
     #[test]
     fn values_are_tables() {
         check(r#"{"status":"success","data":{"resultType":"scalar","result":[4,"2"]}}"#, "2\n");
-        check(r#"{"status":"success","data":{"resultType":"vector","result":[]}}"#, "no series\n");
+        check(r#"{"status":"success","data":{"resultType":"vector","result":[]}}"#, "");
         check(
             r#"{"status":"success","warnings":["old"],"data":{"resultType":"vector","result":[
                 {"metric":{"__name__":"up","job":"a"},"value":[4,"1"]},

@@ -7,6 +7,7 @@
 //! [`fetch::BUDGET_BYTES`] before unpacking. A reload keeps every target whose labels and page are unchanged.
 //!
 //! Two in-process pages run through the same loop: our own figures (`job="lingshao"`) and this host (`job="node"`).
+//! They are read once more at the start, before their first slot.
 
 pub mod append;
 pub mod client;

@@ -111,6 +111,10 @@ impl Worker {
     /// Scrapes until the manager drops the plan, then ends the target's series.
     pub(super) async fn run(mut self) {
         let mut plan = self.plan.borrow_and_update().clone();
+        if matches!(plan.source, Source::Own(..)) {
+            // Out of turn, so that who has just started us sees something; it costs nobody a request.
+            self = self.scrape(plan.clone(), now()).await;
+        }
         let mut slot = self.slots.after(now());
         loop {
             tokio::select! {

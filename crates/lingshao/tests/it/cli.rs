@@ -98,7 +98,9 @@ fn query_prints_tables_and_json_and_passes_errors_on() {
         "stock{job=\"a\"}     2.5\nstock{job=\"long\"}  NaN\n",
     );
     check(&run(&["query", "1 + 1", "--url", &url]), 0, "2\n");
-    check(&run(&["query", "nothing_here", "--url", &url]), 0, "no series\n");
+    let output = run(&["query", "nothing_here", "--url", &url]);
+    check(&output, 0, "");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "no series matches\n");
     let start = (t / 1000 - 1).to_string();
     let range = ["--start", &start, "--end", &at, "--step", "1s", "--url", &url];
     let output = run(&[&["query", "sum(stock{job=\"a\"})"], &range[..]].concat());
@@ -120,6 +122,19 @@ fn query_prints_tables_and_json_and_passes_errors_on() {
     drop(server);
     check_stderr(&run(&["health", "--url", &url]), 3, &["error: cannot ask", "--url"]);
     check_stderr(&run(&["query", "1", "--url", "::"]), 1, &["`::` is no URL"]);
+}
+
+#[test]
+fn before_the_first_sample_query_says_when_there_will_be_some() {
+    let folder = folder();
+    let config = folder.path().join("empty.yml");
+    // A job under our own name takes the place of our own page.
+    let job = "{job_name: lingshao, scrape_interval: 1h, static_configs: []}";
+    std::fs::write(&config, format!("scrape_configs: [{job}]\n")).unwrap();
+    let server = Server::start_with(&folder, &["--config", &text(&config)]);
+    let output = run(&["query", "up", "--url", &server.url()]);
+    check(&output, 0, "");
+    check_stderr(&output, 0, &["no series matches: the server has no samples yet", "first scrape"]);
 }
 
 #[test]

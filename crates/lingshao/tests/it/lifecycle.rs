@@ -151,6 +151,17 @@ fn without_a_config_the_host_and_we_ourselves_are_watched() {
 }
 
 #[test]
+fn who_asks_at_once_sees_the_host_without_waiting_for_a_slot() {
+    let folder = folder();
+    let config = folder.path().join("rare.yml");
+    std::fs::write(&config, "global: {scrape_interval: 12h}\ncollect: {host: {}}\n").unwrap();
+    let server = Server::start_with(&folder, &["--config", &text(&config)]);
+    eventually("both pages are read at the start", || {
+        server.data("/api/v1/query?query=sum(up)")["result"][0]["value"][1] == "2"
+    });
+}
+
+#[test]
 fn a_reload_that_would_open_the_door_is_refused() {
     let folder = folder();
     let config = folder.path().join("lingshao.yml");
