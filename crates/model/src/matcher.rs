@@ -124,6 +124,11 @@ impl Matcher {
         }
     }
 
+    /// Whether it holds a compiled pattern, which may take some hundred kilobytes.
+    pub fn is_pattern(&self) -> bool {
+        matches!(self.test, Test::Pattern(_))
+    }
+
     /// A text with which every passing value starts (empty when nothing is known).
     pub fn required_prefix(&self) -> &str {
         match &self.test {
@@ -147,11 +152,11 @@ fn compile(pattern: &str) -> Result<Test, MatcherError> {
     if let Some(values) = literal_list(pattern) {
         return Ok(Test::OneOf(values));
     }
-    if let Some(prefix) = pattern.strip_suffix(".*").filter(|prefix| is_literal(prefix)) {
-        return Ok(Test::Prefix(prefix.into()));
+    if let Some(prefix) = pattern.strip_suffix(".*").and_then(literal) {
+        return Ok(Test::Prefix(prefix));
     }
-    if let Some(prefix) = pattern.strip_suffix(".+").filter(|prefix| is_literal(prefix)) {
-        return Ok(Test::LongerThanPrefix(prefix.into()));
+    if let Some(prefix) = pattern.strip_suffix(".+").and_then(literal) {
+        return Ok(Test::LongerThanPrefix(prefix));
     }
     anchored_regex(pattern).map(Test::Pattern)
 }
@@ -210,20 +215,24 @@ fn captured<'t>(captures: &Captures<'t>, name: &str) -> &'t str {
 fn literal_list(pattern: &str) -> Option<Box<[Box<str>]>> {
     let inner = pattern.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')).unwrap_or(pattern);
     let inner = inner.strip_prefix("?:").filter(|_| inner.len() != pattern.len()).unwrap_or(inner);
-    let mut values: Vec<Box<str>> = Vec::new();
-    for value in inner.split('|') {
-        if !is_literal(value) {
-            return None;
-        }
-        values.push(value.into());
-    }
+    let mut values: Vec<Box<str>> = inner.split('|').map(literal).collect::<Option<_>>()?;
     values.sort_unstable();
     values.dedup();
     Some(values.into_boxed_slice())
 }
 
-fn is_literal(text: &str) -> bool {
-    !text.bytes().any(|byte| br"\.+*?()|[]{}^$".contains(&byte))
+/// The text that a pattern without operators stands for; boards escape what they put into lists (`10\.0\.0\.1`).
+fn literal(pattern: &str) -> Option<Box<str>> {
+    let mut text = String::with_capacity(pattern.len());
+    let mut characters = pattern.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => text.push(characters.next().filter(char::is_ascii_punctuation)?),
+            '.' | '+' | '*' | '?' | '(' | ')' | '|' | '[' | ']' | '{' | '}' | '^' | '$' => return None,
+            plain => text.push(plain),
+        }
+    }
+    Some(text.into())
 }
 
 /// Prometheus compiles `^(?s:PATTERN)$` (model/labels/regexp.go).
@@ -352,6 +361,8 @@ mod tests {
         check("(?i)get|post", &["GET", "Post"], &["put"]);
         check("(a|b)", &["a", "b"], &["(a", "b)"]);
         check("(?:a|b)", &["a"], &["?:a"]);
+        check(r"a\.b.*", &["a.b", "a.bc"], &["axb"]);
+        check(r"a\|b", &["a|b"], &["a"]);
     }
 
     #[test]
@@ -374,6 +385,12 @@ mod tests {
         };
         assert_eq!(values(MatchOp::Regex, "b|a|b"), Some("a,b".to_owned()));
         assert_eq!(values(MatchOp::Equal, "a|b"), Some("a|b".to_owned()));
+        let escaped = r"10\.0\.0\.2:9100|(10)|10\.0\.0\.1:9100";
+        assert_eq!(values(MatchOp::Regex, escaped), None);
+        let escaped = r"(10\.0\.0\.2:9100|shop\-1)";
+        assert_eq!(values(MatchOp::Regex, escaped), Some("10.0.0.2:9100,shop-1".to_owned()));
+        assert_eq!(values(MatchOp::Regex, r"a\|b"), None);
+        assert_eq!(values(MatchOp::Regex, r"\d|b"), None);
         assert_eq!(values(MatchOp::NotEqual, "a"), None);
         assert_eq!(values(MatchOp::Regex, "a.*"), None);
     }
