@@ -115,9 +115,9 @@ impl Db {
 
     /// Seals everything that is in memory, whatever its age: for tests, backups and a quick next start.
     pub fn seal(&self, now: Timestamp) -> Result<Maintained, DbError> {
+        let _alone = self.maintenance.lock().expect("no panic while maintaining");
         let mut done = Maintained::default();
         {
-            let _alone = self.maintenance.lock().expect("no panic while maintaining");
             let mut writer = self.writer();
             if writer.head.extent.samples > 0 {
                 writer.cut(now)?;

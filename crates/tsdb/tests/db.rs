@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use lingshao_disk::{Disk, RealDisk, SimDisk};
 use lingshao_model::{
@@ -313,6 +314,25 @@ fn an_old_generation_is_sealed_and_its_log_deleted() {
     assert_eq!(db.maintain(NOW + TimeDelta::from_secs(7_200)).unwrap().sealed, 1);
     assert!(db.stats().wal_bytes < wal_bytes / 100, "{} of {wal_bytes}", db.stats().wal_bytes);
     assert_eq!((db.stats().head_series, db.stats().head_samples), (0, 0));
+    assert_eq!(contents(&db.snapshot()), expected);
+}
+
+#[test]
+fn sealing_from_two_threads_loses_nothing() {
+    let db = open(&memory(), dir());
+    let mut expected = Contents::new();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|threads| {
+        for _ in 0..2 {
+            threads.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    db.seal(NOW).unwrap();
+                }
+            });
+        }
+        (0..300).for_each(|step| fill(&db, step..step + 1, &mut expected));
+        done.store(true, Ordering::Relaxed);
+    });
     assert_eq!(contents(&db.snapshot()), expected);
 }
 
