@@ -107,8 +107,9 @@ impl Db {
         let mut memory = self.maintenance.lock().expect("no panic while maintaining");
         let mut done = Maintained::default();
         self.cut_when_due(now)?;
-        self.seal_frozen(&mut done)?;
-        self.delete_expired(now, &mut done)?;
+        let sealed = self.seal_frozen(&mut done);
+        self.delete_expired(now, &mut done)?; // Also without room for a block: this makes some.
+        sealed?;
         self.merge_once(&mut memory, &mut done)?;
         Ok(done)
     }

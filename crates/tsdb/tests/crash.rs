@@ -268,6 +268,25 @@ fn a_full_disk_refuses_for_a_while_and_keeps_what_it_has() {
     recover(&disk.crash_state(Crash::LoseAll), &client, "after a full disk");
 }
 
+#[test]
+fn retention_makes_room_on_a_full_disk() {
+    let disk = SimDisk::new();
+    let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+    let options = Options { retention: TimeDelta::from_secs(86_400), ..options() };
+    let (db, _) = Db::open(shared, dir(), options, NOW).unwrap();
+    Client::default().push(&db, 0, NOW.0).unwrap();
+    db.seal(NOW).unwrap();
+    let later = NOW + TimeDelta::from_secs(2 * 86_400);
+    let (mut batch, mut labels) = (SeriesBatch::default(), LabelsBuilder::default());
+    labels.push("__name__", "later");
+    batch.push(later, None, 1.0);
+    batch.finish_series(&mut labels).unwrap();
+    db.append(&batch, later).unwrap();
+    disk.set_free_bytes(Some(100));
+    assert!(db.maintain(later).is_err(), "there is no room for a block");
+    assert_eq!(db.stats().blocks, 0, "but what is too old is gone");
+}
+
 /// Flips each byte of a block in turn: reading gives the truth, or less with a warning, or sets the block aside.
 #[test]
 fn a_damaged_block_is_reported_and_never_believed() {
