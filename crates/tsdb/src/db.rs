@@ -285,6 +285,7 @@ impl Writer {
         if !scratch.entries.is_empty() {
             let labels = |series: &u32| (*series, &head.series(*series).expect("just found").labels);
             scratch.record.clear();
+            record::encode_batch_generation(&mut scratch.record, head.number);
             record::encode_batch(&mut scratch.record, scratch.undefined.iter().map(labels), &scratch.entries);
             commit = wal.append(record::BATCH, &scratch.record)?;
             for series in &scratch.undefined {
@@ -530,7 +531,8 @@ impl Replay {
         let outcome = match record.kind {
             record::GENERATION => record::decode_generation(record.payload)
                 .map(|(number, opened_at)| self.begin(number, Timestamp(opened_at), record.segment)),
-            record::BATCH => self.batch(record.payload),
+            record::BATCH => self.numbered_batch(record),
+            record::BATCH_UNNUMBERED => self.batch(record.payload),
             _ => Err(crate::chunk::BadChunk),
         };
         if outcome.is_err() {
@@ -551,6 +553,18 @@ impl Replay {
         {
             self.frozen.push(Frozen { view: head.view(), segment: head.segment });
         }
+    }
+
+    fn numbered_batch(&mut self, record: &Replayed<'_>) -> Result<(), crate::chunk::BadChunk> {
+        let (number, batch) = record::decode_batch_generation(record.payload)?;
+        let begun = self.head.as_ref().map(|head| head.number);
+        if begun.is_none_or(|begun| begun < number) {
+            // The record that began the generation is lost.
+            self.begin(number, self.opened_at, record.segment);
+        } else if begun != Some(number) {
+            return Err(crate::chunk::BadChunk);
+        }
+        self.batch(batch)
     }
 
     fn batch(&mut self, payload: &[u8]) -> Result<(), crate::chunk::BadChunk> {

@@ -9,7 +9,10 @@ use crate::chunk::{BadChunk, Reader, push_varint, unzigzag, zigzag};
 
 /// Record kinds in the log. Kinds 3 to 6 are reserved: native histograms, metadata, exemplars, tombstones.
 pub(crate) const GENERATION: u8 = 1;
-pub(crate) const BATCH: u8 = 2;
+/// A batch of the generation that was begun last. Read, but not written any more: with the record that began its
+/// generation lost, it passed for one of the generation before.
+pub(crate) const BATCH_UNNUMBERED: u8 = 2;
+pub(crate) const BATCH: u8 = 7;
 
 const FLAG_ONE_TIME: u8 = 1;
 const FLAG_STARTS: u8 = 2;
@@ -39,7 +42,23 @@ pub(crate) fn encode_generation(number: u64, opened_at: i64) -> [u8; 16] {
 
 pub(crate) fn decode_generation(payload: &[u8]) -> Result<(u64, i64), BadChunk> {
     let mut reader = Reader { bytes: payload };
-    Ok((reader.little_endian(8)?, reader.little_endian(8)? as i64))
+    Ok((checked_number(reader.little_endian(8)?)?, reader.little_endian(8)? as i64))
+}
+
+/// The number of a batch's generation stands in front of it.
+pub(crate) fn encode_batch_generation(out: &mut Vec<u8>, number: u64) {
+    push_varint(out, number);
+}
+
+/// The number of a batch's generation, and the batch.
+pub(crate) fn decode_batch_generation(payload: &[u8]) -> Result<(u64, &[u8]), BadChunk> {
+    let mut reader = Reader { bytes: payload };
+    Ok((checked_number(reader.varint()?)?, reader.bytes))
+}
+
+/// There must be a number for the next generation.
+fn checked_number(number: u64) -> Result<u64, BadChunk> {
+    if number < u64::MAX { Ok(number) } else { Err(BadChunk) }
 }
 
 /// Writes one batch; `definitions` are the series whose labels the log does not know yet.

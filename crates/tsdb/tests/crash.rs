@@ -52,8 +52,18 @@ fn value(series: usize, step: i64) -> f64 {
 
 impl Client {
     fn push(&mut self, db: &Db, step: i64, t: i64) -> Result<(), AppendError> {
+        self.push_ordered(db, step, t, 0..SERIES)
+    }
+
+    fn push_ordered(
+        &mut self,
+        db: &Db,
+        step: i64,
+        t: i64,
+        order: impl Iterator<Item = usize>,
+    ) -> Result<(), AppendError> {
         let (mut batch, mut labels) = (SeriesBatch::default(), LabelsBuilder::default());
-        for series in 0..SERIES {
+        for series in order {
             labels.clear();
             labels.push("__name__", "m");
             labels.push("n", &series.to_string());
@@ -266,6 +276,45 @@ fn a_full_disk_refuses_for_a_while_and_keeps_what_it_has() {
     db.maintain(NOW + TimeDelta::from_secs(7_200)).unwrap();
     check(&db, &client, "room again");
     recover(&disk.crash_state(Crash::LoseAll), &client, "after a full disk");
+}
+
+/// Breaks a record's payload, found by the records of the log that stand before it in its segment.
+fn break_record(disk: &SimDisk, path: &Path, nth: usize) {
+    let mut content = disk.content(path).unwrap();
+    let length = |at: usize| u32::from_le_bytes(content[at + 4..at + 8].try_into().unwrap()) as usize;
+    let at = (0..nth).fold(48, |at, _| at + 32 + length(at));
+    content[at + 32] ^= 0x40;
+    disk.put(path, &content);
+}
+
+#[test]
+fn samples_of_a_generation_whose_begin_is_lost_go_to_no_other_series() {
+    let disk = SimDisk::new();
+    let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+    let (db, _) = Db::open(Arc::clone(&shared), dir(), options(), NOW).unwrap();
+    let mut client = Client::default();
+    client.push(&db, 0, NOW.0).unwrap();
+    disk.set_free_bytes(Some(150));
+    assert!(db.seal(NOW).is_err(), "there is room for a new generation and none for a block");
+    disk.set_free_bytes(None);
+    let first = client.sent.clone();
+    for step in 1..4 {
+        client.push_ordered(&db, step, NOW.0 + step, (0..SERIES).rev()).unwrap();
+        client.sync(&db);
+    }
+    drop(db);
+    let segment = disk.paths().into_iter().rfind(|path| path.extension().is_some_and(|end| end == "wal"));
+    let segment = segment.unwrap();
+    break_record(&disk, &segment, 1);
+    break_record(&disk, &segment, 0);
+    let (db, report) = Db::open(shared, dir(), options(), NOW).unwrap();
+    let lost: u64 = report.wal.unwrap().losses.iter().filter_map(|loss| loss.records).sum();
+    assert_eq!((lost, report.orphaned, report.unreadable_records), (2, 2 * SERIES as u64, 0));
+    assert_eq!(read(&db), first, "the older generation is whole, and no series has another one's samples");
+    let mut client = Client { sent: first.clone(), acknowledged: first, ..Client::default() };
+    client.push(&db, 9, NOW.0 + 9).unwrap();
+    client.sync(&db);
+    recover(&disk.crash_state(Crash::LoseAll), &client, "after the loss");
 }
 
 #[test]
