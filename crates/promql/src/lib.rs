@@ -23,4 +23,6 @@ pub use duration_expr::DurationProblem;
 pub use eval::{eval_instant, eval_range};
 pub use limits::{EvalError, Limits};
 pub use output::{MatrixSeries, Output, QueryValue, VectorSample};
-pub use parser::{ParseError, ParseOptions, QUERY_BYTES_MAX, parse, parse_selector, parse_with};
+pub use parser::{
+    PATTERNS_MAX, ParseError, ParseOptions, QUERY_BYTES_MAX, parse, parse_selector, parse_with,
+};

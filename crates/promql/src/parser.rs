@@ -22,6 +22,9 @@ mod selector;
 
 /// Longest query. The longest on public boards have some 10 kB; tokens of one this long take 10 MB.
 pub const QUERY_BYTES_MAX: usize = 256 * 1024;
+/// Most regular expressions that have to be compiled (`a|b|c` and `a.*` have not): each takes up to some megabytes,
+/// and a query of 256 KiB could hold thousands. The largest panels we know have some twenty.
+pub const PATTERNS_MAX: usize = 100;
 
 /// What a query may use, as Prometheus' feature flags divide it. The default is a Prometheus without flags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,7 +131,7 @@ fn run<T>(
         problem(Span::default(), format!("query is longer than {QUERY_BYTES_MAX} bytes"))
     } else {
         let tokens = lexer::tokens(query);
-        read(&mut Parser { query, tokens, at: 0, options, nesting: 0, aggregations: 0 })
+        read(&mut Parser { query, tokens, at: 0, options, nesting: 0, aggregations: 0, patterns: 0 })
     };
     result.map_err(|Problem { message, span }| ParseError {
         message,
@@ -146,6 +149,8 @@ struct Parser<'a> {
     nesting: usize,
     /// How many aggregations enclose the current token.
     aggregations: usize,
+    /// Regular expressions compiled so far.
+    patterns: usize,
 }
 
 /// An expression and the height of its tree.

@@ -367,6 +367,20 @@ fn depth_and_length_are_limited() {
 }
 
 #[test]
+fn regular_expressions_that_have_to_be_compiled_are_counted() {
+    let matchers = |count: usize, pattern: &str| {
+        let matchers: Vec<String> = (0..count).map(|own| format!("a{own}=~\"{pattern}\"")).collect();
+        format!("up{{{}}} + up", matchers.join(","))
+    };
+    assert!(parse(&matchers(100, "(a|b){9}")).is_ok());
+    assert!(parse(&matchers(1000, "a|b")).is_ok());
+    let error = parse(&matchers(101, "(a|b){9}")).unwrap_err();
+    assert_eq!(error.message, "more than 100 regular expressions in one query");
+    let apart = vec!["up{a=~\"[ab]c\"}"; 101].join(" + ");
+    assert!(parse(&apart).is_err(), "they count over all selectors");
+}
+
+#[test]
 fn long_lines_are_broken() {
     let query = "sum by (job, instance) (rate(http_requests_total{status=~\"5..\"}[5m])) / sum by (job, instance) (rate(http_requests_total[5m])) > 0.05";
     assert_eq!(

@@ -37,7 +37,7 @@ impl From<ParameterError> for ApiError {
 impl From<BodyError> for ApiError {
     fn from(error: BodyError) -> ApiError {
         let kind = match error {
-            BodyError::TooLarge { .. } | BodyError::Broken(_) => ErrorKind::BadData,
+            BodyError::TooLarge { .. } | BodyError::TooMany | BodyError::Broken(_) => ErrorKind::BadData,
             BodyError::Timeout => ErrorKind::Timeout,
         };
         ApiError { status: error.status(), ..ApiError::new(kind, error.to_string()) }

@@ -50,9 +50,9 @@ async fn answer(
     match endpoint {
         E::Query => query::instant(app, parameters).await,
         E::QueryRange => query::range(app, parameters).await,
-        E::QueryExemplars => query::exemplars(parameters),
-        E::FormatQuery => query::format(parameters),
-        E::ParseQuery => query::parse(parameters),
+        E::QueryExemplars => query::exemplars(app, parameters).await,
+        E::FormatQuery => query::format(app, parameters).await,
+        E::ParseQuery => query::parse(app, parameters).await,
         E::Labels => series::names(app, parameters).await,
         E::LabelValues => series::values(app, parameters, name.unwrap_or("")).await,
         E::Series => series::series(app, parameters).await,

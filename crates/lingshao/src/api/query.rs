@@ -77,8 +77,7 @@ impl Drop for CancelOnDrop {
 /// `query`: one instant.
 pub(super) async fn instant(app: &Arc<App>, parameters: &Parameters) -> Result<Reply, ApiError> {
     let at = time(parameters, "time")?.unwrap_or_else(now);
-    let query = expression(parameters)?;
-    evaluate(app, parameters, query, move |expr, source, limits, cancel| {
+    evaluate(app, parameters, move |expr, source, limits, cancel| {
         lingshao_promql::eval_instant(expr, source, at, limits, cancel)
     })
     .await
@@ -95,35 +94,25 @@ pub(super) async fn range(app: &Arc<App>, parameters: &Parameters) -> Result<Rep
              Try decreasing the query resolution (?step=XX)",
         ));
     }
-    let query = expression(parameters)?;
-    evaluate(app, parameters, query, move |expr, source, limits, cancel| {
+    evaluate(app, parameters, move |expr, source, limits, cancel| {
         lingshao_promql::eval_range(expr, source, range.start, range.end, range.step, limits, cancel)
     })
     .await
 }
 
-/// An expression with its text, for positions in notes.
-struct Query {
-    text: String,
-    expr: Expr,
-}
-
-fn expression(parameters: &Parameters) -> Result<Query, ApiError> {
-    let text = parameters.get("query").unwrap_or("").to_owned();
-    let expr =
-        lingshao_promql::parse(&text).map_err(|error| ParameterError::new("query", error.to_string()))?;
-    Ok(Query { text, expr })
+fn expression(text: &str) -> Result<Expr, ApiError> {
+    Ok(lingshao_promql::parse(text).map_err(|error| ParameterError::new("query", error.to_string()))?)
 }
 
 async fn evaluate(
     app: &Arc<App>,
     parameters: &Parameters,
-    query: Query,
     work: impl FnOnce(&Expr, &Snapshot, &Limits, &Cancel) -> Result<Output, EvalError> + Send + 'static,
 ) -> Result<Reply, ApiError> {
     let limit = limit(parameters)?;
     let limits = limits(parameters)?;
     let deadline = Instant::now() + timeout(parameters)?;
+    let query = parameters.get("query").unwrap_or("").to_owned();
     let turn = app.queries.admit(app, deadline).await?;
 
     let cancel = Cancel::default();
@@ -132,18 +121,21 @@ async fn evaluate(
     let job = tokio::task::spawn_blocking(move || {
         let telemetry = &worker.telemetry.queries;
         let (started, _busy) = (Instant::now(), telemetry.running.enter());
-        let outcome = work(&query.expr, &worker.db.snapshot(), &limits, &worker_cancel);
+        // Here too: compiling a query's regular expressions takes up to a second of a core.
+        let outcome = expression(&query).and_then(|expr| {
+            work(&expr, &worker.db.snapshot(), &limits, &worker_cancel).map_err(ApiError::from)
+        });
         telemetry.seconds.observe(started.elapsed());
         // The turn is kept until the work is really over, also when nobody waits for it any more.
         drop(turn);
         outcome.map(|output| {
             telemetry.samples_read.add(output.samples_read);
-            rendered(output, &query.text, limit)
+            rendered(output, &query, limit)
         })
     });
     match timeout_at(deadline.into(), job).await {
         Ok(Ok(Ok(body))) => Ok(reply::json(StatusCode::OK, body)),
-        Ok(Ok(Err(error))) => Err(error.into()),
+        Ok(Ok(Err(error))) => Err(error),
         Ok(Err(_)) => Err(ApiError::panicked()),
         Err(_) => {
             // Leaving cancels the evaluation.
@@ -231,17 +223,32 @@ fn duration(parameters: &Parameters, name: &str) -> Result<Option<TimeDelta>, Ap
 }
 
 /// `query_exemplars`: they are counted and dropped on arrival, so there are none.
-pub(super) fn exemplars(parameters: &Parameters) -> Result<Reply, ApiError> {
-    expression(parameters)?;
-    Ok(success(&json!([])))
+pub(super) async fn exemplars(app: &Arc<App>, parameters: &Parameters) -> Result<Reply, ApiError> {
+    parsed(app, parameters, |_| json!([])).await
 }
 
 /// `format_query`: the expression over several lines.
-pub(super) fn format(parameters: &Parameters) -> Result<Reply, ApiError> {
-    Ok(success(&Value::from(expression(parameters)?.expr.prettify())))
+pub(super) async fn format(app: &Arc<App>, parameters: &Parameters) -> Result<Reply, ApiError> {
+    parsed(app, parameters, |expr| Value::from(expr.prettify())).await
 }
 
 /// `parse_query`: the expression's tree.
-pub(super) fn parse(parameters: &Parameters) -> Result<Reply, ApiError> {
-    Ok(success(&syntax_tree::json(&expression(parameters)?.expr)))
+pub(super) async fn parse(app: &Arc<App>, parameters: &Parameters) -> Result<Reply, ApiError> {
+    parsed(app, parameters, syntax_tree::json).await
+}
+
+/// What can be said of an expression without evaluating it.
+async fn parsed(
+    app: &Arc<App>,
+    parameters: &Parameters,
+    say: impl FnOnce(&Expr) -> Value + Send + 'static,
+) -> Result<Reply, ApiError> {
+    let query = parameters.get("query").unwrap_or("").to_owned();
+    let turn = app.queries.admit(app, Instant::now() + TIMEOUT_MAX).await?;
+    let job = tokio::task::spawn_blocking(move || {
+        let outcome = expression(&query).map(|expr| success(&say(&expr)));
+        drop(turn);
+        outcome
+    });
+    job.await.map_err(|_| ApiError::panicked())?
 }

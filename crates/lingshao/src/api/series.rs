@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use lingshao_model::{Matcher, SelectError, Timestamp};
+use lingshao_promql::PATTERNS_MAX;
 use lingshao_tsdb::{Found, Snapshot};
 use lingshao_wire::prometheus_api::{self, ErrorKind, ParameterError};
 
@@ -23,7 +24,17 @@ struct Scope {
 
 impl Scope {
     fn read(parameters: &Parameters) -> Result<Scope, ApiError> {
-        let sets = parameters.all("match[]").map(selector).collect::<Result<_, _>>()?;
+        let mut sets = Vec::new();
+        let mut patterns = 0;
+        for text in parameters.all("match[]") {
+            let matchers = selector(text)?;
+            patterns += matchers.iter().filter(|matcher| matcher.is_pattern()).count();
+            if PATTERNS_MAX < patterns {
+                let why = format!("more than {PATTERNS_MAX} regular expressions in one request");
+                return Err(ParameterError::new("match[]", why).into());
+            }
+            sets.push(matchers);
+        }
         let start = time(parameters, "start")?.unwrap_or(Timestamp::MIN);
         let end = time(parameters, "end")?.unwrap_or(Timestamp::MAX);
         if end < start {

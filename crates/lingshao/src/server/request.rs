@@ -17,6 +17,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 const DISCARDED_BYTES_MAX: usize = 64 << 20;
 /// Parameters of a query; Grafana's longest are some 100 kB.
 const FORM_BYTES_MAX: usize = 1 << 20;
+/// As few bytes as a form's parameter may have, some hundred of memory stand behind it.
+const PARAMETERS_MAX: usize = 10_000;
 
 /// A request whose caller may make it.
 #[derive(Debug)]
@@ -41,6 +43,9 @@ pub(crate) enum BodyError {
     /// Too slow.
     #[error("body did not arrive in time")]
     Timeout,
+    /// Too many parameters.
+    #[error("more than {PARAMETERS_MAX} parameters in one request")]
+    TooMany,
     /// The sender went away or broke HTTP.
     #[error("body ended early")]
     Broken(#[from] hyper::Error),
@@ -52,7 +57,7 @@ impl BodyError {
         match self {
             BodyError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             BodyError::Timeout => StatusCode::REQUEST_TIMEOUT,
-            BodyError::Broken(_) => StatusCode::BAD_REQUEST,
+            BodyError::TooMany | BodyError::Broken(_) => StatusCode::BAD_REQUEST,
         }
     }
 }
@@ -143,9 +148,12 @@ impl Parameters {
             while let Some(piece) = pieces.next().await? {
                 form.extend_from_slice(&piece);
             }
-            pairs.extend(form_urlencoded::parse(&form).into_owned());
+            pairs.extend(form_urlencoded::parse(&form).into_owned().take(PARAMETERS_MAX + 1));
         }
         pairs.extend(form_urlencoded::parse(query.as_bytes()).into_owned());
+        if PARAMETERS_MAX < pairs.len() {
+            return Err(BodyError::TooMany);
+        }
         Ok(Parameters(pairs))
     }
 

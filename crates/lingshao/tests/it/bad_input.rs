@@ -186,6 +186,29 @@ fn version_2_counts_what_was_written() {
 }
 
 #[test]
+fn thousands_of_regular_expressions_or_parameters_cost_nothing() {
+    let folder = folder();
+    let server = Server::start(&folder);
+    let before = server.memory("VmHWM");
+    let pattern = |own: usize| format!("a{own}=~\"(a|b|c){{500}}.*\"");
+    let query = format!("{{x=\"y\",{}}}", (0..5000).map(pattern).collect::<Vec<_>>().join(","));
+    for path in ["query", "format_query", "parse_query", "query_exemplars"] {
+        let answer = server.post_form(&format!("/api/v1/{path}"), &format!("query={}", encoded(&query)));
+        check(&answer, 400, &["more than 100 regular expressions in one query"]);
+    }
+    let selectors: String = (0..9000)
+        .map(|own| format!("&match[]={}", encoded(&format!("{{x=\"y\",{}}}", pattern(own)))))
+        .collect();
+    let answer = server.post_form("/api/v1/series", &selectors);
+    check(&answer, 400, &["match[]", "more than 100 regular expressions in one request"]);
+    let answer = server.post_form("/api/v1/query", &format!("query=1{}", "&a".repeat(500_000)));
+    check(&answer, 400, &["more than 10000 parameters in one request"]);
+    check(&server.post_form("/api/v1/query", &format!("query=1{}", "&a".repeat(9_000))), 200, &[]);
+    let rise = server.memory("VmHWM").saturating_sub(before);
+    assert!(rise < 128 << 20, "memory rose by {} MiB", rise >> 20);
+}
+
+#[test]
 fn unparsable_promql_names_its_position() {
     let folder = folder();
     let server = Server::start(&folder);

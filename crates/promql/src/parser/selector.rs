@@ -3,7 +3,7 @@
 use lingshao_model::{METRIC_NAME, MatchOp, Matcher, Timestamp};
 
 use super::duration::OFFSET;
-use super::{Node, Parser, Problem, problem};
+use super::{Node, PATTERNS_MAX, Parser, Problem, problem};
 use crate::ast::{
     At, BinaryOp, DurationExpr, DurationKind, Expr, Extension, MatrixSelector, Span, Subquery, VectorSelector,
 };
@@ -91,7 +91,13 @@ impl Parser<'_> {
         }
         let value_span = self.advance();
         let value = lexer::unquote(self.text(value_span)).text;
-        Matcher::new(op, &name, &value).or_else(|error| problem(name_span.to(value_span), error.to_string()))
+        let span = name_span.to(value_span);
+        let matcher = Matcher::new(op, &name, &value).or_else(|error| problem(span, error.to_string()))?;
+        self.patterns += usize::from(matcher.is_pattern());
+        if PATTERNS_MAX < self.patterns {
+            return problem(span, format!("more than {PATTERNS_MAX} regular expressions in one query"));
+        }
+        Ok(matcher)
     }
 
     /// An operand with all that follows it.
