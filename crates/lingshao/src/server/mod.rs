@@ -4,6 +4,7 @@
 
 mod guard;
 pub(crate) mod listen;
+mod patient;
 pub(crate) mod reply;
 pub(crate) mod request;
 pub mod routes;
@@ -24,6 +25,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use crate::app::App;
+use patient::Patient;
 
 /// Most connections at once, each some 20 to 80 KiB of memory: a shop has tens of agents and people, and 64 MiB is
 /// what we are ready to spend on somebody who opens them for fun. Further ones wait in the kernel's queue.
@@ -35,6 +37,8 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 const HEADER_BYTES_MAX: usize = 32 << 10;
 /// Read buffer of a connection: a remote-write request of the usual size in a few reads.
 const BUFFER_BYTES_MAX: usize = 128 << 10;
+/// For a client to take any byte of an answer: a telephone in a tunnel comes out of it in this time.
+const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// Pause after the kernel refused a connection (no file descriptors left).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -99,7 +103,7 @@ async fn http(
         .header_read_timeout(HEADER_TIMEOUT)
         .max_header_size(HEADER_BYTES_MAX)
         .max_buf_size(BUFFER_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Patient::new(stream, STALL_TIMEOUT)), service);
     let mut connection = std::pin::pin!(connection);
     let outcome = tokio::select! {
         outcome = connection.as_mut() => outcome,
