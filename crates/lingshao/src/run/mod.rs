@@ -72,8 +72,9 @@ async fn until_signal(arguments: Arguments, config: Config) -> Result<start::Run
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = hang_up.recv() => {
-                // The outcome is logged by the reloader; nobody waits for it here.
-                drop(reload::request(&running.reloads).await);
+                // The outcome is logged by the reloader; nobody waits for it here, or a slow disk would delay the end.
+                let reloads = running.reloads.clone();
+                tokio::spawn(async move { reload::request(&reloads).await });
             }
         }
     }

@@ -1,13 +1,14 @@
 //! Reading the config again: whole, or not at all.
 
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::anyhow;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::spawn_blocking;
 
 use crate::app::{Live, ReloadRequest, now};
-use crate::config::{self, Config};
+use crate::config::{self, Loaded};
 use crate::scrape::{self, Scraper};
 use crate::server::listen;
 use crate::telemetry::Telemetry;
@@ -20,7 +21,7 @@ pub(super) struct Reloader {
     pub(super) file: Option<PathBuf>,
     pub(super) listen: String,
     pub(super) insecure: bool,
-    pub(super) address: std::net::SocketAddr,
+    pub(super) address: SocketAddr,
     pub(super) live: watch::Sender<Arc<Live>>,
     pub(super) scraper: Arc<Scraper>,
     pub(super) telemetry: Arc<Telemetry>,
@@ -40,7 +41,7 @@ impl Reloader {
     /// Serves requests one after the other.
     pub(super) async fn run(self, mut requests: mpsc::Receiver<ReloadRequest>) {
         while let Some(answer) = requests.recv().await {
-            let outcome = self.reload();
+            let outcome = self.reload().await;
             match &outcome {
                 Ok(()) => tracing::info!("config reloaded"),
                 Err(error) => tracing::error!(%error, "config not reloaded; the old one stays"),
@@ -56,12 +57,14 @@ impl Reloader {
     }
 
     /// Everything that can fail comes before the first change.
-    fn reload(&self) -> Result<(), String> {
-        let Some(file) = &self.file else { return Ok(()) };
-        let loaded = config::load(file).map_err(|invalid| invalid.to_string())?;
+    async fn reload(&self) -> Result<(), String> {
+        let Some(file) = self.file.clone() else { return Ok(()) };
+        let (listen, address, insecure) = (self.listen.clone(), self.address, self.insecure);
+        // A file on a network that has gone may take minutes; nothing else waits for it.
+        let preparing = spawn_blocking(move || prepare(&file, &listen, address, insecure));
+        let Prepared { loaded, live, settings } =
+            preparing.await.map_err(|_| "reading the config panicked".to_owned())??;
         let config = loaded.config;
-        let live = self.check(&config).map_err(|error| format!("{error:#}"))?;
-        let settings = scrape::Settings::new(&config).map_err(|error| format!("{error:#}"))?;
         for warning in &loaded.warnings {
             tracing::warn!(%warning, "config");
         }
@@ -75,10 +78,22 @@ impl Reloader {
         self.live.send_replace(Arc::new(live));
         Ok(())
     }
+}
 
-    fn check(&self, config: &Config) -> anyhow::Result<Live> {
-        listen::check_reach(self.address, !config.web.users.is_empty(), self.insecure)
-            .map_err(|failure| anyhow!("{failure}"))?;
-        Live::new(config, &self.listen)
-    }
+/// A config that can be used, with the files that it names.
+struct Prepared {
+    loaded: Loaded,
+    live: Live,
+    settings: scrape::Settings,
+}
+
+fn prepare(file: &Path, listen: &str, address: SocketAddr, insecure: bool) -> Result<Prepared, String> {
+    let loaded = config::load(file).map_err(|invalid| invalid.to_string())?;
+    let config = &loaded.config;
+    listen::check_reach(address, !config.web.users.is_empty(), insecure)
+        .map_err(|failure| failure.to_string())?;
+    let live = Live::new(config, listen).map_err(|error| format!("{error:#}"))?;
+    let settings =
+        scrape::Settings::new(config).map_err(|error| format!("{:#}", anyhow::Error::new(error)))?;
+    Ok(Prepared { loaded, live, settings })
 }

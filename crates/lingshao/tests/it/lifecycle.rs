@@ -180,3 +180,24 @@ fn a_reload_that_would_open_the_door_is_refused() {
     let answer = server.request("GET", "/metrics", &[("Host", &format!("127.0.0.1:{port}"))], b"");
     assert_eq!(answer.status, 401, "users are still asked for");
 }
+
+#[test]
+fn a_config_that_cannot_be_read_to_its_end_holds_up_neither_answers_nor_the_end() {
+    let folder = folder();
+    let config = folder.path().join("lingshao.yml");
+    std::fs::write(&config, "global: {}\n").unwrap();
+    let server = Server::start_with(&folder, &["--config", &text(&config)]);
+    std::fs::remove_file(&config).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&config).status().unwrap();
+    assert!(made.success(), "a pipe that nobody writes to stands for a file server that has gone");
+    server.signal("-HUP");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    for _ in 0..8 {
+        assert_eq!(server.get("/-/healthy").status, 200);
+    }
+    let started = std::time::Instant::now();
+    server.signal("-TERM");
+    let (status, log) = server.wait();
+    assert!(status.success(), "{log}");
+    assert!(started.elapsed() < std::time::Duration::from_secs(10), "{:?}", started.elapsed());
+}
