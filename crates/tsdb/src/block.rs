@@ -34,6 +34,12 @@ impl Generations {
         self.first <= other.first && other.last <= self.last
     }
 
+    /// Whether a file of that name holds them, and there is a number for the next generation.
+    fn are_those_of(&self, path: &Path) -> bool {
+        let named = path.file_name().is_some_and(|name| *name == *self.file_name());
+        named && 0 < self.first && self.first <= self.last && self.last < u64::MAX
+    }
+
     /// `0000000001-0000000004.block`.
     pub(crate) fn file_name(&self) -> String {
         format!("{:010}-{:010}.block", self.first, self.last)
@@ -234,8 +240,8 @@ impl Block {
     pub(crate) fn open(disk: &Arc<dyn Disk>, path: &Path) -> Result<Block, BlockError> {
         let file = SealedFile::open(Arc::clone(disk), path)?;
         let mut reader = Reader { bytes: file.footer() };
-        let footer = Footer::read(&mut reader)
-            .map_err(|BadChunk| BlockError::Content { path: path.to_owned(), what: "footer" })?;
+        let footer = Footer::read(&mut reader).ok().filter(|footer| footer.generations.are_those_of(path));
+        let footer = footer.ok_or_else(|| BlockError::Content { path: path.to_owned(), what: "footer" })?;
         let extent = Extent { bytes: file.bytes(), ..footer.extent };
         Ok(Block {
             path: path.to_owned(),
@@ -394,8 +400,11 @@ impl PostingSection {
         let mut reader = Reader { bytes: &self.bytes[entry.list.clone()] };
         let mut list = Vec::with_capacity(entry.list.len().min(entry.count as usize));
         let mut series = 0_u32;
-        for _ in 0..entry.count {
+        for nth in 0..entry.count {
             let step = u32::try_from(reader.varint()?).map_err(|_| BadChunk)?;
+            if step == 0 && nth > 0 {
+                return Err(BadChunk);
+            }
             series = series.checked_add(step).ok_or(BadChunk)?;
             list.push(series);
         }
@@ -412,6 +421,8 @@ pub(crate) struct BlockCursor {
     /// The page that is loaded.
     page: Option<usize>,
     entries: Vec<SeriesEntry>,
+    /// Labels of the last series of the page before.
+    previous: Option<Labels>,
     data_sections: Vec<Section>,
     /// The data section that is loaded, and its bytes.
     data_section: Option<u64>,
@@ -443,6 +454,7 @@ impl BlockCursor {
             at: 0,
             page: None,
             entries: Vec::new(),
+            previous: None,
             data_sections: Vec::new(),
             data_section: None,
             data: Vec::new(),
@@ -524,17 +536,22 @@ impl BlockCursor {
 
     fn load_page(&mut self, page: usize) -> Result<(), BlockError> {
         self.page = None;
+        self.previous = self.entries.pop().map(|entry| entry.labels).or(self.previous.take());
         self.entries.clear();
         let section = *self.block.pages.get(page).ok_or_else(|| self.block.bad("page"))?;
         self.block.file.read(section, &mut self.scratch)?;
         let (sections, entries) = read_page(&self.scratch).map_err(|BadChunk| self.block.bad("page"))?;
+        if self.previous.as_ref().zip(entries.first()).is_some_and(|(last, first)| *last >= first.labels) {
+            return Err(self.block.bad("page"));
+        }
         (self.data_sections, self.entries, self.page) = (sections, entries, Some(page));
         Ok(())
     }
 
     fn load_data(&mut self) -> bool {
-        let Some(section) = self.entry().and_then(|entry| self.data_sections.get(entry.section)).copied()
-        else {
+        let Some(entry) = self.entry() else { return false };
+        let Some(section) = self.data_sections.get(entry.section).copied() else {
+            self.report(&self.block.bad("page").to_string());
             return false;
         };
         if self.data_section == Some(section.offset) {
@@ -567,7 +584,8 @@ impl BlockCursor {
 const DAMAGE_REPORTS_MAX: usize = 8;
 
 fn chunk_bytes<'a>(data: &'a [u8], entry: &SeriesEntry, chunk: &ChunkEntry) -> Option<&'a [u8]> {
-    data.get(entry.offset + chunk.head.offset as usize..)?.get(..chunk.bytes)
+    let begin = entry.offset.checked_add(chunk.head.offset as usize)?;
+    data.get(begin..)?.get(..chunk.bytes)
 }
 
 fn read_page(bytes: &[u8]) -> Result<(Vec<Section>, Vec<SeriesEntry>), BadChunk> {
@@ -582,8 +600,11 @@ fn read_page(bytes: &[u8]) -> Result<(Vec<Section>, Vec<SeriesEntry>), BadChunk>
         return Err(BadChunk);
     }
     let mut labels = Vec::new();
-    let entries =
+    let entries: Vec<SeriesEntry> =
         (0..series_count).map(|_| read_entry(&mut reader, &mut labels)).collect::<Result<_, _>>()?;
+    if !entries.is_sorted_by(|a, b| a.labels < b.labels) {
+        return Err(BadChunk);
+    }
     Ok((sections, entries))
 }
 
@@ -602,6 +623,9 @@ fn read_entry(reader: &mut Reader<'_>, labels: &mut Vec<u8>) -> Result<SeriesEnt
     for _ in 0..count {
         let first_t = previous_t.wrapping_add(unzigzag(reader.varint()?));
         let last_t = first_t.checked_add_unsigned(reader.varint()?).ok_or(BadChunk)?;
+        if first_t <= previous_t && !chunks.is_empty() {
+            return Err(BadChunk);
+        }
         let count = u16::try_from(reader.varint()?).map_err(|_| BadChunk)?;
         let bytes = u32::try_from(reader.varint()?).map_err(|_| BadChunk)?;
         chunks.push(ChunkEntry {
@@ -631,4 +655,93 @@ pub fn accepts_page(bytes: &[u8]) -> bool {
 pub fn accepts_postings(bytes: &[u8]) -> bool {
     PostingSection::new(bytes.to_vec())
         .is_ok_and(|lists| lists.entries.iter().all(|entry| lists.list(entry).is_ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use lingshao_disk::SimDisk;
+
+    use super::*;
+    use crate::chunk::Encoder;
+    use crate::cursor::{Cursor, Cursors};
+    use crate::merge::write_block;
+
+    const ONE: Generations = Generations { first: 1, last: 1 };
+
+    fn chunk(t: i64) -> (ChunkHead, Vec<u8>) {
+        let (mut encoder, mut bytes) = (Encoder::EMPTY, Vec::new());
+        encoder.push(&mut bytes, t, 0, 1.0);
+        (ChunkHead { first_t: t, last_t: t, offset: 0, count: 1 }, bytes)
+    }
+
+    /// Opens a block whose checksums hold and whose content nobody looked at.
+    fn forge(
+        generations: Generations,
+        series: &[(&str, &[i64])],
+        spoil: impl FnOnce(&mut BlockWriter),
+    ) -> Result<Arc<Block>, BlockError> {
+        let disk: Arc<dyn Disk> = Arc::new(SimDisk::new());
+        disk.create_dir_all(Path::new("/blocks")).unwrap();
+        let path = Path::new("/blocks").join(ONE.file_name());
+        let mut writer = BlockWriter::create(&disk, &path).unwrap();
+        for (name, times) in series {
+            let chunks: Vec<_> = times.iter().map(|t| chunk(*t)).collect();
+            writer.previous = None;
+            let labels = Labels::from_pairs([("__name__", name)]).unwrap();
+            writer.add(&labels, chunks.iter().map(|(head, bytes)| (*head, bytes.as_slice()))).unwrap();
+        }
+        spoil(&mut writer);
+        writer.finish(generations).unwrap();
+        Block::open(&disk, &path).map(Arc::new)
+    }
+
+    #[track_caller]
+    fn check_damage(series: &[(&str, &[i64])], spoil: impl FnOnce(&mut BlockWriter), what: &str) {
+        let block = forge(ONE, series, spoil).unwrap();
+        let mut cursors = Cursors::new(vec![Cursor::Block(BlockCursor::all(block))]);
+        let disk: Arc<dyn Disk> = Arc::new(SimDisk::new());
+        disk.create_dir_all(Path::new("/blocks")).unwrap();
+        let path = Path::new("/blocks/merged.block");
+        let written = write_block(&disk, path, ONE, &mut cursors, i64::MIN).unwrap();
+        assert!(!written.file, "what is damaged is not merged");
+        let text = "samples between 1 and 2 (ms) may be missing: \
+            block `/blocks/0000000001-0000000001.block` holds no valid ";
+        assert_eq!(written.damage, [format!("{text}{what}")]);
+    }
+
+    #[test]
+    fn content_that_makes_no_sense_is_damage_although_its_checksums_hold() {
+        let names: Vec<String> = (0..64).map(|n| format!("m{n:02}")).collect();
+        let mut pages: Vec<(&str, &[i64])> = names.iter().map(|name| (name.as_str(), &[1][..])).collect();
+        pages.push(("a", &[2]));
+        check_damage(&pages, |_| {}, "page");
+        check_damage(&[("b", &[1]), ("a", &[2])], |_| {}, "page");
+        check_damage(&[("a", &[1]), ("a", &[2])], |_| {}, "page");
+        check_damage(&[("a", &[2, 1])], |_| {}, "page");
+        check_damage(&[("a", &[1, 2])], |writer| writer.page.data.clear(), "page");
+        check_damage(&[("a", &[1, 2])], |writer| writer.page.data.truncate(1), "chunk");
+    }
+
+    #[test]
+    fn a_block_is_of_the_generations_that_its_name_says() {
+        for (first, last) in [(2, 1), (1, 2), (0, 0), (1, u64::MAX)] {
+            let error = forge(Generations { first, last }, &[("a", &[1])], |_| {}).unwrap_err();
+            assert!(matches!(error, BlockError::Content { what: "footer", .. }), "{error}");
+        }
+        assert!(forge(ONE, &[("a", &[1])], |_| {}).is_ok());
+    }
+
+    #[test]
+    fn places_beyond_all_memory_are_no_chunk() {
+        let (head, bytes) = (ChunkHead { offset: 1, ..chunk(1).0 }, 1);
+        let entry =
+            SeriesEntry { labels: Labels::empty(), section: 0, offset: usize::MAX, chunks: Vec::new() };
+        assert_eq!(chunk_bytes(&[0; 4], &entry, &ChunkEntry { head, bytes }), None);
+    }
+
+    #[test]
+    fn a_series_stands_once_in_a_posting_list() {
+        assert!(accepts_postings(&[1, b'x', 2, 2, 5, 1]), "series 5 and 6 carry `x`");
+        assert!(!accepts_postings(&[1, b'x', 2, 2, 5, 0]), "series 5 twice");
+    }
 }
