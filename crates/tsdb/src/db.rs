@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use lingshao_disk::{Commit, Disk, Recovery, Replayed, Wal, WalError, WalOptions, WalSync};
 use lingshao_model::{BatchSeries, Labels, Refusal, Refusals, SeriesBatch, Timestamp};
 
-use crate::block::{Block, BlockError};
+use crate::block::{Block, BlockError, Generations};
 use crate::generation::{Generation, GenerationView};
 use crate::maintain::open_blocks;
 use crate::options::Options;
@@ -152,7 +152,7 @@ impl Db {
     ) -> Result<(Db, OpenReport), DbError> {
         let mut report = OpenReport::default();
         let blocks = open_blocks(&disk, dir, &mut report)?;
-        let sealed = blocks.iter().map(|block| block.generations.last).max().unwrap_or(0);
+        let sealed = blocks.iter().map(|block| block.generations).collect();
         let mut replay = Replay::new(sealed, now);
         let wal_options = WalOptions { segment_bytes_max: options.segment_bytes_max };
         let (wal, recovery) = Wal::open(Arc::clone(&disk), &dir.join("wal"), wal_options, &mut |record| {
@@ -499,8 +499,8 @@ fn excerpt(labels: &Labels) -> String {
 
 /// Rebuilds generations from the log.
 struct Replay {
-    /// Last generation that is in a block already.
-    sealed: u64,
+    /// Generations that are in a block already.
+    sealed: Vec<Generations>,
     head: Option<Generation>,
     opened_at: Timestamp,
     frozen: Vec<Frozen>,
@@ -513,7 +513,7 @@ struct Replay {
 }
 
 impl Replay {
-    fn new(sealed: u64, now: Timestamp) -> Replay {
+    fn new(sealed: Vec<Generations>, now: Timestamp) -> Replay {
         Replay {
             sealed,
             head: None,
@@ -569,7 +569,7 @@ impl Replay {
 
     fn batch(&mut self, payload: &[u8]) -> Result<(), crate::chunk::BadChunk> {
         let Some(head) = self.head.as_mut() else { return Err(crate::chunk::BadChunk) };
-        if head.number <= self.sealed {
+        if is_sealed(&self.sealed, head.number) {
             return Ok(());
         }
         let (numbers, entries) = (&mut self.numbers, &mut self.entries);
@@ -610,9 +610,13 @@ impl Replay {
 
     fn into_writer(mut self, wal: Wal, blocks: Vec<Arc<Block>>, now: Timestamp) -> Result<Writer, DbError> {
         let agree = self.numbers_agree();
-        let head = self.head.take().filter(|head| head.number > self.sealed);
+        let sealed = self.sealed.iter().map(|generations| generations.last).max().unwrap_or(0);
+        if self.head.as_ref().is_some_and(|head| head.number <= sealed) {
+            self.freeze(); // Its own block is lost, not those after it.
+        }
+        let head = self.head.take();
         let fresh = head.is_none();
-        let last = self.frozen.last().map_or(self.sealed, |frozen| frozen.view.number.max(self.sealed));
+        let last = self.frozen.last().map_or(sealed, |frozen| frozen.view.number.max(sealed));
         let mut head = head.unwrap_or_else(|| Generation::new(last, 0));
         for number in 0..head.series_count() {
             let mut page = head.page_mut(number).expect("below the count");
@@ -631,6 +635,10 @@ impl Replay {
         }
         Ok(writer)
     }
+}
+
+fn is_sealed(sealed: &[Generations], number: u64) -> bool {
+    sealed.iter().any(|generations| (generations.first..=generations.last).contains(&number))
 }
 
 /// Numbers that lost definitions may leave out: the largest batch holds fewer series.

@@ -152,7 +152,10 @@ impl Db {
             let mut writer = self.writer();
             writer.frozen.remove(0);
             if let Some(block) = block {
-                writer.blocks = writer.blocks.iter().cloned().chain([Arc::new(block)]).collect();
+                let mut blocks = writer.blocks.to_vec();
+                blocks.push(Arc::new(block));
+                blocks.sort_by_key(|block| block.generations);
+                writer.blocks = blocks.into();
                 done.sealed += 1;
             }
         }

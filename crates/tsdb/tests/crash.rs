@@ -318,6 +318,39 @@ fn samples_of_a_generation_whose_begin_is_lost_go_to_no_other_series() {
 }
 
 #[test]
+fn a_block_that_is_damaged_while_its_log_is_there_is_written_anew() {
+    let disk = SimDisk::new();
+    let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+    let (db, _) = Db::open(Arc::clone(&shared), dir(), options(), NOW).unwrap();
+    let mut client = Client::default();
+    client.push(&db, 0, NOW.0).unwrap();
+    disk.set_free_bytes(Some(150));
+    assert!(db.seal(NOW).is_err(), "there is room for a new generation and none for a block");
+    disk.set_free_bytes(None);
+    client.push(&db, 1, NOW.0 + 1).unwrap();
+    client.sync(&db);
+    let files = |end: &str| -> Vec<_> {
+        let paths = disk.paths().into_iter().filter(|path| path.extension().is_some_and(|own| own == end));
+        paths.map(|path| (disk.content(&path).unwrap(), path)).collect()
+    };
+    let log = files("wal");
+    assert_eq!(db.seal(NOW).unwrap().sealed, 2);
+    drop(db);
+    // As after a crash before the log was deleted.
+    log.iter().for_each(|(content, path)| disk.put(path, content));
+    let blocks = files("block");
+    disk.put(&blocks[0].1, &blocks[0].0[1..]);
+    let (db, report) = Db::open(shared, dir(), options(), NOW).unwrap();
+    assert_eq!((report.quarantined.len(), report.replayed), (1, SERIES as u64));
+    check(&db, &client, "from the log");
+    assert_eq!(db.seal(NOW).unwrap().sealed, 1);
+    assert!(disk.content(&blocks[0].1).as_ref() == Some(&blocks[0].0), "the same block as before");
+    client.push(&db, 2, NOW.0 + 2).unwrap();
+    client.sync(&db);
+    recover(&disk.crash_state(Crash::LoseAll), &client, "sealed again");
+}
+
+#[test]
 fn retention_makes_room_on_a_full_disk() {
     let disk = SimDisk::new();
     let shared: Arc<dyn Disk> = Arc::new(disk.clone());
