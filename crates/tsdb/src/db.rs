@@ -32,6 +32,8 @@ pub(crate) struct Writer {
     pub(crate) wal: Wal,
     pub(crate) head: Generation,
     pub(crate) opened_at: Timestamp,
+    /// The head must end before it takes samples: it is none of the log's, or its numbers are not.
+    pub(crate) cut_first: bool,
     /// Frozen generations that are not sealed yet, oldest first.
     pub(crate) frozen: Vec<Frozen>,
     /// Oldest first.
@@ -196,7 +198,7 @@ impl Db {
     pub fn append_page(&self, page: &Page<'_>, now: Timestamp) -> Result<Appended, AppendError> {
         assert_eq!(page.refs.len(), page.values.len(), "one value per series");
         let mut writer = self.writer();
-        writer.check_room(&self.options)?;
+        writer.make_ready(&self.options, now)?;
         if page.refs.iter().any(|own| own.generation != writer.head.number) {
             return Err(AppendError::RefsExpired);
         }
@@ -222,7 +224,7 @@ impl Db {
         mut remember: impl FnMut(Option<SeriesRef>),
     ) -> Result<Appended, AppendError> {
         let mut writer = self.writer();
-        writer.check_room(&self.options)?;
+        writer.make_ready(&self.options, now)?;
         let window = Window::new(&self.options, now);
         let mut outcome = Outcome::default();
         writer.scratch.clear();
@@ -270,10 +272,16 @@ impl Db {
 }
 
 impl Writer {
-    fn check_room(&self, options: &Options) -> Result<(), AppendError> {
+    fn make_ready(&mut self, options: &Options, now: Timestamp) -> Result<(), AppendError> {
         let frozen: u64 = self.frozen.iter().map(|frozen| frozen.view.extent.bytes).sum();
         let (bytes, bytes_max) = (frozen + self.head.extent.bytes, 2 * options.head_bytes_max);
-        if bytes > bytes_max { Err(AppendError::Overloaded { bytes, bytes_max }) } else { Ok(()) }
+        if bytes > bytes_max {
+            return Err(AppendError::Overloaded { bytes, bytes_max });
+        }
+        if self.cut_first {
+            self.cut(now)?;
+        }
+        Ok(())
     }
 
     /// Writes what was admitted to the log, then to the head: what the log did not take, nobody sees.
@@ -308,7 +316,7 @@ impl Writer {
         let number = self.head.number + 1;
         self.wal.append(record::GENERATION, &record::encode_generation(number, now.0))?;
         let head = std::mem::replace(&mut self.head, Generation::new(number, segment));
-        self.opened_at = now;
+        (self.opened_at, self.cut_first) = (now, false);
         if head.extent.samples > 0 {
             self.frozen.push(Frozen { view: head.view(), segment: head.segment });
         }
@@ -626,14 +634,17 @@ impl Replay {
             wal,
             head,
             opened_at: self.opened_at.min(now),
+            cut_first: fresh || !agree,
             frozen: self.frozen,
             blocks: blocks.into(),
             scratch: Scratch::default(),
         };
-        if fresh || !agree {
-            writer.cut(now)?;
+        let ready = if writer.cut_first { writer.cut(now) } else { Ok(()) };
+        match ready {
+            // Without room there is nothing to append, but all that was kept can be asked for.
+            Ok(()) | Err(WalError::Full { .. }) => Ok(writer),
+            Err(error) => Err(error.into()),
         }
-        Ok(writer)
     }
 }
 

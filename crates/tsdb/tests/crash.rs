@@ -60,21 +60,21 @@ impl Client {
         db: &Db,
         step: i64,
         t: i64,
-        order: impl Iterator<Item = usize>,
+        order: impl Iterator<Item = usize> + Clone,
     ) -> Result<(), AppendError> {
         let (mut batch, mut labels) = (SeriesBatch::default(), LabelsBuilder::default());
-        for series in order {
+        for series in order.clone() {
             labels.clear();
             labels.push("__name__", "m");
             labels.push("n", &series.to_string());
             batch.push(Timestamp(t), None, value(series, step));
             batch.finish_series(&mut labels).unwrap();
         }
-        for series in 0..SERIES {
+        for series in order.clone() {
             self.sent.entry((series, t)).or_insert(value(series, step).to_bits());
         }
         db.append(&batch, NOW)?;
-        for series in 0..SERIES {
+        for series in order {
             let bits = self.sent[&(series, t)];
             self.waiting.insert((series, t), bits);
         }
@@ -348,6 +348,31 @@ fn a_block_that_is_damaged_while_its_log_is_there_is_written_anew() {
     client.push(&db, 2, NOW.0 + 2).unwrap();
     client.sync(&db);
     recover(&disk.crash_state(Crash::LoseAll), &client, "sealed again");
+}
+
+#[test]
+fn a_log_with_gaps_opens_on_a_full_disk_and_takes_samples_when_there_is_room() {
+    let disk = SimDisk::new();
+    let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+    let (db, _) = Db::open(Arc::clone(&shared), dir(), options(), NOW).unwrap();
+    let mut client = Client::default();
+    client.push_ordered(&db, 0, NOW.0, 0..1).unwrap();
+    disk.set_free_bytes(Some(0));
+    client.push_ordered(&db, 1, NOW.0 + 1, 1..2).unwrap_err(); // The log does not get to know this series.
+    disk.set_free_bytes(None);
+    client.push_ordered(&db, 2, NOW.0 + 2, 2..3).unwrap();
+    client.sync(&db);
+    drop(db);
+    disk.set_free_bytes(Some(0));
+    let (db, _) = Db::open(Arc::clone(&shared), dir(), options(), NOW).unwrap();
+    check(&db, &client, "full");
+    db.maintain(NOW).unwrap();
+    assert!(client.push(&db, 3, NOW.0 + 3).is_err(), "there is no room");
+    disk.set_free_bytes(None);
+    client.push(&db, 4, NOW.0 + 4).unwrap();
+    client.sync(&db);
+    check(&db, &client, "room again");
+    recover(&disk.crash_state(Crash::LoseAll), &client, "after a full disk");
 }
 
 #[test]
