@@ -11,8 +11,8 @@ use crate::security::access::hash_password;
 
 /// Shorter ones are guessed.
 const CHARACTERS_MIN: usize = 8;
-/// Longer input is no password but a file sent here by mistake.
-const BYTES_MAX: u64 = 1024;
+/// Longer input is no password but a file sent here by mistake; with a name it has to fit into a Basic header.
+const BYTES_MAX: usize = 512;
 
 pub(crate) fn run() -> Result<(), Failure> {
     let stdin = io::stdin();
@@ -29,6 +29,10 @@ pub(crate) fn run() -> Result<(), Failure> {
         let error = anyhow!("the password is shorter than {CHARACTERS_MIN} characters");
         return Err(Failure::input(error).remedy("take a longer one"));
     }
+    if BYTES_MAX < password.len() {
+        let error = anyhow!("the password is longer than {BYTES_MAX} bytes");
+        return Err(Failure::input(error).remedy("take a shorter one"));
+    }
     let hash = hash_password(&password).map_err(Failure::environment)?;
     print(&format!("{hash}\n"))
 }
@@ -37,7 +41,7 @@ fn read_line(stdin: &io::Stdin) -> Result<String, Failure> {
     let mut line = String::new();
     stdin
         .lock()
-        .take(BYTES_MAX)
+        .take(2 * BYTES_MAX as u64)
         .read_line(&mut line)
         .context("cannot read a password from stdin")
         .map_err(Failure::input)?;

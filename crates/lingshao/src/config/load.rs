@@ -19,11 +19,7 @@ pub fn load(path: &Path) -> Result<Loaded, Invalid> {
     match read_text(path) {
         Ok(text) => parse(&text, path),
         Err(error) => {
-            findings.error(
-                Position::START,
-                format!("cannot read the config: {error}"),
-                "check the path and its rights",
-            );
+            findings.error(Position::START, format!("cannot read the config: {error}"), remedy(&error));
             Err(Invalid { diagnostics: findings.finish() })
         }
     }
@@ -111,7 +107,9 @@ fn read_further_jobs(prometheus: &mut PrometheusConfig, findings: &mut Diagnosti
                     prometheus.add_scrape_config_file(&text, folder, &mut own);
                     check_files(&prometheus.files[known..], &mut own);
                 }
-                Err(error) => own.error(Position::START, format!("cannot read the file: {error}"), ""),
+                Err(error) => {
+                    own.error(Position::START, format!("cannot read the file: {error}"), remedy(&error));
+                }
             }
             found.append(&mut own.finish());
         }
@@ -285,6 +283,16 @@ fn read_host(node: &Node, findings: &mut Diagnostics) -> CollectHost {
     };
     keys.finish(findings);
     host
+}
+
+/// What to do about a file that [`read_text`] refuses.
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::InvalidData => "save it as UTF-8; editors on Windows may write GBK or UTF-16",
+        io::ErrorKind::IsADirectory => "name a file in it",
+        io::ErrorKind::FileTooLarge => "is it the right file?",
+        _ => "check the path and its rights",
+    }
 }
 
 /// Reads a text file within the limit of a YAML text.

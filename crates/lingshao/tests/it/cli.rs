@@ -70,6 +70,29 @@ fn a_good_file_says_nothing_and_a_bad_one_says_where() {
 }
 
 #[test]
+fn a_file_that_cannot_be_read_is_told_what_to_do() {
+    let folder = folder();
+    let check_file = |name: &str, content: &[u8], parts: &[&str]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        let output = run(&["check", &text(&path)]);
+        assert_eq!(output.status.code(), Some(1));
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        parts.iter().for_each(|part| assert!(said.contains(part), "`{part}` is not in: {said}"));
+        said
+    };
+    check_file("gbk.yml", b"global: {}\n# \xbc\xe0\xbf\xd8\n", &["not UTF-8 in line 2", "save it as UTF-8"]);
+    let said = check_file(
+        "evil.yml",
+        b"global: {\"\\e[31mx\\nfaked\": 1}\n",
+        &[r"unknown key `\u{1b}[31mx\nfaked`"],
+    );
+    assert_eq!(said.lines().count(), 2, "finding and remedy: {said}");
+    let output = run(&["check", &text(folder.path())]);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("name a file in it"), "{output:?}");
+}
+
+#[test]
 fn a_rules_file_is_known_and_honestly_not_checked() {
     let folder = folder();
     let rules = folder.path().join("alerts.yml");
@@ -138,7 +161,7 @@ fn before_the_first_sample_query_says_when_there_will_be_some() {
 }
 
 #[test]
-fn passwords_too_short_to_keep_a_secret_are_refused() {
+fn passwords_too_short_or_too_long_are_refused() {
     use std::io::Write;
     use std::process::Stdio;
     let ask = |password: &str| {
@@ -155,6 +178,8 @@ fn passwords_too_short_to_keep_a_secret_are_refused() {
     };
     check_stderr(&ask("1234567\n"), 1, &["shorter than 8 characters"]);
     check_stderr(&ask(""), 1, &["shorter than 8 characters"]);
+    // It was cut off at 1,024 bytes, and nobody could log in with the whole.
+    check_stderr(&ask(&"x".repeat(1500)), 1, &["longer than 512 bytes"]);
     let output = ask("价格监控系统密码\n");
     assert!(output.status.success());
     assert!(output.stdout.starts_with(b"$argon2id$v=19$m=19456,t=2,p=1$"), "{output:?}");

@@ -1,6 +1,6 @@
 //! What is wrong with a file, where, and how to put it right.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::Position;
@@ -46,13 +46,25 @@ impl fmt::Display for Diagnostic {
             write!(f, " [{lint}]")?;
         }
         if let Some(subject) = &self.subject {
-            write!(f, " {subject}:")?;
+            write!(f, " {}:", OneLine(subject))?;
         }
-        write!(f, " {}", self.message)?;
+        write!(f, " {}", OneLine(&self.message))?;
         if let Some(remedy) = &self.remedy {
             write!(f, "\n    {remedy}")?;
         }
         Ok(())
+    }
+}
+
+/// Text that may quote the file: a control character in it moves no cursor and begins no line.
+struct OneLine<'a>(&'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|character| match character.is_control() {
+            true => write!(f, "{}", character.escape_debug()),
+            false => f.write_char(character),
+        })
     }
 }
 
