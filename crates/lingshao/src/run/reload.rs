@@ -44,7 +44,10 @@ impl Reloader {
             let outcome = self.reload().await;
             match &outcome {
                 Ok(()) => tracing::info!("config reloaded"),
-                Err(error) => tracing::error!(%error, "config not reloaded; the old one stays"),
+                Err(error) => {
+                    let error = one_line(error);
+                    tracing::error!(%error, "config not reloaded; the old one stays");
+                }
             }
             let reload = &self.telemetry.reload;
             reload.successful.set(f64::from(u8::from(outcome.is_ok())));
@@ -66,7 +69,7 @@ impl Reloader {
             preparing.await.map_err(|_| "reading the config panicked".to_owned())??;
         let config = loaded.config;
         for warning in &loaded.warnings {
-            tracing::warn!(%warning, "config");
+            tracing::warn!(warning = %one_line(&warning.to_string()), "config");
         }
         if config.metrics != self.metrics {
             tracing::warn!("`metrics` has changed; its limits take effect at the next start");
@@ -78,6 +81,11 @@ impl Reloader {
         self.live.send_replace(Arc::new(live));
         Ok(())
     }
+}
+
+/// Findings stand one below the other, remedies indented; in the log a fact is one line.
+fn one_line(findings: &str) -> String {
+    findings.lines().map(str::trim).collect::<Vec<_>>().join("; ")
 }
 
 /// A config that can be used, with the files that it names.
