@@ -394,9 +394,8 @@ impl Outcome {
             return refuse(Refusal::SeriesLimit, &|| format!(": {} series allowed", options.series_max));
         }
         // A series of which nothing can be kept must not take memory.
-        if !series.times.iter().any(|t| window.refusal(*t).is_none())
-            && let Some(t) = series.times.first()
-        {
+        if !series.times.iter().any(|t| window.refusal(*t).is_none()) {
+            let t = series.times.first()?;
             return refuse(window.refusal(*t).expect("none is accepted"), &|| format!(" at {t}"));
         }
         Some(labels)

@@ -134,7 +134,7 @@ impl Db {
         writer.opened_at = writer.opened_at.min(now); // The clock may have been set back.
         let due =
             now - writer.opened_at >= age_max || writer.head.extent.bytes >= self.options.head_bytes_max;
-        if !due || writer.head.extent.samples == 0 {
+        if !due || writer.head.series_count() == 0 {
             return Ok(());
         }
         match writer.cut(now) {

@@ -376,6 +376,24 @@ fn a_log_with_gaps_opens_on_a_full_disk_and_takes_samples_when_there_is_room() {
 }
 
 #[test]
+fn series_that_the_log_refused_leave_memory_in_time() {
+    let disk = SimDisk::new();
+    let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+    let options = Options { series_max: SERIES as u32, ..options() };
+    let (db, _) = Db::open(shared, dir(), options, NOW).unwrap();
+    disk.set_free_bytes(Some(0));
+    Client::default().push(&db, 0, NOW.0).unwrap_err();
+    disk.set_free_bytes(None);
+    let (mut batch, mut labels) = (SeriesBatch::default(), LabelsBuilder::default());
+    labels.push("__name__", "another");
+    batch.push(NOW, None, 1.0);
+    batch.finish_series(&mut labels).unwrap();
+    assert_eq!(db.append(&batch, NOW).unwrap().stored, 0, "there is no room for another series");
+    db.maintain(NOW + TimeDelta::from_secs(7_200)).unwrap();
+    assert_eq!(db.append(&batch, NOW).unwrap().stored, 1);
+}
+
+#[test]
 fn retention_makes_room_on_a_full_disk() {
     let disk = SimDisk::new();
     let shared: Arc<dyn Disk> = Arc::new(disk.clone());

@@ -355,6 +355,18 @@ fn memory_that_waits_to_be_sealed_is_bounded() {
 }
 
 #[test]
+fn series_without_samples_take_no_memory() {
+    let (mut batch, mut labels) = (SeriesBatch::default(), LabelsBuilder::default());
+    labels.push("__name__", "empty");
+    batch.finish_series(&mut labels).unwrap();
+    let db = open(&memory(), dir());
+    let mut refs = Vec::new();
+    let appended = db.append_with_refs(&batch, NOW, &mut refs).unwrap();
+    assert_eq!((appended.stored, appended.refusals.total(), refs), (0, 0, vec![None]));
+    assert_eq!((db.stats().head_series, db.stats().head_bytes), (0, 0));
+}
+
+#[test]
 fn names_values_and_series_are_found_in_memory_and_in_blocks() {
     let db = open(&memory(), dir());
     db.append(&batch(&[("orders", NOW.0 - 7_200_000, 1.0)]), NOW).unwrap();
