@@ -383,6 +383,8 @@ fn names_values_and_series_are_found_in_memory_and_in_blocks() {
     let regex = vec![Matcher::new(MatchOp::Regex, "__name__", "o.+|none").unwrap()];
     let series = snapshot.series(&[regex], all.0, all.1, 10).unwrap();
     assert_eq!(series.items.iter().map(ToString::to_string).collect::<Vec<_>>(), [r#"orders{job="shop"}"#]);
+    let listed = vec![Matcher::new(MatchOp::Regex, "__name__", "a|payments|orders|z").unwrap()];
+    assert_eq!(values(&[listed], all.0), ["orders", "payments"]);
     let limited = snapshot.label_names(&[], all.0, all.1, 1).unwrap();
     assert_eq!((limited.items, limited.truncated), (vec!["__name__".to_owned()], true));
 }
