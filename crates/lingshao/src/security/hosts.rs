@@ -10,14 +10,17 @@ use std::net::IpAddr;
 pub(crate) struct Hosts {
     /// In lower case, without port.
     names: Vec<String>,
+    /// Those of them that stand in `web.hosts`.
+    configured: Vec<String>,
 }
 
 impl Hosts {
     /// `localhost`, the host part of the listen address, and the names from `web.hosts`.
     pub(crate) fn new(listen: &str, configured: &[String]) -> Hosts {
-        let names =
-            ["localhost", name_of(listen)].into_iter().chain(configured.iter().map(|host| name_of(host)));
-        Hosts { names: names.map(str::to_ascii_lowercase).collect() }
+        let configured: Vec<String> =
+            configured.iter().map(|host| name_of(host).to_ascii_lowercase()).collect();
+        let own = ["localhost", name_of(listen)].map(str::to_ascii_lowercase);
+        Hosts { names: own.into_iter().chain(configured.iter().cloned()).collect(), configured }
     }
 
     /// Whether a request with this `Host` (or the authority of its URL) is meant for us.
@@ -34,10 +37,11 @@ impl Hosts {
         }
         let Some(origin) = origin else { return true };
         let authority = origin.split_once("://").map(|(_, authority)| authority);
-        // A reverse proxy may rewrite `Host`; then the page's own name has to be in `web.hosts`.
+        // A reverse proxy may rewrite `Host`; then the page's own name has to be in `web.hosts`. The address that we
+        // listen on is no such name: on its other ports are other programs' pages.
         authority.is_some_and(|authority| {
             authority.eq_ignore_ascii_case(host)
-                || self.names.iter().skip(1).any(|own| own.eq_ignore_ascii_case(name_of(authority)))
+                || self.configured.iter().any(|own| own.eq_ignore_ascii_case(name_of(authority)))
         })
     }
 }
@@ -103,5 +107,6 @@ mod tests {
         check_origin(Some("http://127.0.0.1:9090"), Some("cross-site"), false);
         check_origin(Some("https://shop.example"), Some("same-origin"), true);
         check_origin(Some("http://localhost:8080"), None, false);
+        check_origin(Some("http://monitor.lan:8080"), None, false);
     }
 }
