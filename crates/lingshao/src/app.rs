@@ -16,6 +16,7 @@ use crate::scrape::Scraper;
 use crate::security::access::{Doorkeeper, Users};
 use crate::security::hosts::Hosts;
 use crate::security::tls;
+use crate::server::request::FormGate;
 use crate::telemetry::{Page, Telemetry};
 
 /// The parts of the running process. One, shared by all handlers.
@@ -31,6 +32,8 @@ pub(crate) struct App {
     pub(crate) doorkeeper: Doorkeeper,
     /// Limits queries.
     pub(crate) queries: QueryGate,
+    /// Limits forms.
+    pub(crate) forms: FormGate,
     /// Limits remote write.
     pub(crate) writes: WriteGate,
     /// The scrape loops.

@@ -39,6 +39,7 @@ impl From<BodyError> for ApiError {
         let kind = match error {
             BodyError::TooLarge { .. } | BodyError::TooMany | BodyError::Broken(_) => ErrorKind::BadData,
             BodyError::Timeout => ErrorKind::Timeout,
+            BodyError::Overloaded => ErrorKind::Unavailable,
         };
         ApiError { status: error.status(), ..ApiError::new(kind, error.to_string()) }
     }

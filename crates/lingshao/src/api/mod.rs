@@ -31,7 +31,7 @@ pub(crate) async fn dispatch(app: &Arc<App>, endpoint: Endpoint, mut call: Call)
         E::Write => write::write(app, call).await,
         _ => {
             let name = call.name.take();
-            let outcome = match Parameters::read(call).await {
+            let outcome = match Parameters::read(call, &app.forms).await {
                 Ok(parameters) => answer(app, endpoint, &parameters, name.as_deref()).await,
                 Err(error) => Err(ApiError::from(error)),
             };

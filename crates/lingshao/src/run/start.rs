@@ -25,6 +25,7 @@ use crate::durable::Committer;
 use crate::failure::Failure;
 use crate::scrape::{self, OwnPage, Scraper, Sinks};
 use crate::security::access::Doorkeeper;
+use crate::server::request::FormGate;
 use crate::server::{self, listen};
 use crate::telemetry::Telemetry;
 
@@ -106,6 +107,7 @@ pub(super) async fn start(arguments: Arguments, config: Config) -> Result<Runnin
         telemetry,
         doorkeeper: Doorkeeper::default(),
         queries: QueryGate::default(),
+        forms: FormGate::default(),
         writes: WriteGate::new(cores),
         scraper: scraper.clone(),
         reloads: reloads.clone(),

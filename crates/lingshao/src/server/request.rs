@@ -1,5 +1,6 @@
 //! A request that has passed the guard, and how its body is read within limits of size and time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -7,6 +8,7 @@ use http::header::{CONTENT_TYPE, EXPECT};
 use http::{Method, StatusCode, request};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// A sender that pauses longer than this inside a body is cut off.
@@ -17,6 +19,10 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 const DISCARDED_BYTES_MAX: usize = 64 << 20;
 /// Parameters of a query; Grafana's longest are some 100 kB.
 const FORM_BYTES_MAX: usize = 1 << 20;
+/// Forms of all requests in memory together, and how long one waits for its part: 64 of the largest at once.
+const FORMS_BYTES_MAX: usize = 64 << 20;
+const FORM_STEP_BYTES: usize = 16 << 10;
+const FORM_TIMEOUT: Duration = Duration::from_secs(5);
 /// As few bytes as a form's parameter may have, some hundred of memory stand behind it.
 const PARAMETERS_MAX: usize = 10_000;
 
@@ -46,6 +52,9 @@ pub(crate) enum BodyError {
     /// Too many parameters.
     #[error("more than {PARAMETERS_MAX} parameters in one request")]
     TooMany,
+    /// No memory for it at the moment.
+    #[error("too many forms are being received; try again")]
+    Overloaded,
     /// The sender went away or broke HTTP.
     #[error("body ended early")]
     Broken(#[from] hyper::Error),
@@ -57,6 +66,7 @@ impl BodyError {
         match self {
             BodyError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             BodyError::Timeout => StatusCode::REQUEST_TIMEOUT,
+            BodyError::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             BodyError::TooMany | BodyError::Broken(_) => StatusCode::BAD_REQUEST,
         }
     }
@@ -132,13 +142,35 @@ impl Pieces {
 }
 
 /// Query parameters and form fields together, form first, as Go's `Request.Form` has them.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Parameters(Vec<(String, String)>);
+#[derive(Debug, Default)]
+pub(crate) struct Parameters {
+    pairs: Vec<(String, String)>,
+    /// The memory that was admitted for them.
+    _admitted: Vec<OwnedSemaphorePermit>,
+}
+
+/// Memory for forms; one permit is [`FORM_STEP_BYTES`].
+#[derive(Debug)]
+pub(crate) struct FormGate(Arc<Semaphore>);
+
+impl Default for FormGate {
+    fn default() -> FormGate {
+        FormGate(Arc::new(Semaphore::new(FORMS_BYTES_MAX / FORM_STEP_BYTES)))
+    }
+}
+
+impl FormGate {
+    async fn admit(&self) -> Result<OwnedSemaphorePermit, BodyError> {
+        let admitted = timeout(FORM_TIMEOUT, self.0.clone().acquire_owned()).await;
+        admitted.ok().and_then(Result::ok).ok_or(BodyError::Overloaded)
+    }
+}
 
 impl Parameters {
     /// Reads the URL and, for a POST with a form, the body.
-    pub(crate) async fn read(call: Call) -> Result<Parameters, BodyError> {
+    pub(crate) async fn read(call: Call, gate: &FormGate) -> Result<Parameters, BodyError> {
         let mut pairs = Vec::new();
+        let mut admitted = Vec::new();
         let query = call.parts.uri.query().unwrap_or("").to_owned();
         let content_type = call.parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let is_form = content_type.is_some_and(|text| text.starts_with("application/x-www-form-urlencoded"));
@@ -146,6 +178,9 @@ impl Parameters {
             let mut form = Vec::new();
             let mut pieces = Pieces::new(call, FORM_BYTES_MAX);
             while let Some(piece) = pieces.next().await? {
+                while admitted.len() * FORM_STEP_BYTES < form.len() + piece.len() {
+                    admitted.push(gate.admit().await?);
+                }
                 form.extend_from_slice(&piece);
             }
             pairs.extend(form_urlencoded::parse(&form).into_owned().take(PARAMETERS_MAX + 1));
@@ -154,17 +189,17 @@ impl Parameters {
         if PARAMETERS_MAX < pairs.len() {
             return Err(BodyError::TooMany);
         }
-        Ok(Parameters(pairs))
+        Ok(Parameters { pairs, _admitted: admitted })
     }
 
     /// The first value under a name; an empty one counts as absent, as Prometheus has it.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        let first = self.0.iter().find(|(own, _)| own == name);
+        let first = self.pairs.iter().find(|(own, _)| own == name);
         first.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
     /// Every value under a name.
     pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |(own, _)| own == name).map(|(_, value)| value.as_str())
+        self.pairs.iter().filter(move |(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 }

@@ -67,3 +67,26 @@ fn bodies_beyond_the_memory_for_them_are_told_to_come_again() {
     eventually("there is room again", || server.write(&one).status == 204);
     assert!(server.memory("VmHWM") < 300 << 20);
 }
+
+#[test]
+fn forms_beyond_the_memory_for_them_are_told_to_come_again() {
+    const FORM: usize = 1 << 20;
+    let folder = folder();
+    let server = Server::start(&folder);
+    let head = format!(
+        "POST /api/v1/query HTTP/1.1\r\nHost: localhost\r\nContent-Length: {FORM}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+    );
+    let mut held: Vec<TcpStream> = (0..64).map(|_| connect(&server, &head)).collect();
+    for stream in &mut held {
+        stream.write_all(&vec![b'a'; FORM - 1]).unwrap();
+    }
+    eventually("they are all in the server's memory", || server.memory("VmRSS") > 64 << 20);
+    std::thread::sleep(Duration::from_millis(300));
+    let answer = server.post_form("/api/v1/query", "query=1");
+    assert_eq!(answer.status, 503, "{}", answer.body);
+    assert!(answer.body.contains("too many forms are being received; try again"), "{}", answer.body);
+    drop(held);
+    eventually("there is room again", || server.post_form("/api/v1/query", "query=1").status == 200);
+    assert!(server.memory("VmHWM") < 200 << 20, "{} MiB", server.memory("VmHWM") >> 20);
+}
