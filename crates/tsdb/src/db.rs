@@ -3,15 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use lingshao_disk::{Commit, Disk, Recovery, Replayed, Wal, WalError, WalOptions, WalSync};
-use lingshao_model::{BatchSeries, Labels, Refusal, Refusals, SeriesBatch, Timestamp};
+use lingshao_disk::{Commit, Disk, Recovery, Wal, WalError, WalOptions, WalSync};
+use lingshao_model::{Refusals, SeriesBatch, Timestamp};
 
-use crate::block::{Block, BlockError, Generations};
+use crate::admit::{Outcome, Window};
+use crate::block::{Block, BlockError};
 use crate::generation::{Generation, GenerationView};
 use crate::maintain::open_blocks;
 use crate::options::Options;
 use crate::record::{self, Entry};
-use crate::series::Place;
+use crate::replay::Replay;
 use crate::snapshot::Snapshot;
 
 /// Keeps samples. Shared between threads; appends take turns, readers hold no lock.
@@ -38,7 +39,7 @@ pub(crate) struct Writer {
     pub(crate) frozen: Vec<Frozen>,
     /// Oldest first.
     pub(crate) blocks: Arc<[Arc<Block>]>,
-    scratch: Scratch,
+    pub(crate) scratch: Scratch,
 }
 
 /// A generation that waits to become a block.
@@ -51,13 +52,13 @@ pub(crate) struct Frozen {
 
 /// Memory that appends reuse.
 #[derive(Debug, Default)]
-struct Scratch {
-    entries: Vec<Entry>,
+pub(crate) struct Scratch {
+    pub(crate) entries: Vec<Entry>,
     /// Series whose labels the log does not know yet.
-    undefined: Vec<u32>,
+    pub(crate) undefined: Vec<u32>,
     /// Series, time and place in `entries`.
-    order: Vec<(u32, i64, u32)>,
-    record: Vec<u8>,
+    pub(crate) order: Vec<(u32, i64, u32)>,
+    pub(crate) record: Vec<u8>,
 }
 
 /// A series of the generation that is being written; what a steady scrape remembers in place of labels.
@@ -325,7 +326,7 @@ impl Writer {
 }
 
 /// Puts entries into the head, page by page.
-fn apply(head: &mut Generation, entries: &[Entry]) {
+pub(crate) fn apply(head: &mut Generation, entries: &[Entry]) {
     let mut entries = entries.iter().peekable();
     while let Some(first) = entries.peek() {
         let mut page = head.page_mut(first.series).expect("entries name series that exist");
@@ -340,316 +341,3 @@ impl Scratch {
         self.record.clear();
     }
 }
-
-/// Instants that are accepted.
-struct Window {
-    from: i64,
-    to: i64,
-}
-
-impl Window {
-    fn new(options: &Options, now: Timestamp) -> Window {
-        let window = options.out_of_order_window.min(options.retention);
-        Window { from: (now - window).0, to: (now + options.future_max).0 }
-    }
-
-    fn refusal(&self, t: i64) -> Option<Refusal> {
-        if t < self.from {
-            Some(Refusal::TooOld)
-        } else if t > self.to {
-            Some(Refusal::TooFarAhead)
-        } else {
-            None
-        }
-    }
-}
-
-/// What is being decided of a batch.
-#[derive(Default)]
-struct Outcome {
-    stored: u64,
-    refusals: Refusals,
-}
-
-impl Outcome {
-    /// Checks a series that is not known yet; answers its labels if it may be added.
-    fn admit_series(
-        &mut self,
-        options: &Options,
-        window: &Window,
-        series_count: u32,
-        series: &BatchSeries<'_>,
-    ) -> Option<Labels> {
-        let labels = series.labels();
-        let mut refuse = |reason, detail: &dyn Fn() -> String| {
-            self.refusals.add(reason, series.times.len().max(1) as u64, || {
-                format!("{}{}", excerpt(&labels), detail())
-            });
-            None
-        };
-        if let Some(detail) = over_label_limit(options, &labels) {
-            return refuse(Refusal::LabelLimit, &|| format!(": {detail}"));
-        }
-        if series_count >= options.series_max {
-            return refuse(Refusal::SeriesLimit, &|| format!(": {} series allowed", options.series_max));
-        }
-        // A series of which nothing can be kept must not take memory.
-        if !series.times.iter().any(|t| window.refusal(*t).is_none()) {
-            let t = series.times.first()?;
-            return refuse(window.refusal(*t).expect("none is accepted"), &|| format!(" at {t}"));
-        }
-        Some(labels)
-    }
-
-    fn admit_samples(
-        &mut self,
-        head: &Generation,
-        window: &Window,
-        number: u32,
-        series: &BatchSeries<'_>,
-        scratch: &mut Scratch,
-    ) {
-        let before = scratch.entries.len();
-        for (index, (t, value)) in series.times.iter().zip(series.values).enumerate() {
-            let start = series.starts.get(index).copied().unwrap_or(0);
-            let entry = Entry { series: number, t: *t, start, value: *value };
-            self.admit(head, window, entry, &mut scratch.entries);
-        }
-        let undefined = !head.series(number).expect("just found").defined;
-        if undefined && scratch.entries.len() > before && scratch.undefined.last() != Some(&number) {
-            scratch.undefined.push(number);
-        }
-    }
-
-    /// Judges one sample of a series that exists.
-    #[inline]
-    fn admit(&mut self, head: &Generation, window: &Window, entry: Entry, entries: &mut Vec<Entry>) {
-        if let Some(reason) = window.refusal(entry.t) {
-            return self.refuse(head, reason, entry);
-        }
-        let series = head.series(entry.series).expect("entries name series that exist");
-        match series.place(entry.t, entry.value) {
-            Place::End | Place::Late => {
-                entries.push(entry);
-                self.stored += 1;
-            }
-            Place::Repeated => self.stored += 1,
-            Place::Conflict => self.refuse(head, Refusal::DuplicateTimestamp, entry),
-        }
-    }
-
-    /// Of two samples of one series at one instant in one batch the head has seen neither when it judges them: the
-    /// first stays. Most batches name each series once, in ascending order, and there is nothing to look for.
-    fn drop_twins(&mut self, head: &Generation, scratch: &mut Scratch) {
-        let Scratch { entries, undefined, order, .. } = scratch;
-        if entries.is_sorted_by(|a, b| (a.series, a.t) < (b.series, b.t)) {
-            return;
-        }
-        undefined.sort_unstable();
-        undefined.dedup();
-        order.clear();
-        order.extend((0..).zip(&*entries).map(|(at, entry)| (entry.series, entry.t, at)));
-        order.sort(); // Senders repeat their order: few ascending runs, which this sort only merges.
-        let mut twins = Vec::new();
-        for same in order.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
-            let kept = entries[same[0].2 as usize].value;
-            for (_, _, at) in &same[1..] {
-                let twin = entries[*at as usize];
-                twins.push(*at);
-                if kept.to_bits() != twin.value.to_bits() {
-                    self.stored -= 1;
-                    self.refuse(head, Refusal::DuplicateTimestamp, twin);
-                }
-            }
-        }
-        twins.sort_unstable();
-        let (mut at, mut twins) = (0, twins.into_iter().peekable());
-        entries.retain(|_| {
-            at += 1;
-            twins.next_if_eq(&(at - 1)).is_none()
-        });
-    }
-
-    #[cold]
-    fn refuse(&mut self, head: &Generation, reason: Refusal, entry: Entry) {
-        let series = head.series(entry.series).expect("entries name series that exist");
-        self.refusals.add(reason, 1, || format!("{} at {}", excerpt(&series.labels), entry.t));
-    }
-}
-
-fn over_label_limit(options: &Options, labels: &Labels) -> Option<String> {
-    let count = labels.len();
-    if count > options.labels_max {
-        return Some(format!("{count} labels, {} allowed", options.labels_max));
-    }
-    labels.iter().find_map(|(name, value)| {
-        if name.len() > options.label_name_bytes_max {
-            Some(format!("a label name of {} bytes, {} allowed", name.len(), options.label_name_bytes_max))
-        } else if value.len() > options.label_value_bytes_max {
-            let (bytes, bytes_max) = (value.len(), options.label_value_bytes_max);
-            Some(format!("the value of `{name}` has {bytes} bytes, {bytes_max} allowed"))
-        } else {
-            None
-        }
-    })
-}
-
-/// Labels for an error text, cut to a readable length.
-fn excerpt(labels: &Labels) -> String {
-    const CHARACTERS_MAX: usize = 200;
-    let text = labels.to_string();
-    match text.char_indices().nth(CHARACTERS_MAX) {
-        Some((cut, _)) => format!("{}…", &text[..cut]),
-        None => text,
-    }
-}
-
-/// Rebuilds generations from the log.
-struct Replay {
-    /// Generations that are in a block already.
-    sealed: Vec<Generations>,
-    head: Option<Generation>,
-    opened_at: Timestamp,
-    frozen: Vec<Frozen>,
-    /// From numbers in the log to numbers in memory: they differ when definitions were lost or written late.
-    numbers: Vec<Option<u32>>,
-    entries: Vec<Entry>,
-    replayed: u64,
-    orphaned: u64,
-    unreadable: u64,
-}
-
-impl Replay {
-    fn new(sealed: Vec<Generations>, now: Timestamp) -> Replay {
-        Replay {
-            sealed,
-            head: None,
-            opened_at: now,
-            frozen: Vec::new(),
-            numbers: Vec::new(),
-            entries: Vec::new(),
-            replayed: 0,
-            orphaned: 0,
-            unreadable: 0,
-        }
-    }
-
-    fn record(&mut self, record: &Replayed<'_>) {
-        let outcome = match record.kind {
-            record::GENERATION => record::decode_generation(record.payload)
-                .map(|(number, opened_at)| self.begin(number, Timestamp(opened_at), record.segment)),
-            record::BATCH => self.numbered_batch(record),
-            record::BATCH_UNNUMBERED => self.batch(record.payload),
-            _ => Err(crate::chunk::BadChunk),
-        };
-        if outcome.is_err() {
-            self.unreadable += 1;
-        }
-    }
-
-    fn begin(&mut self, number: u64, opened_at: Timestamp, segment: u64) {
-        self.freeze();
-        self.numbers.clear();
-        self.opened_at = opened_at;
-        self.head = Some(Generation::new(number, segment));
-    }
-
-    fn freeze(&mut self) {
-        if let Some(head) = self.head.take()
-            && head.extent.samples > 0
-        {
-            self.frozen.push(Frozen { view: head.view(), segment: head.segment });
-        }
-    }
-
-    fn numbered_batch(&mut self, record: &Replayed<'_>) -> Result<(), crate::chunk::BadChunk> {
-        let (number, batch) = record::decode_batch_generation(record.payload)?;
-        let begun = self.head.as_ref().map(|head| head.number);
-        if begun.is_none_or(|begun| begun < number) {
-            // The record that began the generation is lost.
-            self.begin(number, self.opened_at, record.segment);
-        } else if begun != Some(number) {
-            return Err(crate::chunk::BadChunk);
-        }
-        self.batch(batch)
-    }
-
-    fn batch(&mut self, payload: &[u8]) -> Result<(), crate::chunk::BadChunk> {
-        let Some(head) = self.head.as_mut() else { return Err(crate::chunk::BadChunk) };
-        if is_sealed(&self.sealed, head.number) {
-            return Ok(());
-        }
-        let (numbers, entries) = (&mut self.numbers, &mut self.entries);
-        entries.clear();
-        let define = |number: u32, labels: Labels| {
-            // Definitions are dense: a number far beyond them is damage, not a reason to allocate.
-            if number as usize > numbers.len() + NUMBERS_SKIPPED_MAX {
-                return Err(crate::chunk::BadChunk);
-            }
-            if numbers.len() <= number as usize {
-                numbers.resize(number as usize + 1, None);
-            }
-            let known = head.find(labels.encoded(), number);
-            numbers[number as usize] = Some(known.unwrap_or_else(|| head.add(labels)));
-            Ok(())
-        };
-        record::decode_batch(payload, define, entries)?;
-        let before = entries.len();
-        entries.retain_mut(|entry| match numbers.get(entry.series as usize) {
-            Some(Some(number)) => {
-                entry.series = *number;
-                true
-            }
-            _ => false,
-        });
-        self.orphaned += (before - entries.len()) as u64;
-        self.replayed += entries.len() as u64;
-        apply(head, entries);
-        Ok(())
-    }
-
-    /// Whether the log's numbers can be used on.
-    fn numbers_agree(&self) -> bool {
-        self.orphaned == 0
-            && self.unreadable == 0
-            && self.numbers.iter().enumerate().all(|(index, number)| *number == Some(index as u32))
-    }
-
-    fn into_writer(mut self, wal: Wal, blocks: Vec<Arc<Block>>, now: Timestamp) -> Result<Writer, DbError> {
-        let agree = self.numbers_agree();
-        let sealed = self.sealed.iter().map(|generations| generations.last).max().unwrap_or(0);
-        if self.head.as_ref().is_some_and(|head| head.number <= sealed) {
-            self.freeze(); // Its own block is lost, not those after it.
-        }
-        let head = self.head.take();
-        let fresh = head.is_none();
-        let last = self.frozen.last().map_or(sealed, |frozen| frozen.view.number.max(sealed));
-        let mut head = head.unwrap_or_else(|| Generation::new(last, 0));
-        for number in 0..head.series_count() {
-            let mut page = head.page_mut(number).expect("below the count");
-            page.get(number).expect("below the count").defined = true;
-        }
-        let mut writer = Writer {
-            wal,
-            head,
-            opened_at: self.opened_at.min(now),
-            cut_first: fresh || !agree,
-            frozen: self.frozen,
-            blocks: blocks.into(),
-            scratch: Scratch::default(),
-        };
-        let ready = if writer.cut_first { writer.cut(now) } else { Ok(()) };
-        match ready {
-            // Without room there is nothing to append, but all that was kept can be asked for.
-            Ok(()) | Err(WalError::Full { .. }) => Ok(writer),
-            Err(error) => Err(error.into()),
-        }
-    }
-}
-
-fn is_sealed(sealed: &[Generations], number: u64) -> bool {
-    sealed.iter().any(|generations| (generations.first..=generations.last).contains(&number))
-}
-
-/// Numbers that lost definitions may leave out: the largest batch holds fewer series.
-const NUMBERS_SKIPPED_MAX: usize = 1 << 24;

@@ -18,6 +18,7 @@
 //! A permanent refusal (a label too long, a sample too old) drops that sample and is counted in
 //! [`lingshao_model::Refusals`]; a temporary one ([`AppendError`]) drops the whole batch, and the sender repeats it.
 
+mod admit;
 mod block;
 mod chunk;
 mod cursor;
@@ -28,6 +29,7 @@ mod maintain;
 mod merge;
 mod options;
 mod record;
+mod replay;
 mod series;
 mod snapshot;
 mod stats;
@@ -52,7 +54,8 @@ pub mod fuzzing {
 
     /// Bytes as a batch of the log.
     pub fn record(bytes: &[u8]) -> bool {
-        crate::record::decode_batch(bytes, |_, _| Ok(()), &mut Vec::new()).is_ok()
+        let accepts = |batch| crate::record::decode_batch(batch, |_, _| Ok(()), &mut Vec::new()).is_ok();
+        crate::record::decode_batch_generation(bytes).is_ok_and(|(_, batch)| accepts(batch))
     }
 
     pub use crate::block::{accepts_footer as footer, accepts_page as page, accepts_postings as postings};

@@ -159,6 +159,8 @@ impl Db {
                 done.sealed += 1;
             }
         }
+        // Deleting needs the log synced; doing it here keeps appends from waiting for it.
+        self.wal.sync()?;
         let mut writer = self.writer();
         let first = writer.first_needed_segment();
         writer.wal.drop_before(first)?;

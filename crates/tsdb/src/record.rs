@@ -9,10 +9,7 @@ use crate::chunk::{BadChunk, Reader, push_varint, unzigzag, zigzag};
 
 /// Record kinds in the log. Kinds 3 to 6 are reserved: native histograms, metadata, exemplars, tombstones.
 pub(crate) const GENERATION: u8 = 1;
-/// A batch of the generation that was begun last. Read, but not written any more: with the record that began its
-/// generation lost, it passed for one of the generation before.
-pub(crate) const BATCH_UNNUMBERED: u8 = 2;
-pub(crate) const BATCH: u8 = 7;
+pub(crate) const BATCH: u8 = 2;
 
 const FLAG_ONE_TIME: u8 = 1;
 const FLAG_STARTS: u8 = 2;
