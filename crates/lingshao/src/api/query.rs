@@ -19,13 +19,11 @@ use crate::server::reply::{self, Reply};
 use crate::server::request::Parameters;
 
 /// Queries evaluated at once, as Prometheus has it.
-const RUNNING_MAX: usize = 20;
+pub(crate) const RUNNING_MAX: usize = 20;
 /// Queries that wait for their turn; a board of 40 panels opened by two people.
 const WAITING_MAX: usize = 80;
 /// Longest evaluation, waiting included; a client may ask for less.
 pub(super) const TIMEOUT_MAX: Duration = Duration::from_secs(120);
-/// Memory of one evaluation. A board's panels stay below a tenth of it; on a small server two of these fit.
-const BYTES_MAX: u64 = 512 << 20;
 /// Prometheus' cap on points of one series.
 const POINTS_MAX: i64 = 11_000;
 
@@ -35,21 +33,22 @@ pub(crate) struct QueryGate {
     /// Running and waiting ones.
     places: Arc<Semaphore>,
     running: Arc<Semaphore>,
-}
-
-impl Default for QueryGate {
-    fn default() -> QueryGate {
-        QueryGate {
-            places: Arc::new(Semaphore::new(RUNNING_MAX + WAITING_MAX)),
-            running: Arc::new(Semaphore::new(RUNNING_MAX)),
-        }
-    }
+    bytes_max: u64,
 }
 
 /// A place among the running ones, and one among all.
 pub(super) type Turn = (OwnedSemaphorePermit, OwnedSemaphorePermit);
 
 impl QueryGate {
+    /// With so much memory for each evaluation.
+    pub(crate) fn new(bytes_max: u64) -> QueryGate {
+        QueryGate {
+            places: Arc::new(Semaphore::new(RUNNING_MAX + WAITING_MAX)),
+            running: Arc::new(Semaphore::new(RUNNING_MAX)),
+            bytes_max,
+        }
+    }
+
     /// Waits for a turn; turned away when too many wait already.
     pub(super) async fn admit(&self, app: &App, deadline: Instant) -> Result<Turn, ApiError> {
         let telemetry = &app.telemetry.queries;
@@ -110,7 +109,7 @@ async fn evaluate(
     work: impl FnOnce(&Expr, &Snapshot, &Limits, &Cancel) -> Result<Output, EvalError> + Send + 'static,
 ) -> Result<Reply, ApiError> {
     let limit = limit(parameters)?;
-    let limits = limits(parameters)?;
+    let limits = limits(app.queries.bytes_max, parameters)?;
     let deadline = Instant::now() + timeout(parameters)?;
     let query = parameters.get("query").unwrap_or("").to_owned();
     let turn = app.queries.admit(app, deadline).await?;
@@ -193,8 +192,8 @@ impl From<EvalError> for ApiError {
     }
 }
 
-fn limits(parameters: &Parameters) -> Result<Limits, ApiError> {
-    let mut limits = Limits { bytes_max: BYTES_MAX, ..Limits::default() };
+fn limits(bytes_max: u64, parameters: &Parameters) -> Result<Limits, ApiError> {
+    let mut limits = Limits { bytes_max, ..Limits::default() };
     if let Some(lookback) = duration(parameters, "lookback_delta")? {
         if lookback <= TimeDelta::ZERO {
             return Err(ParameterError::new("lookback_delta", "must be greater than zero").into());

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::api::query::RUNNING_MAX;
+
 /// Where control groups are mounted.
 const CGROUPS: &str = "/sys/fs/cgroup";
 
@@ -50,6 +52,15 @@ fn smallest(meminfo: &str, limits: &[String]) -> Option<u64> {
 /// tiny and merging would never end.
 pub(super) fn head_bytes_max(available: Option<u64>) -> u64 {
     available.map_or(512 << 20, |bytes| (bytes / 8).clamp(16 << 20, 512 << 20))
+}
+
+/// Memory of one query's evaluation.
+///
+/// A board's panels stay far below 32 MiB. All that may run at once together take at most two thirds of the memory;
+/// on a large machine 512 MiB each are enough for anything that a person can look at.
+pub(super) fn query_bytes_max(available: Option<u64>) -> u64 {
+    let share = 3 * RUNNING_MAX as u64 / 2;
+    available.map_or(512 << 20, |bytes| (bytes / share).clamp(32 << 20, 512 << 20))
 }
 
 #[cfg(test)]
@@ -106,5 +117,14 @@ mod tests {
                 "/sys/fs/cgroup/memory/memory.limit_in_bytes",
             ],
         );
+    }
+
+    #[test]
+    fn queries_that_run_at_once_leave_a_third_of_the_memory() {
+        let mebibytes = |bytes: Option<u64>| query_bytes_max(bytes) >> 20;
+        assert_eq!(mebibytes(Some(64 << 30)), 512);
+        assert_eq!(mebibytes(Some(2 << 30)), 68);
+        assert_eq!(mebibytes(Some(256 << 20)), 32);
+        assert_eq!(mebibytes(None), 512);
     }
 }

@@ -73,7 +73,8 @@ pub(super) async fn start(arguments: Arguments, config: Config) -> Result<Runnin
     let data = lock(&disk, &folder)?;
     let listener = listen::bind(address).await?;
     let address = listener.local_addr().context("cannot read the address").map_err(Failure::environment)?;
-    let storage = options(&config.metrics, memory::available_bytes());
+    let memory_bytes = memory::available_bytes();
+    let storage = options(&config.metrics, memory_bytes);
     let telemetry = Arc::new(Telemetry::default());
     let db = open(disk, &folder, storage.clone(), &telemetry)?;
     telemetry.reload.successful.set(1.0);
@@ -106,7 +107,7 @@ pub(super) async fn start(arguments: Arguments, config: Config) -> Result<Runnin
         durable: committer.durable(),
         telemetry,
         doorkeeper: Doorkeeper::default(),
-        queries: QueryGate::default(),
+        queries: QueryGate::new(memory::query_bytes_max(memory_bytes)),
         forms: FormGate::default(),
         writes: WriteGate::new(cores),
         scraper: scraper.clone(),
