@@ -5,20 +5,19 @@
 //! - [`Timestamp`] and [`TimeDelta`]: milliseconds, never a bare `i64` in a signature that is not a column.
 //! - [`Labels`]: sorted name/value pairs in one allocation; the identity of a series.
 //! - [`Matcher`]: one condition of a selector; regular expressions are linear-time and anchored.
-//! - [`Sample`]: one measured point, as it crosses an edge one at a time. Engines move *columns*.
 //! - [`SeriesBatch`]: many samples on their way from a decoder to the storage; [`Refusals`]: what of it was not kept.
 //! - [`SeriesSource`]: how an expression reads series, whatever keeps them.
 
 mod batch;
 mod labels;
 mod matcher;
-mod sample;
 mod source;
+mod stale;
 mod time;
 
 pub use batch::{BatchSeries, Refusal, Refusals, Refused, SeriesBatch};
 pub use labels::{Labels, LabelsBuilder, LabelsError, METRIC_NAME};
 pub use matcher::{MatchOp, Matcher, MatcherError, anchored_regex, expand_template};
-pub use sample::{STALE_NAN_BITS, Sample, Value, is_stale, stale_nan};
 pub use source::{Cancel, SelectError, Selection, SeriesColumns, SeriesSource, Visit};
+pub use stale::{STALE_NAN_BITS, is_stale, stale_nan};
 pub use time::{DurationError, TimeDelta, Timestamp};

@@ -129,14 +129,6 @@ impl Matcher {
         matches!(self.test, Test::Pattern(_))
     }
 
-    /// A text with which every passing value starts (empty when nothing is known).
-    pub fn required_prefix(&self) -> &str {
-        match &self.test {
-            Test::Prefix(prefix) | Test::LongerThanPrefix(prefix) if !self.op.is_negated() => prefix,
-            _ => "",
-        }
-    }
-
     fn accepts(&self, value: &str) -> bool {
         match &self.test {
             Test::OneOf(values) if values.len() == 1 => &*values[0] == value,
