@@ -103,13 +103,6 @@ impl App {
     }
 }
 
-/// The clock. Engines get it as an argument.
-pub(crate) fn now() -> Timestamp {
-    let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    // A clock before 1970 is answered with 1970: every sample is then refused as too far ahead, and says so.
-    Timestamp(since_epoch.map_or(0, |span| i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
-}
-
 /// The page of our own figures: the process', the storage's and the scrape loops'.
 pub(crate) fn own_page(telemetry: &Telemetry, db: &Db, scraper: Option<&Scraper>) -> Vec<u8> {
     let mut page = Page::default();

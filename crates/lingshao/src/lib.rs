@@ -6,6 +6,7 @@
 mod api;
 mod app;
 pub mod cli;
+mod clock;
 pub mod collect;
 pub mod config;
 mod durable;

@@ -8,7 +8,7 @@ use lingshao_model::{Refusals, SeriesBatch, Timestamp};
 
 use crate::admit::{Outcome, Window};
 use crate::block::{Block, BlockError};
-use crate::generation::{Generation, GenerationView};
+use crate::generation::{Extent, Generation, GenerationView, time_range};
 use crate::maintain::open_blocks;
 use crate::options::Options;
 use crate::record::{self, Entry};
@@ -274,8 +274,8 @@ impl Db {
 
 impl Writer {
     fn make_ready(&mut self, options: &Options, now: Timestamp) -> Result<(), AppendError> {
-        let frozen: u64 = self.frozen.iter().map(|frozen| frozen.view.extent.bytes).sum();
-        let (bytes, bytes_max) = (frozen + self.head.extent.bytes, 2 * options.head_bytes_max);
+        let bytes: u64 = self.head_extents().map(|extent| extent.bytes).sum();
+        let bytes_max = 2 * options.head_bytes_max;
         if bytes > bytes_max {
             return Err(AppendError::Overloaded { bytes, bytes_max });
         }
@@ -304,6 +304,16 @@ impl Writer {
             apply(head, &scratch.entries);
         }
         Ok(Appended { commit, stored: outcome.stored, refusals: outcome.refusals })
+    }
+
+    /// How much is in memory, generation by generation.
+    pub(crate) fn head_extents(&self) -> impl Iterator<Item = Extent> {
+        self.frozen.iter().map(|frozen| frozen.view.extent).chain([self.head.extent])
+    }
+
+    /// First and last instant of which samples are kept.
+    pub(crate) fn time_range(&self) -> Option<(Timestamp, Timestamp)> {
+        time_range(self.blocks.iter().map(|block| block.extent).chain(self.head_extents()))
     }
 
     /// First log segment that holds samples which are in no block.

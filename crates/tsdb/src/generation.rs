@@ -7,7 +7,7 @@
 use std::sync::{Arc, RwLock};
 
 use hashbrown::HashTable;
-use lingshao_model::{Labels, Matcher};
+use lingshao_model::{Labels, Matcher, Timestamp};
 use rapidhash::v3::rapidhash_v3;
 
 use crate::chunk::Columns;
@@ -59,6 +59,14 @@ impl Extent {
     pub(crate) fn overlaps(&self, from: i64, to: i64) -> bool {
         self.min_t <= to && from <= self.max_t
     }
+}
+
+/// First and last instant of samples that lie in these.
+pub(crate) fn time_range(extents: impl Iterator<Item = Extent>) -> Option<(Timestamp, Timestamp)> {
+    extents
+        .filter(|extent| extent.samples > 0)
+        .map(|extent| (Timestamp(extent.min_t), Timestamp(extent.max_t)))
+        .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
 }
 
 impl Generation {

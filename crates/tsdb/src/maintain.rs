@@ -205,12 +205,12 @@ impl Db {
     }
 
     fn delete_expired(&self, now: Timestamp, done: &mut Maintained) -> Result<(), DbError> {
-        let (blocks, wal_bytes) = {
+        let (blocks, wal_bytes, range) = {
             let writer = self.writer();
-            (Arc::clone(&writer.blocks), writer.wal.bytes())
+            (Arc::clone(&writer.blocks), writer.wal.bytes(), writer.time_range())
         };
         // A clock that is wrong by a year must not delete a year: what counts is the newest sample.
-        let newest = self.snapshot().time_range().map_or(now, |(_, newest)| newest.min(now));
+        let newest = range.map_or(now, |(_, newest)| newest.min(now));
         let oldest_kept = (newest - self.options.retention).0;
         let size_max = self.options.size_bytes_max.unwrap_or(u64::MAX);
         let mut bytes = wal_bytes + blocks.iter().map(|block| block.extent.bytes).sum::<u64>();

@@ -9,7 +9,7 @@ use lingshao_model::{
 
 use crate::block::{Block, BlockCursor, BlockError};
 use crate::cursor::{Cursor, Cursors};
-use crate::generation::GenerationView;
+use crate::generation::{GenerationView, time_range};
 
 /// All samples that were appended before it was taken, and none that came after.
 #[derive(Clone, Debug)]
@@ -37,12 +37,8 @@ const SERIES_PER_CANCEL_CHECK: u32 = 64;
 impl Snapshot {
     /// First and last instant of which samples are kept.
     pub fn time_range(&self) -> Option<(Timestamp, Timestamp)> {
-        let extents = self.blocks.iter().map(|block| block.extent);
-        let extents = extents.chain(self.generations.iter().map(|view| view.extent));
-        extents
-            .filter(|extent| extent.samples > 0)
-            .map(|extent| (Timestamp(extent.min_t), Timestamp(extent.max_t)))
-            .reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+        let blocks = self.blocks.iter().map(|block| block.extent);
+        time_range(blocks.chain(self.generations.iter().map(|view| view.extent)))
     }
 
     /// Label names of the series in a range that pass all matchers of at least one set; no set: of all series.

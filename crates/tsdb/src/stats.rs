@@ -3,6 +3,7 @@
 use lingshao_model::{METRIC_NAME, Timestamp};
 
 use crate::db::Db;
+use crate::generation::time_range;
 
 /// Sizes and counts at one instant.
 #[derive(Clone, Debug, Default)]
@@ -53,9 +54,9 @@ pub struct Cardinality {
 impl Db {
     /// Counts; cheap.
     pub fn stats(&self) -> Stats {
-        let range = self.snapshot().time_range();
         let writer = self.writer();
-        let extents = writer.frozen.iter().map(|frozen| frozen.view.extent).chain([writer.head.extent]);
+        let range = writer.time_range();
+        let head = time_range(writer.head_extents());
         let mut stats = Stats {
             head_series: u64::from(writer.head.series_count()),
             frozen_generations: writer.frozen.len() as u64,
@@ -63,14 +64,13 @@ impl Db {
             wal_bytes: writer.wal.bytes(),
             min_time: range.map(|(min, _)| min),
             max_time: range.map(|(_, max)| max),
+            head_min_time: head.map(|(min, _)| min),
+            head_max_time: head.map(|(_, max)| max),
             ..Stats::default()
         };
-        for extent in extents.filter(|extent| extent.samples > 0) {
+        for extent in writer.head_extents().filter(|extent| extent.samples > 0) {
             stats.head_samples += extent.samples;
             stats.head_bytes += extent.bytes;
-            let (min, max) = (Timestamp(extent.min_t), Timestamp(extent.max_t));
-            stats.head_min_time = Some(stats.head_min_time.map_or(min, |own| own.min(min)));
-            stats.head_max_time = Some(stats.head_max_time.map_or(max, |own| own.max(max)));
         }
         for block in writer.blocks.iter() {
             stats.block_samples += block.extent.samples;

@@ -14,7 +14,8 @@ use tokio::time::timeout_at;
 
 use super::answer::{ApiError, success};
 use super::syntax_tree;
-use crate::app::{App, now};
+use crate::app::App;
+use crate::clock::now;
 use crate::server::reply::{self, Reply};
 use crate::server::request::Parameters;
 

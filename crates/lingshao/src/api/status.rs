@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::answer::{ApiError, success};
 use super::query::limit;
-use crate::app::{App, now};
+use crate::app::App;
+use crate::clock::now;
 use crate::server::reply::Reply;
 use crate::server::request::Parameters;
 

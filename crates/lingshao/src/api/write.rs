@@ -17,7 +17,8 @@ use lingshao_wire::snappy::{self, DecodeLimits, SnappyError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use crate::app::{App, now};
+use crate::app::App;
+use crate::clock::now;
 use crate::server::reply::{self, Reply};
 use crate::server::request::{BodyError, Call, Pieces};
 

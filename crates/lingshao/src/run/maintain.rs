@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use lingshao_tsdb::{Db, Maintained};
 
-use crate::app::now;
+use crate::clock::now;
 use crate::telemetry::Telemetry;
 use crate::telemetry::storage::StorageTelemetry;
 

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::spawn_blocking;
 
-use crate::app::{Live, ReloadRequest, now};
+use crate::app::{Live, ReloadRequest};
+use crate::clock::now;
 use crate::config::{self, Loaded};
 use crate::scrape::{self, Scraper};
 use crate::server::listen;

@@ -15,7 +15,7 @@ use super::discovery::{FileWatch, LOOK_INTERVAL};
 use super::target::{Target, Targets};
 use super::worker::{Context, Handle, Plan, Source, Worker, set_targets};
 use super::{HostSettings, OWN_JOB, OwnPage, PoolView, ScrapeTelemetry, Settings, Sinks, add, host_page};
-use crate::app::now;
+use crate::clock::now;
 use crate::config::CollectHost;
 
 /// Files of a job name other targets now.

@@ -18,7 +18,7 @@ use super::fetch::{self, Budget, Fetched};
 use super::slots::Slots;
 use super::target::Target;
 use super::{Health, LastScrape, OwnPage, ScrapeTelemetry, TargetView, add};
-use crate::app::now;
+use crate::clock::now;
 
 /// What all loops share.
 #[derive(Debug)]
