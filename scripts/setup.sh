@@ -2,7 +2,7 @@
 # Installs what building and testing need and a fresh Debian-like machine lacks; says what it installs.
 set -eu
 
-RUST_MINIMUM=1.90
+RUST_MINIMUM=1.94
 missing=""
 
 need() { # need COMMAND PACKAGE

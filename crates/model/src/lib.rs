@@ -7,17 +7,29 @@
 //! - [`Matcher`]: one condition of a selector; regular expressions are linear-time and anchored.
 //! - [`SeriesBatch`]: many samples on their way from a decoder to the storage; [`Refusals`]: what of it was not kept.
 //! - [`SeriesSource`]: how an expression reads series, whatever keeps them.
+//! - [`RuleGroup`], [`Routing`]: what is judged, and who is told; [`Alert`], [`Delivery`]: what came of it.
 
+mod alert;
 mod batch;
 mod labels;
 mod matcher;
+mod routing;
+mod rule;
 mod source;
 mod stale;
 mod time;
 
+pub use alert::{
+    Alert, Annotations, Delivery, DeliveryId, DeliveryOutcome, DeliveryReason, Fingerprint, IntegrationId,
+    IntegrationKind,
+};
 pub use batch::{BatchSeries, Refusal, Refusals, Refused, SeriesBatch};
 pub use labels::{Labels, LabelsBuilder, LabelsError, METRIC_NAME};
 pub use matcher::{MatchOp, Matcher, MatcherError, anchored_regex, expand_template};
+pub use routing::{
+    GroupBy, InhibitRule, IntegrationShape, ReceiverShape, Route, Routing, TimeInterval, TimeSpan,
+};
+pub use rule::{Rule, RuleGroup, RuleKind};
 pub use source::{Cancel, SelectError, Selection, SeriesColumns, SeriesSource, Visit};
 pub use stale::{STALE_NAN_BITS, is_stale, stale_nan};
 pub use time::{DurationError, TimeDelta, Timestamp};

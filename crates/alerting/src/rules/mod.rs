@@ -1,0 +1,1 @@
+//! Results of an alerting rule become states: pending, firing, resolved.

@@ -1,0 +1,1 @@
+//! Go templates: text to a parsed set, executed over typed values within bounds.
