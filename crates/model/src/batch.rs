@@ -71,16 +71,24 @@ impl SeriesBatch {
     pub fn finish_series(&mut self, labels: &mut LabelsBuilder) -> Result<(), (u64, LabelsError)> {
         match labels.encoded() {
             Ok(bytes) => {
-                self.label_bytes.extend_from_slice(bytes);
-                self.series.push(SeriesEnd {
-                    labels: u32::try_from(self.label_bytes.len())
-                        .expect("bodies are limited far below 4 GiB"),
-                    samples: u32::try_from(self.times.len()).expect("bodies are limited far below 4 GiB"),
-                });
+                self.end_series(bytes);
                 Ok(())
             }
             Err(error) => Err((self.drop_pending(), error)),
         }
+    }
+
+    /// Names the series of the samples pushed since the last one by labels that are a set already.
+    pub fn finish_series_of(&mut self, labels: &Labels) {
+        self.end_series(labels.encoded());
+    }
+
+    fn end_series(&mut self, labels: &[u8]) {
+        self.label_bytes.extend_from_slice(labels);
+        self.series.push(SeriesEnd {
+            labels: u32::try_from(self.label_bytes.len()).expect("bodies are limited far below 4 GiB"),
+            samples: u32::try_from(self.times.len()).expect("bodies are limited far below 4 GiB"),
+        });
     }
 
     /// Drops the samples pushed since the last finished series; answers how many.
@@ -250,6 +258,10 @@ mod tests {
         labels.push("__name__", "up");
         batch.finish_series(&mut labels).unwrap();
 
+        let known = Labels::from_pairs([("__name__", "known")]).unwrap();
+        batch.push(Timestamp(1), None, 7.0);
+        batch.finish_series_of(&known);
+
         labels.clear();
         labels.push("a", "1");
         labels.push("a", "2");
@@ -269,7 +281,11 @@ mod tests {
             .collect();
         assert_eq!(
             seen,
-            [(r#"up{job="b"}"#.to_owned(), vec![1], vec![0]), ("started".to_owned(), vec![2, 3], vec![1, 0])]
+            [
+                (r#"up{job="b"}"#.to_owned(), vec![1], vec![0]),
+                ("known".to_owned(), vec![1], vec![0]),
+                ("started".to_owned(), vec![2, 3], vec![1, 0])
+            ]
         );
     }
 
