@@ -6,12 +6,14 @@
 //!
 //! - [`snappy`]: the compression of remote write, declared length and ratio checked before anything is allocated.
 //! - [`exposition`]: pages of metrics, Prometheus text and OpenMetrics.
+//! - [`alertmanager_config`]: Alertmanager's configuration and our receivers.
 //! - [`label_matchers`]: conditions on labels in both of Alertmanager's grammars.
 //! - [`prometheus_api`]: replies and parameters of the HTTP API; [`rfc3339`]: its texts for instants.
 //! - [`remote_write`]: Prometheus remote write 1.0 and 2.0.
 //! - [`yaml`]: a tree with positions, and a reader that collects mistakes; [`prometheus_config`]: `scrape_configs`
 //!   and their neighbours, read with it; [`relabel`]: relabelling rules.
 
+pub mod alertmanager_config;
 pub mod exposition;
 pub mod label_matchers;
 mod number;
