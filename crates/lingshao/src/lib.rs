@@ -11,6 +11,7 @@ pub mod collect;
 pub mod config;
 mod durable;
 mod failure;
+pub mod notify;
 mod run;
 pub mod scrape;
 pub mod security;
