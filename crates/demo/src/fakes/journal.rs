@@ -1,0 +1,70 @@
+//! What a fake remembers, in order of arrival.
+
+use std::fmt;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Most entries of one fake: the longest test sends a tenth of that.
+const ENTRIES_MAX: usize = 100_000;
+
+pub(crate) struct Journal<T> {
+    entries: Mutex<Vec<T>>,
+    grown: Condvar,
+}
+
+/// What was waited for did not come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotInTime {
+    /// How long it was waited for.
+    pub patience: Duration,
+    /// What there was instead.
+    pub seen: String,
+}
+
+impl fmt::Display for NotInTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not within {:?}; there was only: {}", self.patience, self.seen)
+    }
+}
+
+impl std::error::Error for NotInTime {}
+
+impl<T: Clone + fmt::Debug> Journal<T> {
+    pub(crate) fn new() -> Journal<T> {
+        Journal { entries: Mutex::new(Vec::new()), grown: Condvar::new() }
+    }
+
+    /// Forgets nothing: a fake that is full panics, which ends its thread and so the test.
+    pub(crate) fn push(&self, entry: T) {
+        let mut entries = self.lock();
+        assert!(entries.len() < ENTRIES_MAX, "a fake was sent more than {ENTRIES_MAX} messages");
+        entries.push(entry);
+        self.grown.notify_all();
+    }
+
+    pub(crate) fn all(&self) -> Vec<T> {
+        self.lock().clone()
+    }
+
+    /// Waits until what there is is enough.
+    pub(crate) fn wait(
+        &self,
+        patience: Duration,
+        enough: impl Fn(&[T]) -> bool,
+    ) -> Result<Vec<T>, NotInTime> {
+        let deadline = Instant::now() + patience;
+        let mut entries = self.lock();
+        while !enough(&entries) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(NotInTime { patience, seen: format!("{entries:#?}") });
+            }
+            entries = self.grown.wait_timeout(entries, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        Ok(entries.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<T>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
