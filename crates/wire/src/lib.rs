@@ -9,6 +9,7 @@
 //! - [`alertmanager_config`]: Alertmanager's configuration and our receivers.
 //! - [`label_matchers`]: conditions on labels in both of Alertmanager's grammars.
 //! - [`prometheus_api`]: replies and parameters of the HTTP API; [`rfc3339`]: its texts for instants.
+//! - [`prometheus_rules`]: files of recording and alerting rules.
 //! - [`remote_write`]: Prometheus remote write 1.0 and 2.0.
 //! - [`yaml`]: a tree with positions, and a reader that collects mistakes; [`prometheus_config`]: `scrape_configs`
 //!   and their neighbours, read with it; [`relabel`]: relabelling rules.
@@ -19,6 +20,7 @@ pub mod label_matchers;
 mod number;
 pub mod prometheus_api;
 pub mod prometheus_config;
+pub mod prometheus_rules;
 mod protobuf;
 pub mod relabel;
 pub mod remote_write;

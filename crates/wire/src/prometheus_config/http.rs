@@ -163,8 +163,8 @@ const RESERVED_HEADERS: [&str; 11] = [
 ];
 
 impl HttpClientConfig {
-    /// Reads the keys that stand inline in a job.
-    pub(super) fn read(keys: &mut Keys<'_>, reader: &mut Reader<'_>) -> HttpClientConfig {
+    /// Reads the keys that stand inline in a job or below `http_config`.
+    pub(crate) fn read(keys: &mut Keys<'_>, reader: &mut Reader<'_>) -> HttpClientConfig {
         let config = HttpClientConfig {
             basic_auth: keys.node("basic_auth").map(|node| read_basic_auth(node, reader)),
             authorization: read_authorization(keys, reader),
@@ -175,7 +175,11 @@ impl HttpClientConfig {
             follow_redirects: keys.boolean("follow_redirects", reader.findings).unwrap_or(true),
             http_headers: read_headers(keys, reader),
         };
-        let reason = "scrapes authenticate with basic_auth or authorization only";
+        if keys.has("oauth2") && (config.basic_auth.is_some() || config.authorization.is_some()) {
+            let message = "at most one of `basic_auth`, `oauth2` and `authorization`";
+            reader.findings.error(keys.key_at("oauth2"), message, "delete all but one");
+        }
+        let reason = "requests authenticate with basic_auth or authorization only";
         keys.without_effect(&["oauth2"], reason, reader.findings);
         keys.without_effect(
             &["proxy_connect_header"],
@@ -247,7 +251,7 @@ fn read_authorization(keys: &mut Keys<'_>, reader: &mut Reader<'_>) -> Option<Au
     Some(authorization)
 }
 
-fn read_tls(node: &Node, reader: &mut Reader<'_>) -> TlsConfig {
+pub(crate) fn read_tls(node: &Node, reader: &mut Reader<'_>) -> TlsConfig {
     let mut keys = Keys::new(node, "tls_config", reader.findings);
     let tls = TlsConfig {
         ca: keys.text("ca", reader.findings),
@@ -319,7 +323,7 @@ fn by_name<S: Serializer>(headers: &[HttpHeader], serializer: S) -> Result<S::Ok
     serializer.collect_map(headers.iter().map(|header| (&header.name, header)))
 }
 
-fn exclude(keys: &Keys<'_>, one: &str, other: &str, reader: &mut Reader<'_>) {
+pub(crate) fn exclude(keys: &Keys<'_>, one: &str, other: &str, reader: &mut Reader<'_>) {
     if keys.has(one) && keys.has(other) {
         let message = format!("`{one}` and `{other}` exclude each other");
         reader.findings.error(keys.key_at(other), message, "delete one of them");
@@ -328,7 +332,7 @@ fn exclude(keys: &Keys<'_>, one: &str, other: &str, reader: &mut Reader<'_>) {
 
 impl Reader<'_> {
     /// A file that must exist, relative to the configuration's folder.
-    fn file(&mut self, keys: &mut Keys<'_>, key: &'static str) -> Option<PathBuf> {
+    pub(crate) fn file(&mut self, keys: &mut Keys<'_>, key: &'static str) -> Option<PathBuf> {
         let at = match keys.node(key) {
             Some(Node { at, value: Value::Scalar { .. } }) => *at,
             _ => keys.key_at(key),
@@ -337,9 +341,9 @@ impl Reader<'_> {
         Some(self.refer(&text, key, at))
     }
 
-    fn refer(&mut self, text: &str, key: &'static str, at: Position) -> PathBuf {
+    pub(crate) fn refer(&mut self, text: &str, key: &'static str, at: Position) -> PathBuf {
         let path = join(self.folder, Path::new(text));
-        let subject = self.job.clone();
+        let subject = self.subject.clone();
         self.files.push(FileReference { path: path.clone(), key, at, subject });
         path
     }

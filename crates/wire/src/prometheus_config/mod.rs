@@ -6,7 +6,7 @@
 //! [`PrometheusConfig::files`] for the caller to look at. Texts are taken as written: `${VAR}` is not expanded.
 //! A section that has no effect is not looked into.
 
-mod http;
+pub(crate) mod http;
 mod scrape;
 mod secret;
 
@@ -62,22 +62,30 @@ pub struct FileReference {
     pub key: &'static str,
     /// Where it is named.
     pub at: Position,
-    /// The job that names it.
+    /// The job or receiver that names it.
     pub subject: Option<String>,
 }
 
 /// What all readers of one file share.
-struct Reader<'f> {
-    folder: &'f Path,
-    findings: &'f mut Diagnostics,
-    files: Vec<FileReference>,
-    job: Option<String>,
+pub(crate) struct Reader<'f> {
+    /// Where relative paths start.
+    pub(crate) folder: &'f Path,
+    /// What is wrong.
+    pub(crate) findings: &'f mut Diagnostics,
+    /// Files that must exist.
+    pub(crate) files: Vec<FileReference>,
+    subject: Option<String>,
 }
 
-impl Reader<'_> {
-    fn set_job(&mut self, name: &str) {
-        self.job = Some(format!("job {name}")).filter(|_| !name.is_empty());
-        self.findings.set_subject(self.job.clone());
+impl<'f> Reader<'f> {
+    pub(crate) fn new(folder: &'f Path, findings: &'f mut Diagnostics) -> Reader<'f> {
+        Reader { folder, findings, files: Vec::new(), subject: None }
+    }
+
+    /// What is read: `job`, NAME. An empty name is nothing.
+    pub(crate) fn set_subject(&mut self, kind: &str, name: &str) {
+        self.subject = Some(format!("{kind} {name}")).filter(|_| !name.is_empty());
+        self.findings.set_subject(self.subject.clone());
     }
 }
 
@@ -88,7 +96,7 @@ impl PrometheusConfig {
         let storage = keys.node("storage").map(|node| read_storage(node, findings)).unwrap_or_default();
         let patterns = keys.texts("scrape_config_files", findings);
         let nodes = keys.list("scrape_configs", findings);
-        let mut reader = Reader { folder, findings, files: Vec::new(), job: None };
+        let mut reader = Reader::new(folder, findings);
         let mut seen = HashMap::new();
         let scrape_configs = read_jobs(nodes, &global, &mut seen, &mut reader);
         let files = reader.files;
@@ -118,7 +126,7 @@ impl PrometheusConfig {
         let nodes = keys.list("scrape_configs", findings);
         let mut seen: HashMap<String, Position> =
             self.scrape_configs.iter().map(|job| (job.job_name.clone(), Position::START)).collect();
-        let mut reader = Reader { folder, findings, files: Vec::new(), job: None };
+        let mut reader = Reader::new(folder, findings);
         let jobs = read_jobs(nodes, &self.global, &mut seen, &mut reader);
         self.files.append(&mut reader.files);
         self.scrape_configs.extend(jobs);
@@ -170,7 +178,7 @@ fn read_storage(node: &Node, findings: &mut Diagnostics) -> Storage {
     storage
 }
 
-fn join(folder: &Path, path: &Path) -> PathBuf {
+pub(crate) fn join(folder: &Path, path: &Path) -> PathBuf {
     folder.join(path) // An absolute `path` replaces `folder`.
 }
 

@@ -313,7 +313,7 @@ impl ScrapeConfig {
         if name.is_empty() {
             reader.findings.error(name_at, "a job without `job_name`", "add `job_name: NAME`");
         }
-        reader.set_job(&name);
+        reader.set_subject("job", &name);
         let mut job = ScrapeConfig::new(&name, global);
         job.read_request(&mut keys, reader);
         job.read_page(&mut keys, global, reader.findings);
@@ -321,7 +321,7 @@ impl ScrapeConfig {
         ignore_histogram_keys(&mut keys, reader.findings);
         keys.without_effect(&["scrape_failure_log_file"], "see the program's own log", reader.findings);
         keys.finish(reader.findings);
-        reader.set_job("");
+        reader.set_subject("job", "");
         (job, name_at)
     }
 

@@ -90,17 +90,40 @@ impl Diagnostics {
         self.subject = subject;
     }
 
+    /// What the findings are about at present.
+    pub fn subject(&self) -> Option<String> {
+        self.subject.clone()
+    }
+
     /// Adds an error.
     pub fn error(&mut self, at: Position, message: impl Into<String>, remedy: impl Into<String>) {
-        self.add(Severity::Error, at, message.into(), remedy.into());
+        self.add(Severity::Error, None, at, message.into(), remedy.into());
+    }
+
+    /// Adds a warning that comes from a lint.
+    pub fn lint(
+        &mut self,
+        lint: &'static str,
+        at: Position,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        self.add(Severity::Warning, Some(lint), at, message.into(), remedy.into());
     }
 
     /// Adds a warning.
     pub fn warning(&mut self, at: Position, message: impl Into<String>, remedy: impl Into<String>) {
-        self.add(Severity::Warning, at, message.into(), remedy.into());
+        self.add(Severity::Warning, None, at, message.into(), remedy.into());
     }
 
-    fn add(&mut self, severity: Severity, at: Position, message: String, remedy: String) {
+    fn add(
+        &mut self,
+        severity: Severity,
+        lint: Option<&'static str>,
+        at: Position,
+        message: String,
+        remedy: String,
+    ) {
         if self.found.len() >= FOUND_MAX && severity == Severity::Warning {
             return;
         }
@@ -110,7 +133,7 @@ impl Diagnostics {
             line: at.line,
             column: at.column,
             severity,
-            lint: None,
+            lint,
             subject: self.subject.clone(),
             message,
             remedy: Some(remedy).filter(|remedy| !remedy.is_empty()),

@@ -87,14 +87,50 @@ pub struct YamlError {
 impl Node {
     /// Reads one document; an empty text is [`Value::Null`].
     pub fn parse(text: &str) -> Result<Node, YamlError> {
-        if text.len() > BYTES_MAX {
-            let message = format!("the file has {} bytes, more than {BYTES_MAX}", text.len());
-            return Err(YamlError { at: Position::START, message });
+        Builder::new(text)?.document()
+    }
+
+    /// Reads the first document, as those of Go's readers do that ask once, and says where a further one begins.
+    pub fn parse_first(text: &str) -> Result<(Node, Option<Position>), YamlError> {
+        let mut builder = Builder::new(text)?;
+        let mut root = Node { at: Position::START, value: Value::Null };
+        while let Some((event, span)) = builder.next_event()? {
+            match event {
+                Event::StreamStart | Event::DocumentStart(..) => {}
+                Event::StreamEnd | Event::DocumentEnd => break,
+                _ => root = builder.node(event, span, 0)?,
+            }
         }
-        let mut options = Options::default();
-        options.set_emit_comments(false);
-        let parser = Parser::new_from_str_with_options(text, options);
-        Builder { parser, anchors: HashMap::new(), nodes: 0 }.document()
+        loop {
+            match builder.next_event() {
+                Ok(Some((Event::DocumentStart(..), span))) => return Ok((root, Some(position(&span.start)))),
+                Ok(Some(_)) => {}
+                Ok(None) => return Ok((root, None)),
+                Err(error) => return Ok((root, Some(error.at))),
+            }
+        }
+    }
+
+    /// Where the byte at `offset` of this scalar's text stands in the `source` that it was read from; where the scalar
+    /// begins, if escapes or folding make that unknown.
+    pub fn position_within(&self, source: &str, offset: usize) -> Position {
+        let Value::Scalar { text, .. } = &self.value else { return self.at };
+        let Some(before) = text.get(..offset) else { return self.at };
+        let before = before.trim_start_matches('\n'); // A block begins at its first line that is not empty.
+        let mut lines = source.lines().skip(self.at.line - 1);
+        let quote = |line: &str| usize::from(line.starts_with(['"', '\'']));
+        let mut at = self.at;
+        for (index, part) in before.split('\n').enumerate() {
+            let line = lines.next().unwrap_or_default();
+            let start = line.char_indices().nth(self.at.column - 1).map_or(line.len(), |(start, _)| start);
+            let skipped = if index == 0 { quote(&line[start..]) } else { 0 };
+            if !line[start + skipped..].starts_with(part) {
+                return self.at; // Escapes, or lines that were folded.
+            }
+            let column = self.at.column + skipped + part.chars().count();
+            at = Position { line: self.at.line + index, column };
+        }
+        at
     }
 
     /// In a word, for messages: `a list`.
@@ -130,6 +166,17 @@ struct Builder<'t> {
 }
 
 impl<'t> Builder<'t> {
+    fn new(text: &'t str) -> Result<Builder<'t>, YamlError> {
+        if text.len() > BYTES_MAX {
+            let message = format!("the file has {} bytes, more than {BYTES_MAX}", text.len());
+            return Err(YamlError { at: Position::START, message });
+        }
+        let mut options = Options::default();
+        options.set_emit_comments(false);
+        let parser = Parser::new_from_str_with_options(text, options);
+        Ok(Builder { parser, anchors: HashMap::new(), nodes: 0 })
+    }
+
     fn document(&mut self) -> Result<Node, YamlError> {
         let mut root: Option<Node> = None;
         while let Some((event, span)) = self.next_event()? {
@@ -345,6 +392,40 @@ mod tests {
             66,
             "nested deeper than 64 levels",
         );
+    }
+
+    #[test]
+    fn only_the_first_document_counts_for_those_who_ask_once() {
+        let first = |text: &str| {
+            let (node, further) = Node::parse_first(text).unwrap();
+            (node.get("a").is_some(), further.map(|at| at.line))
+        };
+        assert_eq!(first("a: 1\n"), (true, None));
+        assert_eq!(first("---\na: 1\n...\n"), (true, None));
+        assert_eq!(first("a: 1\n---\nb: [\n"), (true, Some(2)));
+        assert_eq!(first(""), (false, None));
+        assert!(Node::parse_first("a: [\n").is_err());
+    }
+
+    #[test]
+    fn an_offset_in_a_scalar_has_its_place_in_the_file() {
+        #[track_caller]
+        fn check(text: &str, wanted: &str, line: usize, column: usize) {
+            let node = Node::parse(text).unwrap();
+            let node = node.get("k").unwrap();
+            let Value::Scalar { text: own, .. } = &node.value else { panic!() };
+            let at = node.position_within(text, own.find(wanted).unwrap());
+            assert_eq!((at.line, at.column), (line, column), "{text}");
+        }
+        check("k: a b", "b", 1, 6);
+        check("k: '中 b'", "b", 1, 7);
+        check("k: \"a b\"", "b", 1, 7);
+        check("k: \"\\x41 b\"", "b", 1, 4);
+        check("k: |\n  a\n    b\n", "b", 3, 5);
+        check("k: |-\n\n  a\n", "a", 3, 3);
+        check("k: >\n  a b\n  c\n", "b", 2, 5);
+        check("k: >\n  a\n  b\n", "b", 2, 3);
+        check("k: a\n  b\n", "b", 1, 4);
     }
 
     #[test]
