@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use lingshao_model::TimeDelta;
+use lingshao_model::{Labels, TimeDelta};
 use serde::{Serialize, Serializer};
 
 use super::http::HttpClientConfig;
@@ -22,6 +22,12 @@ pub struct Global {
     /// Time between two evaluations of a rule group. Default: 1m.
     #[serde(serialize_with = "as_text")]
     pub evaluation_interval: TimeDelta,
+    /// How far behind the clock rules are evaluated, so that late samples count. Default: 0s.
+    #[serde(serialize_with = "as_text")]
+    pub rule_query_offset: TimeDelta,
+    /// Labels of everything that leaves us: alerts. None by default.
+    #[serde(skip_serializing_if = "Labels::is_empty", serialize_with = "labels_as_map")]
+    pub external_labels: Labels,
     /// Formats to ask for, most wanted first. Default: decided per job.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scrape_protocols: Option<Vec<ScrapeProtocol>>,
@@ -231,6 +237,8 @@ impl Default for Global {
             scrape_interval: TimeDelta::from_secs(60),
             scrape_timeout: TimeDelta::from_secs(10),
             evaluation_interval: TimeDelta::from_secs(60),
+            rule_query_offset: TimeDelta::ZERO,
+            external_labels: Labels::empty(),
             scrape_protocols: None,
             extra_scrape_metrics: false,
             metric_name_escaping_scheme: EscapingScheme::AllowUtf8,
@@ -250,20 +258,14 @@ impl Global {
             scrape_timeout,
             evaluation_interval: positive(&mut keys, "evaluation_interval", findings)
                 .unwrap_or(defaults.evaluation_interval),
+            rule_query_offset: keys.duration("rule_query_offset", findings).unwrap_or(TimeDelta::ZERO),
+            external_labels: read_external_labels(&mut keys, findings),
             scrape_protocols: read_protocols(&mut keys, findings),
             extra_scrape_metrics: keys.boolean("extra_scrape_metrics", findings).unwrap_or(false),
             metric_name_escaping_scheme: read_escaping(&mut keys, findings)
                 .unwrap_or(EscapingScheme::AllowUtf8),
             limits: read_limits(&mut keys, Limits::default(), findings),
         };
-        for (name, _, at) in keys.text_map("external_labels", findings) {
-            check_label_name(&name, at, findings);
-        }
-        keys.without_effect(
-            &["external_labels", "rule_query_offset"],
-            "it takes effect with alert rules and remote storage, which come later",
-            findings,
-        );
         keys.without_effect(
             &["query_log_file", "scrape_failure_log_file"],
             "see the program's own log",
@@ -488,6 +490,20 @@ fn is_discovery_path(text: &str) -> bool {
     stem.split_once('*').is_none_or(|(_, after)| !after.contains('/'))
 }
 
+fn read_external_labels(keys: &mut Keys<'_>, findings: &mut Diagnostics) -> Labels {
+    let labels = keys.text_map("external_labels", findings);
+    for (name, _, at) in &labels {
+        check_label_name(name, *at, findings);
+    }
+    let pairs = labels.iter().filter(|(_, value, _)| !value.is_empty());
+    Labels::from_pairs(pairs.map(|(name, value, _)| (name.as_str(), value.as_str()))).unwrap_or_else(
+        |error| {
+            findings.error(keys.key_at("external_labels"), format!("`external_labels`: {error}"), "");
+            Labels::empty()
+        },
+    )
+}
+
 fn check_label_name(name: &str, at: Position, findings: &mut Diagnostics) {
     if name.is_empty() {
         findings.error(at, "an empty label name", "give it a name");
@@ -604,6 +620,10 @@ fn ignore_histogram_keys(keys: &mut Keys<'_>, findings: &mut Diagnostics) {
 
 pub(super) fn as_text<S: Serializer>(span: &TimeDelta, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(span)
+}
+
+fn labels_as_map<S: Serializer>(labels: &Labels, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(labels.iter())
 }
 
 fn as_map<V: Serialize, S: Serializer>(pairs: &[(String, V)], serializer: S) -> Result<S::Ok, S::Error> {

@@ -46,17 +46,17 @@ fn every_key_is_read() {
     assert_eq!(
         warned,
         [
-            "external_labels",
             "query_log_file",
             "scrape_native_histograms",
-            "oauth2",
             "scrape_failure_log_file",
             "http_sd_configs",
+            "oauth2",
             "remote_write",
             "exemplars",
             "otlp"
         ]
     );
+    assert!(!config.global.external_labels.is_empty());
     let job = &config.scrape_configs[0];
     assert_eq!(job.params, [("module".to_owned(), vec!["a".to_owned(), "b".to_owned()])]);
     assert_eq!(job.limits.body_size_limit, 10 << 20);
