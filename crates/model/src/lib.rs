@@ -25,7 +25,7 @@ pub use alert::{
 };
 pub use batch::{BatchSeries, Refusal, Refusals, Refused, SeriesBatch};
 pub use labels::{Labels, LabelsBuilder, LabelsError, METRIC_NAME};
-pub use matcher::{MatchOp, Matcher, MatcherError, anchored_regex, expand_template};
+pub use matcher::{MatchOp, Matcher, MatcherError, anchored_regex, expand_template, unanchored_regex};
 pub use routing::{
     GroupBy, InhibitRule, IntegrationShape, ReceiverShape, Route, Routing, TimeInterval, TimeSpan,
 };

@@ -156,7 +156,16 @@ fn compile(pattern: &str) -> Result<Test, MatcherError> {
 /// Compiles a pattern in Go's syntax that must match a whole text, for those who need its groups (relabelling,
 /// `label_replace`); conditions on labels are [`Matcher`]s.
 pub fn anchored_regex(pattern: &str) -> Result<Regex, MatcherError> {
-    RegexBuilder::new(&anchored(pattern))
+    build(pattern, &anchored(pattern))
+}
+
+/// Compiles a pattern in Go's syntax that may match anywhere, as templates use them (`match`, `reReplaceAll`).
+pub fn unanchored_regex(pattern: &str) -> Result<Regex, MatcherError> {
+    build(pattern, &from_go_syntax(pattern))
+}
+
+fn build(pattern: &str, translated: &str) -> Result<Regex, MatcherError> {
+    RegexBuilder::new(translated)
         .size_limit(PATTERN_BYTES_MAX)
         .dfa_size_limit(PATTERN_BYTES_MAX)
         .build()
@@ -248,7 +257,10 @@ fn from_go_syntax(pattern: &str) -> String {
                 continue;
             }
             let escaped = rest.chars().nth(1).map_or(1, |next| 1 + next.len_utf8());
-            out.push_str(&rest[..escaped]);
+            match ascii_class(&rest[..escaped], class_at.is_some()) {
+                Some(class) => out.push_str(class),
+                None => out.push_str(&rest[..escaped]),
+            }
             rest = &rest[escaped..];
             continue;
         }
@@ -282,6 +294,23 @@ fn from_go_syntax(pattern: &str) -> String {
         rest = &rest[width..];
     }
     out
+}
+
+/// What a Perl class stands for: in Go's syntax they know ASCII only, `\w` does not match a Chinese character.
+fn ascii_class(escape: &str, in_class: bool) -> Option<&'static str> {
+    Some(match (escape, in_class) {
+        (r"\d", true) => "0-9",
+        (r"\w", true) => "0-9A-Za-z_",
+        (r"\s", true) => r"\t\n\f\r ",
+        (r"\d", false) => "[0-9]",
+        (r"\w", false) => "[0-9A-Za-z_]",
+        (r"\s", false) => r"[\t\n\f\r ]",
+        (r"\D", _) => "[^0-9]",
+        (r"\W", _) => "[^0-9A-Za-z_]",
+        (r"\S", _) => r"[^\t\n\f\r ]",
+        (r"\b", false) => r"(?-u:\b)",
+        _ => return None,
+    })
 }
 
 /// Length of `[:alpha:]` at the start of `rest`.
@@ -366,7 +395,10 @@ mod tests {
         check("a{", &["a{"], &["a"]);
         check("a{2}", &["aa"], &["a"]);
         check("\\Qa.b\\E+", &["a.b", "a.bb"], &["axb"]);
-        check("/v1/\\w+", &["/v1/x"], &["/v1/"]);
+        check("/v1/\\w+", &["/v1/x"], &["/v1/", "/v1/订单"]);
+        check(r"[\w-]+\d", &["a-1"], &["订1", "a-１"]);
+        check(r"[^\W\d]\S", &["ab", "a订"], &["1b", "a "]);
+        check(r".*\bup\b.*", &["is up", "订up单"], &["cup"]);
     }
 
     #[test]
