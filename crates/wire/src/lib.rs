@@ -17,6 +17,7 @@
 pub mod alertmanager_config;
 pub mod exposition;
 pub mod label_matchers;
+pub mod notify;
 mod number;
 pub mod prometheus_api;
 pub mod prometheus_config;
