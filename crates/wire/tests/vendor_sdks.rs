@@ -42,7 +42,8 @@ fn aliyun_signs_as_its_sdk() {
             key_id: text(&case, "key_id"),
             key_secret: text(&case, "key_secret"),
         };
-        let pair = |pair: &Value| (pair[0].as_str().unwrap().to_owned(), pair[1].as_str().unwrap().to_owned());
+        let pair =
+            |pair: &Value| (pair[0].as_str().unwrap().to_owned(), pair[1].as_str().unwrap().to_owned());
         let parameters: Vec<_> = case["parameters"].as_array().unwrap().iter().map(pair).collect();
         let message = aliyun_sms::Message {
             numbers: &texts(&case, "numbers"),

@@ -71,7 +71,8 @@ pub fn request(account: &Account<'_>, message: &Message<'_>, nonce: &str, now: T
 
 /// Names in ascending order, both sides encoded.
 fn canonical_query(sorted: &[(&str, &str)]) -> String {
-    let pairs = sorted.iter().map(|(name, value)| format!("{}={}", percent_encode(name), percent_encode(value)));
+    let pairs =
+        sorted.iter().map(|(name, value)| format!("{}={}", percent_encode(name), percent_encode(value)));
     pairs.collect::<Vec<_>>().join("&")
 }
 

@@ -121,7 +121,10 @@ mod tests {
     #[test]
     fn the_signature_is_the_documents() {
         // The document's own Python lines, run for its sample timestamp and the secret `demo`.
-        assert_eq!(sign("demo", Timestamp(1_599_360_473_999)), "l1N0gAcBjdwBvGm1xMjOF0XSyaLRpR7tuO5dHfhAYc8=");
+        assert_eq!(
+            sign("demo", Timestamp(1_599_360_473_999)),
+            "l1N0gAcBjdwBvGm1xMjOF0XSyaLRpR7tuO5dHfhAYc8="
+        );
     }
 
     #[test]
@@ -142,7 +145,11 @@ mod tests {
         };
         let sent = Verdict::Sent("0 success".to_owned());
         check(200, r#"{"code":0,"data":{},"msg":"success"}"#, sent.clone());
-        check(200, r#"{"StatusCode":0,"StatusMessage":"success","code":0,"data":{},"msg":"success"}"#, sent.clone());
+        check(
+            200,
+            r#"{"StatusCode":0,"StatusMessage":"success","code":0,"data":{},"msg":"success"}"#,
+            sent.clone(),
+        );
         check(200, r#"{"StatusCode":0,"StatusMessage":"success"}"#, sent);
         check(200, r#"{"code":11232,"msg":"limited"}"#, Verdict::retry_after_secs(60, "11232 limited"));
         check(400, r#"{"code":9499,"msg":"Bad Request"}"#, Verdict::Final("9499 Bad Request".to_owned()));

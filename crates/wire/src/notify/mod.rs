@@ -103,7 +103,9 @@ pub fn judge_http(answer: &Answer<'_>) -> Verdict {
     let reason = if said.is_empty() { format!("HTTP {status}") } else { format!("HTTP {status}: {said}") };
     match status {
         200..=299 => Verdict::Sent(format!("HTTP {status}")),
-        300..=399 => Verdict::Final(format!("HTTP {status}: redirects are not followed; configure the final URL")),
+        300..=399 => {
+            Verdict::Final(format!("HTTP {status}: redirects are not followed; configure the final URL"))
+        }
         408 | 429 | 500..=599 => Verdict::Retry { after: retry_after(answer), reason },
         _ => Verdict::Final(reason),
     }
@@ -174,6 +176,7 @@ fn body_or_status<T: for<'de> Deserialize<'de>>(answer: &Answer<'_>) -> Result<T
 }
 
 #[cfg(test)]
+#[allow(clippy::needless_pass_by_value)] // `check` takes its line of data whole.
 mod tests {
     use super::*;
 

@@ -167,3 +167,90 @@ impl Json {
         self.raw("}");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use lingshao_model::{Annotations, DeliveryId, DeliveryReason, IntegrationId, IntegrationKind, Labels};
+
+    use super::*;
+
+    fn alert(
+        labels: &[(&str, &str)],
+        annotations: &[(&str, &str)],
+        starts_at: &str,
+        ends_at: Option<&str>,
+    ) -> Alert {
+        Alert {
+            labels: Labels::from_pairs(labels.iter().copied()).unwrap(),
+            annotations: Annotations::from_pairs(
+                annotations.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())),
+            ),
+            starts_at: rfc3339::parse(starts_at).unwrap(),
+            ends_at: ends_at.map(|text| rfc3339::parse(text).unwrap()),
+            updated_at: Timestamp(0),
+            generator_url: String::new(),
+            timeout: false,
+        }
+    }
+
+    /// What was posted to Alertmanager 0.25 when it sent `testdata/alertmanager_0_25.json` (with `max_alerts: 2`).
+    fn delivery() -> Delivery {
+        let labels = |severity, instance| {
+            [("alertname", "DiskFull"), ("severity", severity), ("instance", instance), ("job", "node")]
+        };
+        let mut first: Vec<_> = labels("critical", "db-1").to_vec();
+        first.push(("path", "C:\\x \"y\""));
+        let texts =
+            [("summary", "磁盘 <95%> & 满\u{2028}行"), ("tab", "a\tb\nc\u{1}\u{8}"), ("common", "same")];
+        let mut alerts = vec![
+            alert(&first, &texts, "2026-01-02T03:04:05.120Z", None),
+            alert(
+                &labels("critical", "db-2"),
+                &[("common", "same"), ("summary", "b")],
+                "2026-01-02T03:04:05Z",
+                Some("2026-01-02T03:05:05.700Z"),
+            ),
+            alert(&labels("warning", "db-3"), &[("common", "same")], "2026-01-02T03:04:05Z", None),
+        ];
+        alerts[0].generator_url = "http://p/graph?g0.expr=a%3Eb&g0.tab=1".to_owned();
+        let receiver = "web.hook (1)".to_owned();
+        Delivery {
+            id: DeliveryId(1),
+            group_key: "{}:{alertname=\"DiskFull\"}".to_owned(),
+            to: IntegrationId { receiver, kind: IntegrationKind::Webhook, index: 0 },
+            group_labels: Labels::from_pairs([("alertname", "DiskFull")]).unwrap(),
+            alerts,
+            decided_at: rfc3339::parse("2026-11-23T00:00:00Z").unwrap(),
+            reason: DeliveryReason::First,
+        }
+    }
+
+    #[test]
+    fn the_message_is_alertmanagers_byte_for_byte() {
+        let ours = String::from_utf8(body(&delivery(), "http://shop.example:9093/am", 2)).unwrap();
+        assert_eq!(ours, include_str!("testdata/alertmanager_0_25.json"));
+    }
+
+    #[test]
+    fn without_a_limit_all_alerts_are_told() {
+        let ours: serde_json::Value = serde_json::from_slice(&body(&delivery(), "", 0)).unwrap();
+        assert_eq!(ours["alerts"].as_array().unwrap().len(), 3);
+        assert_eq!(ours["truncatedAlerts"], 0);
+        assert_eq!(ours["commonLabels"], serde_json::json!({"alertname": "DiskFull", "job": "node"}));
+    }
+
+    #[test]
+    fn the_status_is_resolved_when_nothing_fires() {
+        let mut delivery = delivery();
+        delivery.alerts.truncate(2);
+        delivery.alerts.remove(0);
+        let ours: serde_json::Value = serde_json::from_slice(&body(&delivery, "", 0)).unwrap();
+        assert_eq!(
+            (ours["status"].as_str(), ours["alerts"][0]["status"].as_str()),
+            (Some("resolved"), Some("resolved"))
+        );
+        let request = request("http://h/", &delivery, "", 0);
+        let id = (DELIVERY_HEADER, "00000000000000000000000000000001".to_owned());
+        assert!(request.headers.contains(&id));
+    }
+}

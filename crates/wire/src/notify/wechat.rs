@@ -51,7 +51,9 @@ pub fn token(answer: &Answer<'_>) -> Result<Token, Verdict> {
         return Ok(Token { text: body.access_token, expires_in_secs: body.expires_in.unwrap_or(7200) });
     }
     Err(match wecom::verdict(&ErrorCode { errcode: body.errcode, errmsg: body.errmsg }) {
-        Verdict::Sent(_) => Verdict::Final("gettoken gave no token: look at corp_id and api_secret".to_owned()),
+        Verdict::Sent(_) => {
+            Verdict::Final("gettoken gave no token: look at corp_id and api_secret".to_owned())
+        }
         other => other,
     })
 }
@@ -134,6 +136,7 @@ pub fn judge(answer: &Answer<'_>) -> Judged {
 }
 
 #[cfg(test)]
+#[allow(clippy::needless_pass_by_value)] // `check` takes its line of data whole.
 mod tests {
     use lingshao_model::Timestamp;
 

@@ -51,6 +51,7 @@ pub(super) fn verdict(body: &ErrorCode) -> Verdict {
 }
 
 #[cfg(test)]
+#[allow(clippy::needless_pass_by_value)] // `check` takes its line of data whole.
 mod tests {
     use lingshao_model::Timestamp;
 
