@@ -75,7 +75,7 @@ impl FakeDingtalk {
 }
 
 impl Dingtalk {
-    fn new(signed: bool) -> Dingtalk {
+    pub(crate) fn new(signed: bool) -> Dingtalk {
         let window = Window::new(MESSAGES_PER_MINUTE, Duration::from_secs(60));
         Dingtalk { signed, window, blocked_until: None }
     }

@@ -73,7 +73,7 @@ impl FakeFeishu {
 }
 
 impl Feishu {
-    fn new(signed: bool) -> Feishu {
+    pub(crate) fn new(signed: bool) -> Feishu {
         let minute = Window::new(MESSAGES_PER_MINUTE, Duration::from_secs(60));
         Feishu { signed, minute, second: Window::new(MESSAGES_PER_SECOND, Duration::from_secs(1)) }
     }

@@ -360,7 +360,7 @@ async fn read_request(stream: &mut impl Wire) -> io::Result<Option<Request>> {
     Ok(Some(request))
 }
 
-fn parse_head(head: &[u8]) -> Option<Request> {
+pub(super) fn parse_head(head: &[u8]) -> Option<Request> {
     let head = std::str::from_utf8(head).ok()?;
     let mut lines = head.split("\r\n");
     let mut first = lines.next()?.split(' ');

@@ -41,3 +41,6 @@ pub struct Message {
     /// Who is named beside the words: user ids and telephone numbers.
     pub mentioned: Vec<String>,
 }
+
+#[cfg(test)]
+mod tests;

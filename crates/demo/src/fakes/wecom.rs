@@ -53,7 +53,7 @@ impl FakeWecom {
 }
 
 impl Wecom {
-    fn new() -> Wecom {
+    pub(crate) fn new() -> Wecom {
         Wecom { window: Window::new(MESSAGES_PER_MINUTE, Duration::from_secs(60)) }
     }
 

@@ -26,12 +26,12 @@ pub struct Aliyun {
 }
 
 /// HTTP status, code, message.
-type Refusal = (u16, &'static str, String);
+pub(crate) type Refusal = (u16, &'static str, String);
 
 impl FakeAliyunSms {
     /// On a free port, with an account.
     pub fn start(account: SmsAccount) -> io::Result<FakeAliyunSms> {
-        Fake::of(Aliyun { account, nonces: HashSet::new() })
+        Fake::of(Aliyun::new(account))
     }
 
     /// What went out, one entry per telephone.
@@ -75,6 +75,10 @@ impl Service for Aliyun {
 }
 
 impl Aliyun {
+    pub(crate) fn new(account: SmsAccount) -> Aliyun {
+        Aliyun { account, nonces: HashSet::new() }
+    }
+
     fn check_caller(&mut self, request: &Request, now: SystemTime) -> Result<(), Refusal> {
         let header = |name: &'static str| {
             let missing = || (400, "MissingParameter", format!("the header {name} is mandatory"));
@@ -127,7 +131,7 @@ impl Aliyun {
         Ok(())
     }
 
-    fn check_message(&self, parameters: &[(String, String)]) -> Result<(), Refusal> {
+    pub(crate) fn check_message(&self, parameters: &[(String, String)]) -> Result<(), Refusal> {
         let refuse = |code: &'static str, text: &str| Err((200, code, text.to_owned()));
         let given = |name: &str| parameter(parameters, name);
         let numbers: Vec<&str> = given("PhoneNumbers").split(',').collect();

@@ -23,12 +23,12 @@ pub struct Tencent {
     account: SmsAccount,
 }
 
-type Refusal = (&'static str, &'static str);
+pub(crate) type Refusal = (&'static str, &'static str);
 
 impl FakeTencentSms {
     /// On a free port, with an account.
     pub fn start(account: SmsAccount) -> io::Result<FakeTencentSms> {
-        Fake::of(Tencent { account })
+        Fake::of(Tencent::new(account))
     }
 
     /// What went out, one entry per telephone; values are numbered from 1.
@@ -77,6 +77,10 @@ impl Service for Tencent {
 }
 
 impl Tencent {
+    pub(crate) fn new(account: SmsAccount) -> Tencent {
+        Tencent { account }
+    }
+
     fn check_caller(&self, request: &Request, now: SystemTime) -> Result<Value, Refusal> {
         const INCOMPLETE: Refusal = ("AuthFailure.SignatureFailure", "请求头部的 Authorization 不符合规范");
         let header = |name: &str| request.header(name).ok_or(("MissingParameter", "缺少公共参数"));
@@ -106,7 +110,7 @@ impl Tencent {
         request.json().ok_or(("InvalidParameter", "the body is no JSON"))
     }
 
-    fn check_message(&self, body: &Value) -> Result<Vec<String>, Refusal> {
+    pub(crate) fn check_message(&self, body: &Value) -> Result<Vec<String>, Refusal> {
         let numbers = texts(&body["PhoneNumberSet"]).filter(|numbers| !numbers.is_empty());
         let numbers = numbers.ok_or(("MissingParameter", "PhoneNumberSet"))?;
         if NUMBERS_MAX < numbers.len() {
@@ -128,7 +132,7 @@ impl Tencent {
     }
 
     /// These mistakes are told per number.
-    fn check_variables(&self, body: &Value) -> Result<(), Refusal> {
+    pub(crate) fn check_variables(&self, body: &Value) -> Result<(), Refusal> {
         let values = texts(&body["TemplateParamSet"]).unwrap_or_default();
         if values.len() != self.account.variables.len() {
             return Err(("FailedOperation.TemplateParamSetNotMatchApprovedTemplate", "参数个数不匹配"));
