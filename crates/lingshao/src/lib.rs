@@ -3,6 +3,7 @@
 //! Contract: tokio, sockets, the environment and the wall clock live here and nowhere else; the engines below are
 //! synchronous and are called on blocking threads with a limit.
 
+mod alertmanager;
 mod api;
 mod app;
 pub mod cli;
@@ -16,4 +17,5 @@ mod run;
 pub mod scrape;
 pub mod security;
 pub mod server;
+mod state;
 mod telemetry;

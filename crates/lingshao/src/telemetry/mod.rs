@@ -1,5 +1,6 @@
 //! Our own figures, as `/metrics` shows them and as they are kept under `job="lingshao"`.
 
+pub(crate) mod alertmanager;
 pub(crate) mod notify;
 mod page;
 mod process;

@@ -1,0 +1,73 @@
+//! The tables of `state.db` (docs/format/state.md) and how older ones become today's.
+
+/// "This is Lingshao's", in the file's head.
+pub(super) const APPLICATION_ID: i64 = 0x4C53_DB01;
+
+/// Each brings the schema from its index to the next number. Never changed once released; new ones are added.
+pub(super) const MIGRATIONS: &[&str] = &[r#"
+CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO meta VALUES ('seq', 0);
+CREATE TABLE members (name TEXT PRIMARY KEY, address TEXT NOT NULL, started_at INTEGER NOT NULL,
+    seen_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE rule_alerts (member TEXT NOT NULL, key TEXT NOT NULL, row TEXT NOT NULL, seq INTEGER NOT NULL,
+    PRIMARY KEY (member, key)) STRICT;
+CREATE TABLE alerts (member TEXT NOT NULL, key TEXT NOT NULL, row TEXT NOT NULL, seq INTEGER NOT NULL,
+    PRIMARY KEY (member, key)) STRICT;
+CREATE TABLE "groups" (member TEXT NOT NULL, key TEXT NOT NULL, row TEXT NOT NULL, seq INTEGER NOT NULL,
+    PRIMARY KEY (member, key)) STRICT;
+CREATE TABLE silences (member TEXT NOT NULL, key TEXT NOT NULL PRIMARY KEY, row TEXT NOT NULL,
+    seq INTEGER NOT NULL) STRICT;
+CREATE TABLE log (member TEXT NOT NULL, key TEXT NOT NULL PRIMARY KEY, row TEXT NOT NULL,
+    seq INTEGER NOT NULL) STRICT;
+CREATE TABLE outbox (member TEXT NOT NULL, key TEXT NOT NULL PRIMARY KEY, row TEXT NOT NULL,
+    seq INTEGER NOT NULL) STRICT;
+CREATE INDEX silences_seq ON silences (seq);
+CREATE INDEX log_seq ON log (seq);
+CREATE INDEX outbox_seq ON outbox (seq);
+CREATE TABLE history (n INTEGER PRIMARY KEY AUTOINCREMENT, row TEXT NOT NULL) STRICT;
+"#];
+
+/// The tables whose rows follow the engines' state. `groups` is a keyword of newer SQLite, hence the quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Table {
+    /// Alerts of rules.
+    RuleAlerts,
+    /// Alerts of the router.
+    Alerts,
+    /// Groups.
+    Groups,
+    /// Silences, shared by all members.
+    Silences,
+    /// What was last told, shared.
+    Log,
+    /// What is to be told, shared.
+    Outbox,
+}
+
+impl Table {
+    /// All of them, in the order of [`Table::index`].
+    pub(crate) const ALL: [Table; 6] =
+        [Table::RuleAlerts, Table::Alerts, Table::Groups, Table::Silences, Table::Log, Table::Outbox];
+
+    /// Its place in arrays.
+    pub(crate) fn index(self) -> usize {
+        self as usize
+    }
+
+    /// As SQL names it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Table::RuleAlerts => "rule_alerts",
+            Table::Alerts => "alerts",
+            Table::Groups => "\"groups\"",
+            Table::Silences => "silences",
+            Table::Log => "log",
+            Table::Outbox => "outbox",
+        }
+    }
+
+    /// Whether members share its rows, or each has its own.
+    pub(crate) fn is_shared(self) -> bool {
+        matches!(self, Table::Silences | Table::Log | Table::Outbox)
+    }
+}
