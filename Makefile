@@ -3,13 +3,14 @@
 FUZZ_SECONDS ?= 20
 CARGO ?= cargo
 
-.PHONY: help demo run test check conformance bench fuzz dev dist setup
+.PHONY: help demo run test check conformance acceptance bench fuzz dev dist setup
 
 help:
 	@echo "make demo         build and start Lingshao watching this machine"
 	@echo "make test         everything: format, lints, tests, crash states, kills, fuzz"
 	@echo "make check        format and lints only"
 	@echo "make conformance  Prometheus' own test language, a line per file"
+	@echo "make acceptance   Alertmanager's own acceptance tests, a line per test"
 	@echo "make bench        benchmarks (prints figures, asserts nothing)"
 	@echo "make fuzz         FUZZ_SECONDS=$(FUZZ_SECONDS) of every fuzz target"
 	@echo "make dev          rebuild and restart on every change (needs cargo-watch)"
@@ -27,11 +28,17 @@ check: setup
 
 test: check
 	$(CARGO) test --workspace --profile ci
+	sh crates/wire/tests/vendor_sdks/check.sh
+	sh tests/alertmanager/run.sh $${CARGO_TARGET_DIR:-target}/ci/lingshao
 	sh fuzz/run.sh $(FUZZ_SECONDS)
 	@echo "all checks passed"
 
 conformance: setup
 	$(CARGO) test -p lingshao-promql --profile ci --test promqltest
+
+acceptance: setup
+	$(CARGO) build --profile ci -p lingshao
+	sh tests/alertmanager/run.sh $${CARGO_TARGET_DIR:-target}/ci/lingshao
 
 bench: setup
 	$(CARGO) bench --workspace

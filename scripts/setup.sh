@@ -13,6 +13,15 @@ need cc build-essential
 need curl curl
 # The host collector is compared with the original.
 need prometheus-node-exporter prometheus-node-exporter
+# Verdicts on rules, configurations and templates are compared with the originals', and Alertmanager's own acceptance
+# tests judge ours (tests/alertmanager).
+need promtool prometheus
+need amtool prometheus-alertmanager
+need go golang-go
+[ -d /usr/share/gocode/src/github.com/prometheus/alertmanager/test ] ||
+    missing="$missing golang-github-prometheus-alertmanager-dev"
+# The vendors' own clients check our signatures.
+python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3-venv"
 
 if [ -n "$missing" ]; then
     echo "setup: installing Debian packages:$missing"
@@ -22,6 +31,15 @@ if [ -n "$missing" ]; then
         exit 3
     fi
     export DEBIAN_FRONTEND=noninteractive
+    # Some of these packages come with services. They are not started now; on a machine that boots into systemd, disable
+    # those that you do not want: systemctl disable prometheus prometheus-alertmanager prometheus-node-exporter
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e $policy ]; then
+        trap '$sudo rm -f $policy' EXIT
+        printf '#!/bin/sh\nexit 101\n' | $sudo tee $policy >/dev/null
+        $sudo chmod +x $policy
+        echo "setup: services of these packages are not started now, but would be at the next boot"
+    fi
     # shellcheck disable=SC2086
     $sudo apt-get install -y -q --no-install-recommends $missing >/tmp/lingshao-setup.log 2>&1 ||
         { $sudo apt-get update -q >/tmp/lingshao-setup.log 2>&1 &&
