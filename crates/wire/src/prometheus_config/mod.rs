@@ -6,10 +6,12 @@
 //! [`PrometheusConfig::files`] for the caller to look at. Texts are taken as written: `${VAR}` is not expanded.
 //! A section that has no effect is not looked into.
 
+mod alertmanagers;
 pub(crate) mod http;
 mod scrape;
 mod secret;
 
+pub use alertmanagers::{AlertmanagersConfig, PrometheusAlerting};
 pub use http::{Authorization, BasicAuth, HttpClientConfig, HttpHeader, TlsConfig, TlsVersion};
 pub use scrape::{
     BODY_BYTES_DEFAULT, EscapingScheme, FileSd, Global, Limits, Scheme, ScrapeConfig, ScrapeProtocol,

@@ -381,7 +381,7 @@ impl ScrapeConfig {
 }
 
 /// Ways to find targets that Prometheus 3.14 knows and we do not.
-const OTHER_DISCOVERY: [&str; 32] = [
+pub(super) const OTHER_DISCOVERY: [&str; 32] = [
     "aws",
     "azure",
     "consul",
@@ -462,7 +462,7 @@ impl TargetGroup {
 }
 
 impl FileSd {
-    fn read(node: &Node, folder: &Path, findings: &mut Diagnostics) -> FileSd {
+    pub(super) fn read(node: &Node, folder: &Path, findings: &mut Diagnostics) -> FileSd {
         let mut keys = Keys::new(node, "file_sd_configs", findings);
         let files = keys.texts("files", findings);
         if files.is_empty() {
@@ -523,7 +523,7 @@ fn read_times(keys: &mut Keys<'_>, global: &Global, findings: &mut Diagnostics) 
 }
 
 /// A duration; 0 means the default, as in Prometheus.
-fn positive(keys: &mut Keys<'_>, key: &str, findings: &mut Diagnostics) -> Option<TimeDelta> {
+pub(super) fn positive(keys: &mut Keys<'_>, key: &str, findings: &mut Diagnostics) -> Option<TimeDelta> {
     keys.duration(key, findings).filter(|span| *span > TimeDelta::ZERO)
 }
 
