@@ -11,9 +11,11 @@
 //! - [`prometheus_api`]: replies and parameters of the HTTP API; [`rfc3339`]: its texts for instants.
 //! - [`prometheus_rules`]: files of recording and alerting rules.
 //! - [`remote_write`]: Prometheus remote write 1.0 and 2.0.
+//! - [`alertmanager_api`]: bodies and replies of the Alertmanager API v2.
 //! - [`yaml`]: a tree with positions, and a reader that collects mistakes; [`prometheus_config`]: `scrape_configs`
 //!   and their neighbours, read with it; [`relabel`]: relabelling rules.
 
+pub mod alertmanager_api;
 pub mod alertmanager_config;
 pub mod exposition;
 pub mod label_matchers;
