@@ -13,6 +13,7 @@ pub mod config;
 mod durable;
 mod failure;
 pub mod notify;
+mod rules;
 mod run;
 pub mod scrape;
 pub mod security;

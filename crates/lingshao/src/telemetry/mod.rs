@@ -4,6 +4,7 @@ pub(crate) mod alertmanager;
 pub(crate) mod notify;
 mod page;
 mod process;
+pub(crate) mod rules;
 pub(crate) mod scraped;
 pub(crate) mod storage;
 
@@ -33,6 +34,8 @@ pub(crate) struct Telemetry {
     pub(crate) storage: storage::StorageTelemetry,
     /// The configuration.
     pub(crate) reload: ReloadTelemetry,
+    /// Rule groups.
+    pub(crate) rules: std::sync::Arc<rules::RulesTelemetry>,
 }
 
 /// Requests by route and status.
@@ -208,6 +211,7 @@ impl Telemetry {
         self.wal.render(page);
         self.storage.render(page);
         self.reload.render(page);
+        self.rules.render(page);
         process::render(page);
     }
 }
