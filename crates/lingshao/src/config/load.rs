@@ -8,8 +8,9 @@ use lingshao_model::TimeDelta;
 use lingshao_wire::prometheus_config::{FileReference, PrometheusConfig, Storage};
 use lingshao_wire::yaml::{self, Diagnostic, Diagnostics, Keys, Node, Position, Value};
 
+use super::alerting::{Alerting, Environment, read_rule_files};
 use super::{
-    Collect, CollectHost, Config, Invalid, Loaded, Metrics, PasswordHash, Role, Severity, Web, WebTls,
+    Collect, CollectHost, Config, Invalid, Loaded, Metrics, PasswordHash, Role, Severity, State, Web, WebTls,
     WebUser, glob,
 };
 
@@ -17,7 +18,7 @@ use super::{
 pub fn load(path: &Path) -> Result<Loaded, Invalid> {
     let mut findings = Diagnostics::new(path);
     match read_text(path) {
-        Ok(text) => parse(&text, path),
+        Ok(text) => parse_with(&text, path, &Environment::current()),
         Err(error) => {
             findings.error(Position::START, format!("cannot read the config: {error}"), remedy(&error));
             Err(Invalid { diagnostics: findings.finish() })
@@ -25,13 +26,18 @@ pub fn load(path: &Path) -> Result<Loaded, Invalid> {
     }
 }
 
-/// Checks a text as if it stood in that file.
+/// Checks a text as if it stood in that file, in an empty environment.
 pub fn parse(text: &str, path: &Path) -> Result<Loaded, Invalid> {
+    parse_with(text, path, &Environment::default())
+}
+
+/// Checks a text as if it stood in that file.
+pub fn parse_with(text: &str, path: &Path, environment: &Environment) -> Result<Loaded, Invalid> {
     let mut findings = Diagnostics::new(path);
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut more = Vec::new();
     let config = match Node::parse(text) {
-        Ok(root) => read_root(&root, folder, &mut findings, &mut more),
+        Ok(root) => read_root(&root, folder, environment, &mut findings, &mut more),
         Err(error) => {
             findings.error(error.at, error.message, "");
             Config::default()
@@ -46,13 +52,21 @@ pub fn parse(text: &str, path: &Path) -> Result<Loaded, Invalid> {
 }
 
 /// Sections that a later release brings.
-const LATER: [&str; 8] = ["alerting", "rule_files", "listeners", "logs", "boards", "shop", "remote", "state"];
+const LATER: [&str; 5] = ["listeners", "logs", "boards", "shop", "remote"];
 
-fn read_root(root: &Node, folder: &Path, findings: &mut Diagnostics, more: &mut Vec<Diagnostic>) -> Config {
+fn read_root(
+    root: &Node,
+    folder: &Path,
+    environment: &Environment,
+    findings: &mut Diagnostics,
+    more: &mut Vec<Diagnostic>,
+) -> Config {
     let mut keys = Keys::new(root, "the config", findings);
     let mut prometheus = PrometheusConfig::read(&mut keys, folder, findings);
     check_files(&prometheus.files, findings);
     more.append(&mut read_further_jobs(&mut prometheus, findings));
+    let rule_files = keys.texts("rule_files", findings);
+    let alerting = Alerting::read(keys.node("alerting"), folder, environment, findings, more);
     let config = Config {
         web: keys.node("web").map(|node| read_web(node, folder, findings)).unwrap_or_default(),
         data: keys.text("data", findings).map(|path| folder.join(path)),
@@ -60,6 +74,14 @@ fn read_root(root: &Node, folder: &Path, findings: &mut Diagnostics, more: &mut 
         collect: keys.node("collect").map(|node| read_collect(node, findings)).unwrap_or_default(),
         global: prometheus.global,
         scrape_configs: prometheus.scrape_configs,
+        rule_groups: read_rule_files(&rule_files, folder, findings, more),
+        rule_files: rule_files.iter().map(|(pattern, _)| folder.join(pattern)).collect(),
+        alerting: alerting.config,
+        messages: alerting.messages,
+        template_files: alerting.template_files,
+        alertmanagers: alerting.alertmanagers,
+        alert_relabel_configs: alerting.alert_relabel_configs,
+        state: keys.node("state").map(|node| read_state(node, findings)).unwrap_or_default(),
     };
     keys.no_effect_yet(&LATER, findings);
     keys.finish(findings);
@@ -117,7 +139,7 @@ fn read_further_jobs(prometheus: &mut PrometheusConfig, findings: &mut Diagnosti
     found
 }
 
-fn check_files(files: &[FileReference], findings: &mut Diagnostics) {
+pub(super) fn check_files(files: &[FileReference], findings: &mut Diagnostics) {
     for file in files {
         findings.set_subject(file.subject.clone());
         check_file(&file.path, file.key, file.at, findings);
@@ -141,6 +163,8 @@ fn read_web(node: &Node, folder: &Path, findings: &mut Diagnostics) -> Web {
     let web = Web {
         listen: keys.text("listen", findings),
         tls: keys.node("tls").and_then(|node| read_web_tls(node, folder, findings)),
+        external_url: read_external_url(&mut keys, findings),
+        route_prefix: read_route_prefix(&mut keys, findings),
         hosts: keys.texts("hosts", findings).into_iter().map(|(host, _)| host).collect(),
         users: keys
             .list("users", findings)
@@ -155,6 +179,50 @@ fn read_web(node: &Node, folder: &Path, findings: &mut Diagnostics) -> Web {
     }
     keys.finish(findings);
     web
+}
+
+/// Without the slash at its end.
+fn read_external_url(keys: &mut Keys<'_>, findings: &mut Diagnostics) -> Option<String> {
+    let at = keys.node("external_url")?.at;
+    let text = keys.text("external_url", findings).filter(|url| !url.is_empty())?;
+    let uri = text.parse::<http::Uri>().ok();
+    if !uri.is_some_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some()) {
+        let remedy = "write `https://HOST` or `https://HOST/PATH`, as people reach it";
+        findings.error(at, format!("`external_url`: `{text}` is no such address"), remedy);
+    }
+    Some(text.trim_end_matches('/').to_owned())
+}
+
+/// Begins with a slash and does not end in one; empty is none.
+fn read_route_prefix(keys: &mut Keys<'_>, findings: &mut Diagnostics) -> String {
+    let Some(node) = keys.node("route_prefix") else { return String::new() };
+    let text = keys.text("route_prefix", findings).unwrap_or_default();
+    let inner = text.trim_matches('/');
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    if !inner.bytes().all(is_plain) || inner.contains("//") || inner.split('/').any(|part| part == "..") {
+        let remedy = "write a path such as `/monitor`";
+        findings.error(node.at, format!("`route_prefix`: `{text}` is no path"), remedy);
+    }
+    if inner.is_empty() { String::new() } else { format!("/{inner}") }
+}
+
+fn read_state(node: &Node, findings: &mut Diagnostics) -> State {
+    let mut keys = Keys::new(node, "state", findings);
+    let state = State { url: read_state_url(&mut keys, findings), member: keys.text("member", findings) };
+    keys.finish(findings);
+    State { member: state.member.filter(|name| !name.is_empty()), ..state }
+}
+
+fn read_state_url(keys: &mut Keys<'_>, findings: &mut Diagnostics) -> Option<String> {
+    let at = keys.node("url")?.at;
+    let url = keys.text("url", findings).filter(|url| !url.is_empty())?;
+    let is_known = url.strip_prefix("sqlite://").is_some_and(|path| path.starts_with('/') && path.len() > 1);
+    if !is_known {
+        // The text is not shown: a database's URL may hold a password.
+        let remedy = "write `sqlite:///PATH/state.db`: the file that all members share";
+        findings.error(at, "`url` names no state that is known here", remedy);
+    }
+    is_known.then_some(url)
 }
 
 fn read_web_tls(node: &Node, folder: &Path, findings: &mut Diagnostics) -> Option<WebTls> {
@@ -286,7 +354,7 @@ fn read_host(node: &Node, findings: &mut Diagnostics) -> CollectHost {
 }
 
 /// What to do about a file that [`read_text`] refuses.
-fn remedy(error: &io::Error) -> &'static str {
+pub(super) fn remedy(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::InvalidData => "save it as UTF-8; editors on Windows may write GBK or UTF-16",
         io::ErrorKind::IsADirectory => "name a file in it",

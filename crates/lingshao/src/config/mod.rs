@@ -3,31 +3,38 @@
 //! Contract: [`load`] answers either a configuration that can be used or every mistake in it, each with file, line,
 //! column and remedy; nothing is started in between. `${VAR}` is not expanded, as Prometheus does not.
 //!
-//! Sections that a later release brings (`alerting`, `rule_files`, `logs`, …) are accepted with a warning.
+//! Sections that a later release brings (`logs`, `boards`, `shop`, …) are accepted with a warning.
 
+mod alerting;
+mod checks;
 pub mod glob;
 mod load;
+mod show;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 use std::path::PathBuf;
 
-use lingshao_model::TimeDelta;
-pub use lingshao_wire::prometheus_config::{Global, ScrapeConfig};
+use lingshao_model::{RuleGroup, TimeDelta};
+pub use lingshao_wire::alertmanager_config::AlertmanagerConfig;
+pub use lingshao_wire::prometheus_config::{AlertmanagersConfig, Global, ScrapeConfig};
+use lingshao_wire::relabel::Relabel;
 pub use lingshao_wire::yaml::{Diagnostic, Severity};
 use serde::{Serialize, Serializer};
 
+pub use alerting::{Environment, Language, Messages, TemplateFile};
+pub(crate) use alerting::{parse_alertmanager, parse_rules, read_templates};
+pub use checks::rule_checks;
 pub(crate) use load::read_text;
-pub use load::{load, parse};
+pub use load::{load, parse, parse_with};
 
 /// The whole configuration.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default)]
 pub struct Config {
     /// The web listener.
     pub web: Web,
     /// Where the data lies. Default: `--data`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<PathBuf>,
     /// Prometheus' `global`.
     pub global: Global,
@@ -37,6 +44,41 @@ pub struct Config {
     pub metrics: Metrics,
     /// Built-in collectors.
     pub collect: Collect,
+    /// `rule_files`, as patterns.
+    pub rule_files: Vec<PathBuf>,
+    /// What stands in these files, in their order; every expression and template parses.
+    pub rule_groups: Vec<RuleGroup>,
+    /// Who is told: `alerting` or the file that `alerting.config_file` names. Without any receiver it tells nobody.
+    pub alerting: AlertmanagerConfig,
+    /// `alerting.language` and `alerting.time_zone`
+    pub messages: Messages,
+    /// The files of `alerting.templates`.
+    pub template_files: Vec<TemplateFile>,
+    /// `alerting.alertmanagers`: who is told besides, elsewhere.
+    pub alertmanagers: Vec<AlertmanagersConfig>,
+    /// `alerting.alert_relabel_configs`: rules for the labels of all alerts.
+    pub alert_relabel_configs: Vec<Relabel>,
+    /// Where silences, alerts and deliveries are kept.
+    pub state: State,
+}
+
+/// `state`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct State {
+    /// `sqlite:///PATH`: one file for several processes on this host, which then tell each alert once. Default:
+    /// `state.db` in the data folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The name of this process among them. Default: its host and port.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub member: Option<String>,
+}
+
+impl State {
+    /// The shared file, if there is one.
+    pub fn path(&self) -> Option<PathBuf> {
+        self.url.as_deref()?.strip_prefix("sqlite://").map(PathBuf::from)
+    }
 }
 
 /// `web`.
@@ -48,6 +90,13 @@ pub struct Web {
     /// Certificate of the web listener. Default: none, plain HTTP.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<WebTls>,
+    /// The address under which people reach us, without a slash at its end; links in messages begin with it. Default:
+    /// `http://` and the address listened on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_url: Option<String>,
+    /// Stands before every path, for proxies: `/monitor`. Default: none.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub route_prefix: String,
     /// Host names under which the web listener may be asked for, besides its address and `localhost`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<String>,
@@ -203,19 +252,21 @@ impl Default for CollectHost {
 }
 
 impl Config {
-    /// Without a file we watch our own host, every 15 seconds.
+    /// Without a file we watch our own host, every 15 seconds, and tell the robot of `WECHAT_WEBHOOK_URL`.
     pub fn without_file() -> Config {
         let global = Global {
             scrape_interval: TimeDelta::from_secs(15),
             evaluation_interval: TimeDelta::from_secs(15),
             ..Global::default()
         };
-        Config { global, collect: Collect { host: Some(CollectHost::default()) }, ..Config::default() }
-    }
-
-    /// What is in force, defaults included, secrets masked: for people and for `/api/v1/status/config`.
-    pub fn to_masked_yaml(&self) -> String {
-        serde_saphyr::to_string(self).unwrap_or_else(|error| format!("# cannot be shown: {error}\n"))
+        let alerting = alerting::without_file(&Environment::current());
+        Config {
+            global,
+            collect: Collect { host: Some(CollectHost::default()) },
+            alerting: alerting.config,
+            messages: alerting.messages,
+            ..Config::default()
+        }
     }
 }
 

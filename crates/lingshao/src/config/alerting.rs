@@ -1,0 +1,315 @@
+//! `alerting` and `rule_files`: what is judged, and who is told.
+
+use std::path::{Path, PathBuf};
+
+use lingshao_alerting::template::Templates;
+use lingshao_model::RuleGroup;
+use lingshao_wire::alertmanager_config::{AlertmanagerConfig, MessageType, Receiver, WecomConfig};
+use lingshao_wire::prometheus_config::{AlertmanagersConfig, PrometheusAlerting, Secret};
+use lingshao_wire::prometheus_rules::RuleFile;
+use lingshao_wire::relabel::Relabel;
+use lingshao_wire::yaml::{Diagnostic, Diagnostics, Keys, Node, Position};
+use serde::Serialize;
+
+use super::checks::{rule_checks, system_zone, zone};
+use super::glob;
+use super::load::{check_files, read_text, remedy};
+
+/// Who is told, and in which words.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Alerting {
+    pub(super) config: AlertmanagerConfig,
+    pub(super) messages: Messages,
+    pub(super) template_files: Vec<TemplateFile>,
+    pub(super) alertmanagers: Vec<AlertmanagersConfig>,
+    pub(super) alert_relabel_configs: Vec<Relabel>,
+}
+
+/// How default messages are written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Messages {
+    /// Default: `zh`.
+    pub language: Language,
+    /// IANA name of a time zone that exists. Default: this host's, or Asia/Shanghai.
+    pub time_zone: String,
+}
+
+/// A language of messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// Chinese.
+    Zh,
+    /// English.
+    En,
+}
+
+impl Default for Messages {
+    fn default() -> Messages {
+        Messages { language: Language::Zh, time_zone: "Asia/Shanghai".to_owned() }
+    }
+}
+
+impl Messages {
+    fn for_this_host() -> Messages {
+        Messages { time_zone: system_zone(), ..Messages::default() }
+    }
+}
+
+/// A file of `templates`; its text parses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TemplateFile {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// What stands in it.
+    pub text: String,
+}
+
+/// What of the environment belongs to the configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    /// `WECHAT_WEBHOOK_URL`: a WeCom robot that is told when no receiver is configured.
+    pub wecom_url: Option<Secret>,
+}
+
+impl Environment {
+    /// Of this process.
+    pub fn current() -> Environment {
+        let url = std::env::var("WECHAT_WEBHOOK_URL").ok().filter(|url| !url.trim().is_empty());
+        Environment { wecom_url: url.map(|url| Secret::new(url.trim())) }
+    }
+
+    /// The receivers that it asks for.
+    fn receivers(&self) -> Vec<Receiver> {
+        let robot = |url: &Secret| WecomConfig {
+            send_resolved: true,
+            url: Some(url.clone()),
+            message_type: MessageType::Markdown,
+            http_config: lingshao_wire::alertmanager_config::Global::default().http_config,
+            ..WecomConfig::default()
+        };
+        let receiver =
+            |url| Receiver { name: "wecom".to_owned(), wecom: vec![robot(url)], ..Receiver::default() };
+        self.wecom_url.iter().map(receiver).collect()
+    }
+}
+
+/// What holds without a file.
+pub(super) fn without_file(environment: &Environment) -> Alerting {
+    let mut alerting = Alerting { messages: Messages::for_this_host(), ..Alerting::default() };
+    alerting.tell_environment(environment);
+    alerting
+}
+
+impl Alerting {
+    /// Reads `alerting`. What is wrong in other files goes to `more`.
+    pub(super) fn read(
+        node: Option<&Node>,
+        folder: &Path,
+        environment: &Environment,
+        findings: &mut Diagnostics,
+        more: &mut Vec<Diagnostic>,
+    ) -> Alerting {
+        let mut alerting = without_file(environment);
+        let Some(node) = node else { return alerting };
+        let mut keys = Keys::new(node, "alerting", findings);
+        let prometheus = PrometheusAlerting::read(&mut keys, folder, findings);
+        check_files(&prometheus.files, findings);
+        alerting.alertmanagers = prometheus.alertmanagers;
+        alerting.alert_relabel_configs = prometheus.alert_relabel_configs;
+        alerting.messages = read_messages(&mut keys, findings);
+        let at = keys.node("config_file").map_or(node.at, |node| node.at);
+        let config_file = keys.text("config_file", findings).filter(|path| !path.is_empty());
+        alerting.config = match config_file {
+            Some(path) => {
+                refuse_sections(&keys, findings);
+                read_alertmanager_file(&folder.join(path), at, findings, more)
+            }
+            None => {
+                let config = AlertmanagerConfig::read(&mut keys, folder, &zone, findings);
+                check_files(&config.files, findings);
+                config
+            }
+        };
+        keys.finish(findings);
+        alerting.template_files = read_templates(&alerting.config.templates, node.at, findings, more);
+        alerting.tell_environment(environment);
+        alerting
+    }
+
+    /// Who is told when no receiver is configured.
+    fn tell_environment(&mut self, environment: &Environment) {
+        let has_no_receiver =
+            self.config.receivers.iter().all(|receiver| receiver.shape().integrations.is_empty());
+        let receivers = environment.receivers();
+        if !has_no_receiver || receivers.is_empty() {
+            return;
+        }
+        let before = std::mem::take(&mut self.config);
+        let mut config = AlertmanagerConfig::for_everybody(before.global, receivers);
+        config.routing.inhibit_rules = before.routing.inhibit_rules;
+        config.routing.time_intervals = before.routing.time_intervals;
+        self.config = AlertmanagerConfig { templates: before.templates, ..config };
+    }
+}
+
+/// Beside `config_file` nothing that such a file holds may stand.
+fn refuse_sections(keys: &Keys<'_>, findings: &mut Diagnostics) {
+    let sections = [
+        "global",
+        "route",
+        "receivers",
+        "inhibit_rules",
+        "time_intervals",
+        "mute_time_intervals",
+        "templates",
+    ];
+    for key in sections.iter().filter(|key| keys.has(key)) {
+        let message = format!("`{key}` and `config_file` exclude each other");
+        findings.error(keys.key_at(key), message, "move it into that file, or delete `config_file`");
+    }
+}
+
+fn read_messages(keys: &mut Keys<'_>, findings: &mut Diagnostics) -> Messages {
+    let defaults = Messages::for_this_host();
+    let words = [("zh", Language::Zh), ("en", Language::En)];
+    let language = keys.word("language", &words, findings).unwrap_or(defaults.language);
+    let Some(name) = keys.text("time_zone", findings).filter(|name| !name.is_empty()) else {
+        return Messages { language, ..defaults };
+    };
+    let time_zone = zone(&name).unwrap_or_else(|| {
+        let at = keys.node("time_zone").map_or(keys.at(), |node| node.at);
+        let remedy = "write a name of the IANA database: Asia/Shanghai, UTC";
+        findings.error(at, format!("unknown time zone `{name}`"), remedy);
+        defaults.time_zone.clone()
+    });
+    Messages { language, time_zone }
+}
+
+/// An existing file of Alertmanager's, unchanged.
+fn read_alertmanager_file(
+    path: &Path,
+    at: Position,
+    findings: &mut Diagnostics,
+    more: &mut Vec<Diagnostic>,
+) -> AlertmanagerConfig {
+    match read_text(path) {
+        Ok(text) => {
+            let (config, mut found) = parse_alertmanager(&text, path);
+            more.append(&mut found);
+            config
+        }
+        Err(error) => {
+            let message = format!("`config_file`: cannot read `{}`: {error}", path.display());
+            findings.error(at, message, remedy(&error));
+            AlertmanagerConfig::default()
+        }
+    }
+}
+
+/// Reads a text as Alertmanager's file, the files that it names included.
+pub(crate) fn parse_alertmanager(text: &str, path: &Path) -> (AlertmanagerConfig, Vec<Diagnostic>) {
+    let mut findings = Diagnostics::new(path);
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let config = AlertmanagerConfig::read_file(text, folder, &zone, &mut findings);
+    check_files(&config.files, &mut findings);
+    (config, findings.finish())
+}
+
+/// Reads the files of `templates`. A name that is defined twice means the later file, as in Alertmanager.
+pub(crate) fn read_templates(
+    patterns: &[PathBuf],
+    at: Position,
+    findings: &mut Diagnostics,
+    more: &mut Vec<Diagnostic>,
+) -> Vec<TemplateFile> {
+    let mut files = Vec::new();
+    let mut templates = Templates::new();
+    for pattern in patterns {
+        for path in existing(pattern, at, "templates", findings) {
+            let mut own = Diagnostics::new(&path);
+            match read_text(&path) {
+                Ok(text) => {
+                    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("templates");
+                    if let Err(error) = templates.add(name, &text) {
+                        let at = Position { line: error.line.max(1), column: 1 };
+                        own.error(at, error.message, "");
+                    }
+                    files.push(TemplateFile { path, text });
+                }
+                Err(error) => {
+                    own.error(Position::START, format!("cannot read the file: {error}"), remedy(&error));
+                }
+            }
+            more.append(&mut own.finish());
+        }
+    }
+    files
+}
+
+/// The files that a pattern names; none is a warning, as for Alertmanager and Prometheus it is nothing.
+fn existing(pattern: &Path, at: Position, key: &str, findings: &mut Diagnostics) -> Vec<PathBuf> {
+    match glob::paths(pattern) {
+        Ok(paths) if paths == [pattern] && !pattern.exists() => {}
+        Ok(paths) if !paths.is_empty() => return paths,
+        Ok(_) => {}
+        Err(error) => {
+            let message = format!("`{key}`: cannot look for `{}`: {error}", pattern.display());
+            findings.error(at, message, "check the path");
+            return Vec::new();
+        }
+    }
+    findings.warning(at, format!("`{key}`: no file matches `{}`", pattern.display()), "check the path");
+    Vec::new()
+}
+
+/// Reads `rule_files`: patterns of files with rule groups.
+pub(super) fn read_rule_files(
+    patterns: &[(String, Position)],
+    folder: &Path,
+    findings: &mut Diagnostics,
+    more: &mut Vec<Diagnostic>,
+) -> Vec<RuleGroup> {
+    let mut groups = Vec::new();
+    let mut seen: Vec<PathBuf> = Vec::new();
+    for (pattern, at) in patterns {
+        let path = folder.join(pattern);
+        if !pattern.contains(['*', '?', '[']) && !path.exists() {
+            let message = format!("`rule_files`: `{}` does not exist", path.display());
+            findings.error(
+                *at,
+                message,
+                "create the file, or correct the path (it starts at the config's folder)",
+            );
+            continue;
+        }
+        for path in existing(&path, *at, "rule_files", findings) {
+            if seen.contains(&path) {
+                continue;
+            }
+            let (file, mut found) = read_rules(&path);
+            groups.extend(file.groups);
+            more.append(&mut found);
+            seen.push(path);
+        }
+    }
+    groups
+}
+
+fn read_rules(path: &Path) -> (RuleFile, Vec<Diagnostic>) {
+    match read_text(path) {
+        Ok(text) => parse_rules(&text, path),
+        Err(error) => {
+            let mut findings = Diagnostics::new(path);
+            findings.error(Position::START, format!("cannot read the file: {error}"), remedy(&error));
+            (RuleFile::default(), findings.finish())
+        }
+    }
+}
+
+/// Reads a text as a file of rules.
+pub(crate) fn parse_rules(text: &str, path: &Path) -> (RuleFile, Vec<Diagnostic>) {
+    let mut findings = Diagnostics::new(path);
+    let file = RuleFile::read(text, path, &rule_checks(), &mut findings);
+    (file, findings.finish())
+}
