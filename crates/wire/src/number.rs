@@ -39,6 +39,11 @@ pub(crate) fn push_plain_float(out: &mut Vec<u8>, value: f64) {
     push_shortest(out, value, |_| false);
 }
 
+/// Appends a float with an exponent whatever its size (`strconv.FormatFloat(value, 'e', -1, 64)`).
+pub(crate) fn push_scientific_float(out: &mut Vec<u8>, value: f64) {
+    push_shortest(out, value, |_| true);
+}
+
 /// A float as OpenMetrics wants `le` and `quantile`: always with a point or an exponent (prometheus
 /// `model/textparse`, Go's format `g`).
 pub(crate) fn open_metrics_float(value: f64) -> String {
@@ -179,6 +184,18 @@ mod tests {
         check(f64::NAN, "NaN");
         check(-f64::NAN, "NaN");
         check(f64::from_bits(0x7ff0_0000_0000_0002), "NaN");
+    }
+
+    #[test]
+    fn values_of_alerts_have_an_exponent() {
+        let check = |value, expected: &str| assert_eq!(crate::prometheus_api::scientific(value), expected);
+        check(0.0, "0e+00");
+        check(1.0, "1e+00");
+        check(15.5, "1.55e+01");
+        check(-0.001, "-1e-03");
+        check(1e100, "1e+100");
+        check(f64::INFINITY, "+Inf");
+        check(f64::NAN, "NaN");
     }
 
     #[test]

@@ -150,8 +150,13 @@ pub fn strings<T: AsRef<str>>(out: &mut Vec<u8>, texts: impl IntoIterator<Item =
 
 /// Appends a label set as an object.
 pub fn label_set(out: &mut Vec<u8>, labels: &Labels) {
+    object(out, labels.iter());
+}
+
+/// Appends names and texts as an object.
+pub fn object<'a>(out: &mut Vec<u8>, pairs: impl Iterator<Item = (&'a str, &'a str)>) {
     let mut separator = b'{';
-    for (name, value) in labels {
+    for (name, value) in pairs {
         out.push(separator);
         string(out, name);
         out.push(b':');
@@ -231,7 +236,24 @@ fn result(out: &mut Vec<u8>, kind: &str, write: impl FnOnce(&mut Vec<u8>)) {
     out.push(b'}');
 }
 
-fn list<T>(out: &mut Vec<u8>, items: impl IntoIterator<Item = T>, mut write: impl FnMut(&mut Vec<u8>, T)) {
+/// Appends a number that is no sample: Go's form of a JSON number.
+pub fn number(out: &mut Vec<u8>, value: f64) {
+    number::push_float(out, value);
+}
+
+/// A value as alerts show it: `1.5e+01`, always with an exponent.
+pub fn scientific(value: f64) -> String {
+    let mut out = Vec::new();
+    number::push_scientific_float(&mut out, value);
+    String::from_utf8(out).expect("numbers are ASCII")
+}
+
+/// Appends a list of anything.
+pub fn list<T>(
+    out: &mut Vec<u8>,
+    items: impl IntoIterator<Item = T>,
+    mut write: impl FnMut(&mut Vec<u8>, T),
+) {
     out.push(b'[');
     for (index, item) in items.into_iter().enumerate() {
         if index > 0 {
