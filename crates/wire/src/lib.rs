@@ -28,5 +28,6 @@ mod protobuf;
 pub mod relabel;
 pub mod remote_write;
 pub mod rfc3339;
+pub mod series_notation;
 pub mod snappy;
 pub mod yaml;
