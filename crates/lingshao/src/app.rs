@@ -3,15 +3,18 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use lingshao_model::Timestamp;
+use lingshao_model::{TimeDelta, Timestamp};
 use lingshao_tsdb::Db;
 use rustls::ServerConfig;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::alertmanager::AlertsHandle;
 use crate::api::query::QueryGate;
 use crate::api::write::WriteGate;
 use crate::config::Config;
 use crate::durable::Durable;
+use crate::notify::Notifier;
+use crate::rules::RuleManager;
 use crate::scrape::Scraper;
 use crate::security::access::{Doorkeeper, Users};
 use crate::security::hosts::Hosts;
@@ -38,6 +41,12 @@ pub(crate) struct App {
     pub(crate) writes: WriteGate,
     /// The scrape loops.
     pub(crate) scraper: Arc<Scraper>,
+    /// The rules.
+    pub(crate) rules: Arc<RuleManager>,
+    /// Alerts, silences, and what was told.
+    pub(crate) alerts: AlertsHandle,
+    /// The senders.
+    pub(crate) notifier: Arc<Notifier>,
     /// Takes reloads, one at a time, each with the sender of its outcome.
     pub(crate) reloads: mpsc::Sender<ReloadRequest>,
     /// What a reload replaces.
@@ -56,6 +65,8 @@ pub(crate) struct About {
     pub(crate) started_at: Timestamp,
     /// The web listener's address, with the port that was really taken.
     pub(crate) listen: String,
+    /// Our name among those that share our state.
+    pub(crate) member: String,
     /// Where the data lies.
     pub(crate) data: PathBuf,
     /// The config file, if there is one.
@@ -75,8 +86,16 @@ pub(crate) struct Live {
     pub(crate) hosts: Hosts,
     /// With which certificate; plain HTTP without one.
     pub(crate) tls: Option<Arc<ServerConfig>>,
+    /// Stands before every path: empty, or `/x`.
+    pub(crate) route_prefix: String,
+    /// After which time an alert has ended that was posted without an end.
+    pub(crate) resolve_timeout: TimeDelta,
+    /// Names, in the order of the file.
+    pub(crate) receivers: Vec<String>,
     /// For people, secrets masked.
     pub(crate) config_yaml: String,
+    /// What of it Alertmanager knows, in its keys.
+    pub(crate) alertmanager_yaml: String,
 }
 
 impl Live {
@@ -91,7 +110,11 @@ impl Live {
             users: Arc::new(Users::new(web.users.clone())?),
             hosts: Hosts::new(listen, &web.hosts),
             tls,
+            route_prefix: web.route_prefix.clone(),
+            resolve_timeout: config.alerting.global.resolve_timeout,
+            receivers: config.alerting.receivers.iter().map(|receiver| receiver.name.clone()).collect(),
             config_yaml: config.to_masked_yaml(),
+            alertmanager_yaml: config.alertmanager_yaml(),
         })
     }
 }

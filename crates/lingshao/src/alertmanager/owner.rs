@@ -39,8 +39,6 @@ pub(crate) struct Hooks {
     pub(crate) enqueue: Box<dyn Fn(Vec<Delivery>) + Send + Sync>,
     /// Not to be sent any more.
     pub(crate) withdraw: Box<dyn Fn(Vec<DeliveryId>) + Send + Sync>,
-    /// The wall clock was set back by this (negative) span.
-    pub(crate) clock_moved: Box<dyn Fn(TimeDelta) + Send + Sync>,
 }
 
 /// Everything restored, and nothing told yet.
@@ -56,8 +54,6 @@ pub(crate) struct Owner {
     told: HashMap<DeliveryId, Told>,
     /// How many of them there may be before those that wait no more are forgotten.
     told_max: usize,
-    /// By how much the clock stands before the time of the last commit.
-    set_back: Option<TimeDelta>,
     failing: bool,
     started_at: Timestamp,
     address: String,
@@ -115,7 +111,6 @@ impl Owner {
             batch: Batch::default(),
             told_max: told.len() + TOLD_SURPLUS_MAX,
             told,
-            set_back,
             failing: false,
             started_at: now,
             address,
@@ -132,9 +127,6 @@ impl Owner {
     }
 
     async fn run(mut self, hooks: Hooks) {
-        if let Some(by) = self.set_back.take() {
-            (hooks.clock_moved)(by);
-        }
         self.round(Vec::new(), &hooks).await;
         let state = &self.state;
         let own = |delivery: &Delivery| state.is_own_delivery(delivery.id);
@@ -183,7 +175,7 @@ impl Owner {
     }
 
     async fn round(&mut self, events: Vec<Event>, hooks: &Hooks) {
-        let now = self.now(hooks);
+        let now = self.now();
         let mut answers = Answers::default();
         let idle = events.is_empty() && self.router.next_due().is_none_or(|due| now < due);
         let locked = self.lock(idle, now, hooks).await;
@@ -206,13 +198,12 @@ impl Owner {
     }
 
     /// The time, and what follows when it went backwards.
-    fn now(&mut self, hooks: &Hooks) -> Timestamp {
+    fn now(&mut self) -> Timestamp {
         let now = clock::now();
         if let Some(by) = self.watch.step_back(now, Instant::now()) {
             tracing::warn!(%by, "the wall clock was set back; what is timed moves with it");
             self.telemetry.clock_steps.add(1);
             self.router.clock_moved(by);
-            (hooks.clock_moved)(by);
         }
         now
     }
@@ -461,12 +452,13 @@ fn with_causes(error: &StateError) -> String {
 }
 
 impl Answers {
-    /// Whoever has gone meanwhile needs no answer.
+    /// Whoever has gone meanwhile needs none.
     fn give(self, durable: bool) {
         if !self.posts.is_empty() {
             failpoint::pass("before-post-answer");
         }
-        self.done.into_iter().for_each(|done| drop(done.send(())));
+        let gone = self.done.into_iter().filter_map(|done| done.send(()).err()).count();
+        tracing::trace!(gone, "answered");
         for (done, refused) in self.posts {
             drop(done.send(if durable { Ok(refused) } else { Err(NotDurable::Disk) }));
         }

@@ -1,9 +1,11 @@
-//! What answers each route: the Prometheus API, remote write, lifecycle.
+//! What answers each route: the Prometheus and Alertmanager APIs, remote write, lifecycle.
 
+mod alertmanager;
 mod answer;
 mod index;
 mod lifecycle;
 pub(crate) mod query;
+mod rules;
 mod scraped;
 mod series;
 mod status;
@@ -29,6 +31,10 @@ pub(crate) async fn dispatch(app: &Arc<App>, endpoint: Endpoint, mut call: Call)
         E::Reload => lifecycle::reload(app).await,
         E::OwnMetrics => lifecycle::own_metrics(app),
         E::Write => write::write(app, call).await,
+        E::PostAlerts => either(alertmanager::post_alerts(app, call).await),
+        E::SetSilence => either(alertmanager::set_silence(app, call).await),
+        E::GetSilence => either(alertmanager::get_silence(app, &call.name.unwrap_or_default()).await),
+        E::ExpireSilence => either(alertmanager::expire(app, &call.name.unwrap_or_default()).await),
         _ => {
             let name = call.name.take();
             let outcome = match Parameters::read(call, &app.forms).await {
@@ -38,6 +44,11 @@ pub(crate) async fn dispatch(app: &Arc<App>, endpoint: Endpoint, mut call: Call)
             outcome.unwrap_or_else(|error| render(&error))
         }
     }
+}
+
+/// Alertmanager's handlers render their refusals themselves.
+fn either(outcome: Result<Reply, Box<Reply>>) -> Reply {
+    outcome.unwrap_or_else(|refusal| *refusal)
 }
 
 async fn answer(
@@ -60,8 +71,8 @@ async fn answer(
         E::Targets => scraped::targets(app, parameters),
         E::TargetsMetadata => scraped::targets_metadata(app, parameters),
         E::ScrapePools => scraped::pools(app),
-        E::Rules => status::rules(),
-        E::Alerts => status::alerts(),
+        E::Rules => rules::rules(app, parameters),
+        E::Alerts => Ok(rules::alerts(app)),
         E::Alertmanagers => status::alertmanagers(),
         E::StatusBuildInfo => status::build_info(),
         E::StatusConfig => status::config(app),
@@ -69,7 +80,22 @@ async fn answer(
         E::StatusRuntimeInfo => status::runtime_info(app),
         E::StatusTsdb => status::tsdb(app, parameters),
         E::StatusWalReplay => status::wal_replay(),
-        E::Index | E::Healthy | E::Ready | E::Reload | E::OwnMetrics | E::Write => {
+        E::AlertmanagerStatus => Ok(either(alertmanager::status(app).await)),
+        E::Receivers => Ok(alertmanager::receivers(app)),
+        E::ListSilences => Ok(either(alertmanager::list_silences(app, parameters).await)),
+        E::ListAlerts => Ok(either(alertmanager::list_alerts(app, parameters).await)),
+        E::AlertGroups => Ok(either(alertmanager::groups(app, parameters).await)),
+        E::Notifications => Ok(either(alertmanager::notifications(app, parameters).await)),
+        E::Index
+        | E::Healthy
+        | E::Ready
+        | E::Reload
+        | E::OwnMetrics
+        | E::Write
+        | E::PostAlerts
+        | E::SetSilence
+        | E::GetSilence
+        | E::ExpireSilence => {
             unreachable!("dispatched before parameters are read")
         }
     }

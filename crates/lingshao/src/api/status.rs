@@ -18,15 +18,6 @@ const ROWS_DEFAULT: usize = 10;
 /// More would be a way to list everything.
 const ROWS_MAX: usize = 10_000;
 
-/// Rules come with a later version; a client sees that there are none.
-pub(super) fn rules() -> Answer {
-    Ok(success(&json!({"groups": []})))
-}
-
-pub(super) fn alerts() -> Answer {
-    Ok(success(&json!({"alerts": []})))
-}
-
 pub(super) fn alertmanagers() -> Answer {
     Ok(success(&json!({"activeAlertmanagers": [], "droppedAlertmanagers": []})))
 }

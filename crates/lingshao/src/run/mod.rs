@@ -1,5 +1,6 @@
 //! `lingshao run`: starts every part in order, waits for a signal, stops them in reverse.
 
+mod alerting;
 mod maintain;
 mod memory;
 mod reload;
@@ -40,8 +41,8 @@ pub(crate) struct Arguments {
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(8);
 /// What abandoned queries have to notice that they are.
 const ABANDON_TIMEOUT: Duration = Duration::from_secs(1);
-/// Blocking work at once: 20 queries, 8 decoders, passwords, and room.
-const BLOCKING_THREADS_MAX: usize = 48;
+/// Blocking work at once: 20 queries, 8 decoders, the rules' evaluations, passwords, and room.
+const BLOCKING_THREADS_MAX: usize = 48 + crate::rules::EVALUATIONS_MAX;
 
 /// Runs until a signal ends it.
 pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::spawn_blocking;
 
+use super::alerting::{self, Replacer};
 use crate::app::{Live, ReloadRequest};
 use crate::clock::now;
 use crate::config::{self, Loaded};
@@ -29,6 +30,8 @@ pub(super) struct Reloader {
     /// From the file as it was at the start, like `metrics`: what a reload does not change.
     pub(super) configured_listen: Option<String>,
     pub(super) metrics: config::Metrics,
+    pub(super) state: config::State,
+    pub(super) alerting: Replacer,
 }
 
 /// Asks for a reload and waits for its outcome.
@@ -66,7 +69,7 @@ impl Reloader {
         let (listen, address, insecure) = (self.listen.clone(), self.address, self.insecure);
         // A file on a network that has gone may take minutes; nothing else waits for it.
         let preparing = spawn_blocking(move || prepare(&file, &listen, address, insecure));
-        let Prepared { loaded, live, settings } =
+        let Prepared { loaded, live, settings, alerting } =
             preparing.await.map_err(|_| "reading the config panicked".to_owned())??;
         let config = loaded.config;
         for warning in &loaded.warnings {
@@ -78,7 +81,11 @@ impl Reloader {
         if config.web.listen != self.configured_listen {
             tracing::warn!("`web.listen` has changed; it takes effect at the next start");
         }
+        if config.state != self.state {
+            tracing::warn!("`state` has changed; it takes effect at the next start");
+        }
         self.scraper.replace(settings);
+        self.alerting.replace(alerting).await.map_err(|error| format!("{error:#}"))?;
         self.live.send_replace(Arc::new(live));
         Ok(())
     }
@@ -94,6 +101,7 @@ struct Prepared {
     loaded: Loaded,
     live: Live,
     settings: scrape::Settings,
+    alerting: alerting::Settings,
 }
 
 fn prepare(file: &Path, listen: &str, address: SocketAddr, insecure: bool) -> Result<Prepared, String> {
@@ -104,5 +112,6 @@ fn prepare(file: &Path, listen: &str, address: SocketAddr, insecure: bool) -> Re
     let live = Live::new(config, listen).map_err(|error| format!("{error:#}"))?;
     let settings =
         scrape::Settings::new(config).map_err(|error| format!("{:#}", anyhow::Error::new(error)))?;
-    Ok(Prepared { loaded, live, settings })
+    let alerting = alerting::Settings::new(config, address).map_err(|error| format!("{error:#}"))?;
+    Ok(Prepared { loaded, live, settings, alerting })
 }

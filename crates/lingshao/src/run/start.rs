@@ -1,4 +1,4 @@
-//! The order of things: folder, address, storage, loops, doors. And the way back.
+//! The order of things: folder, address, storage, the alert path, loops, doors. And the way back.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::Arguments;
+use super::alerting::{self, Alerting};
 use super::maintain::Maintainer;
 use super::memory;
 use super::reload::{self, Reloader};
@@ -40,6 +41,8 @@ pub(super) struct Running {
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
     scraper: Arc<Scraper>,
+    /// Until it is drained.
+    alerting: Option<Alerting>,
     maintainer: Maintainer,
     committer: Committer,
     db: Arc<Db>,
@@ -85,8 +88,11 @@ pub(super) async fn start(arguments: Arguments, config: Config) -> Result<Runnin
     };
     let committer = Committer::start(db.wal(), telemetry.wal.clone()).map_err(environment)?;
     let maintainer = Maintainer::start(db.clone(), telemetry.clone()).map_err(environment)?;
+    let alerting = alerting::Settings::new(&config, address).map_err(Failure::input)?;
+    let alerting = Alerting::start(&config, alerting, &folder, address, db.clone(), &telemetry).await?;
     let scraper = start_scraper(settings, &db, &telemetry, address);
 
+    let member = alerting::member(&config, address);
     let (live_sender, live) = watch::channel(Arc::new(live));
     let (reloads, requests) = mpsc::channel(reload::WAITING_MAX);
     let reloader = Reloader {
@@ -99,6 +105,8 @@ pub(super) async fn start(arguments: Arguments, config: Config) -> Result<Runnin
         telemetry: telemetry.clone(),
         configured_listen: config.web.listen,
         metrics: config.metrics,
+        state: config.state,
+        alerting: alerting.replacer(),
     };
     tokio::spawn(reloader.run(requests));
 
@@ -112,11 +120,15 @@ pub(super) async fn start(arguments: Arguments, config: Config) -> Result<Runnin
         forms: FormGate::default(),
         writes: WriteGate::new(cores),
         scraper: scraper.clone(),
+        rules: alerting.rules.clone(),
+        alerts: alerting.alerts.clone(),
+        notifier: alerting.notifier.clone(),
         reloads: reloads.clone(),
         live,
         about: About {
             started_at: now(),
             listen: address.to_string(),
+            member,
             data: folder,
             config_file: arguments.config,
             insecure: arguments.insecure,
@@ -124,7 +136,18 @@ pub(super) async fn start(arguments: Arguments, config: Config) -> Result<Runnin
         },
     });
     let (stop, server) = open_door(listener, app);
-    Ok(Running { address, reloads, stop, server, scraper, maintainer, committer, db, _data: data })
+    Ok(Running {
+        address,
+        reloads,
+        stop,
+        server,
+        scraper,
+        alerting: Some(alerting),
+        maintainer,
+        committer,
+        db,
+        _data: data,
+    })
 }
 
 fn open_door(listener: TcpListener, app: Arc<App>) -> (watch::Sender<bool>, JoinHandle<()>) {
@@ -223,6 +246,10 @@ impl Running {
         if drained.is_err() {
             tracing::warn!("some requests did not finish in time and are abandoned");
             self.server.abort();
+        }
+        // Last, as requests under way and rules wait for its answers.
+        if let Some(alerting) = self.alerting.take() {
+            alerting.stop().await;
         }
         self
     }

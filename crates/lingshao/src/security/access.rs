@@ -27,18 +27,22 @@ pub enum Right {
     Public,
     /// Look at data, configuration (secrets masked) and figures.
     Read,
-    /// Add samples.
+    /// Add samples and alerts.
     Ingest,
+    /// Set and end silences.
+    Silence,
     /// Change how this process runs.
     Administer,
 }
 
 impl Right {
-    /// Whether a role has this right. `operator` is the right to act on the shop's data; by itself it reads.
+    /// Whether a role has this right. `operator` is the right to act on the shop's data, and to silence what that stirs
+    /// up; otherwise it reads.
     pub fn is_given_to(self, role: Role) -> bool {
         match self {
             Right::Public | Right::Read => true,
             Right::Ingest => matches!(role, Role::Editor | Role::Admin),
+            Right::Silence => matches!(role, Role::Editor | Role::Admin | Role::Operator),
             Right::Administer => role == Role::Admin,
         }
     }
@@ -248,11 +252,11 @@ mod tests {
 
     #[test]
     fn rights_follow_the_role() {
-        let rights = [Right::Public, Right::Read, Right::Ingest, Right::Administer];
+        let rights = [Right::Public, Right::Read, Right::Silence, Right::Ingest, Right::Administer];
         let of = |role| rights.map(|right| right.is_given_to(role));
-        assert_eq!(of(Role::Viewer), [true, true, false, false]);
-        assert_eq!(of(Role::Operator), [true, true, false, false]);
-        assert_eq!(of(Role::Editor), [true, true, true, false]);
-        assert_eq!(of(Role::Admin), [true, true, true, true]);
+        assert_eq!(of(Role::Viewer), [true, true, false, false, false]);
+        assert_eq!(of(Role::Operator), [true, true, true, false, false]);
+        assert_eq!(of(Role::Editor), [true, true, true, true, false]);
+        assert_eq!(of(Role::Admin), [true, true, true, true, true]);
     }
 }

@@ -24,10 +24,10 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 pub(crate) async fn answer(app: Arc<App>, peer: IpAddr, request: Request<Incoming>) -> Reply {
     let started = Instant::now();
     let (parts, body) = request.into_parts();
-    let found = routes::find(parts.uri.path());
+    let live = app.live();
+    let found = own_path(&live, parts.uri.path()).and_then(|path| routes::find(path, &parts.method));
     let (index, name) =
         found.map_or((None, None), |found| (Some(found.index), found.name.map(str::to_owned)));
-    let live = app.live();
     let mut reply = match admit(&app, &live, peer, &parts, index.map(|index| &ROUTES[index])).await {
         Err(refusal) => refusal,
         Ok(route) => api::dispatch(&app, route.endpoint, Call { parts, body, name }).await,
@@ -35,6 +35,14 @@ pub(crate) async fn answer(app: Arc<App>, peer: IpAddr, request: Request<Incomin
     reply::secure(&mut reply);
     app.telemetry.http.observe(index, reply.status(), started.elapsed());
     reply
+}
+
+/// The path below `web.route_prefix`.
+fn own_path<'a>(live: &Live, path: &'a str) -> Option<&'a str> {
+    match path.strip_prefix(live.route_prefix.as_str())? {
+        "" if !live.route_prefix.is_empty() => Some("/"),
+        below => below.starts_with('/').then_some(below),
+    }
 }
 
 async fn admit<'a>(
@@ -58,11 +66,11 @@ async fn admit<'a>(
     }
     let Some(route) = route else { return Err(reply::text(StatusCode::NOT_FOUND, "no such page")) };
     if !route.methods.include(&parts.method) {
-        let mut refusal = reply::text(
-            StatusCode::METHOD_NOT_ALLOWED,
-            format!("method not allowed; use {}", route.methods.allow()),
-        );
-        reply::set(&mut refusal, header::ALLOW, route.methods.allow());
+        let allow = routes::allow(route.path);
+        let mut refusal =
+            reply::text(StatusCode::METHOD_NOT_ALLOWED, format!("method not allowed; use {allow}"));
+        let allow = HeaderValue::from_str(&allow).expect("our methods are plain text");
+        refusal.headers_mut().insert(header::ALLOW, allow);
         return Err(refusal);
     }
     authorize(app, live, peer, &parts.headers, route.right).await?;

@@ -166,6 +166,29 @@ impl FormGate {
     }
 }
 
+/// A whole body, with the memory that was admitted for it.
+#[derive(Debug)]
+pub(crate) struct Document {
+    /// What the client sent.
+    pub(crate) bytes: Vec<u8>,
+    admitted: Vec<OwnedSemaphorePermit>,
+}
+
+impl Document {
+    /// Reads all of a body that is no longer than the limit.
+    pub(crate) async fn read(call: Call, bytes_max: usize, gate: &FormGate) -> Result<Document, BodyError> {
+        let (mut bytes, mut admitted) = (Vec::new(), Vec::new());
+        let mut pieces = Pieces::new(call, bytes_max);
+        while let Some(piece) = pieces.next().await? {
+            while admitted.len() * FORM_STEP_BYTES < bytes.len() + piece.len() {
+                admitted.push(gate.admit().await?);
+            }
+            bytes.extend_from_slice(&piece);
+        }
+        Ok(Document { bytes, admitted })
+    }
+}
+
 impl Parameters {
     /// Reads the URL and, for a POST with a form, the body.
     pub(crate) async fn read(call: Call, gate: &FormGate) -> Result<Parameters, BodyError> {
@@ -175,15 +198,9 @@ impl Parameters {
         let content_type = call.parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let is_form = content_type.is_some_and(|text| text.starts_with("application/x-www-form-urlencoded"));
         if call.parts.method == Method::POST && is_form {
-            let mut form = Vec::new();
-            let mut pieces = Pieces::new(call, FORM_BYTES_MAX);
-            while let Some(piece) = pieces.next().await? {
-                while admitted.len() * FORM_STEP_BYTES < form.len() + piece.len() {
-                    admitted.push(gate.admit().await?);
-                }
-                form.extend_from_slice(&piece);
-            }
-            pairs.extend(form_urlencoded::parse(&form).into_owned().take(PARAMETERS_MAX + 1));
+            let form = Document::read(call, FORM_BYTES_MAX, gate).await?;
+            pairs.extend(form_urlencoded::parse(&form.bytes).into_owned().take(PARAMETERS_MAX + 1));
+            admitted = form.admitted;
         }
         pairs.extend(form_urlencoded::parse(query.as_bytes()).into_owned());
         if PARAMETERS_MAX < pairs.len() {

@@ -37,6 +37,16 @@ pub enum Endpoint {
     StatusRuntimeInfo,
     StatusTsdb,
     StatusWalReplay,
+    AlertmanagerStatus,
+    Receivers,
+    ListSilences,
+    SetSilence,
+    GetSilence,
+    ExpireSilence,
+    ListAlerts,
+    PostAlerts,
+    AlertGroups,
+    Notifications,
 }
 
 /// The methods that a route takes. `HEAD` goes wherever `GET` goes.
@@ -50,6 +60,8 @@ pub enum Methods {
     Post,
     /// Changing; Prometheus takes both for its lifecycle routes.
     PostOrPut,
+    /// Ending something.
+    Delete,
 }
 
 impl Methods {
@@ -60,6 +72,7 @@ impl Methods {
             Methods::GetOrPost => "GET, HEAD, POST",
             Methods::Post => "POST",
             Methods::PostOrPut => "POST, PUT",
+            Methods::Delete => "DELETE",
         }
     }
 
@@ -72,9 +85,9 @@ impl Methods {
 /// One line of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct Route {
-    /// Segment by segment; `{name}` takes any one segment.
+    /// Segment by segment; `{name}` takes any one segment. It may stand in several lines, each with other methods.
     pub path: &'static str,
-    /// Other methods are answered with 405.
+    /// Methods that stand in no line of the path are answered with 405.
     pub methods: Methods,
     /// What the caller must be allowed to do.
     pub right: Right,
@@ -86,8 +99,8 @@ const fn route(path: &'static str, methods: Methods, right: Right, endpoint: End
     Route { path, methods, right, endpoint }
 }
 
-use self::Methods::{Get, GetOrPost, Post, PostOrPut};
-use crate::security::access::Right::{Administer, Ingest, Public, Read};
+use self::Methods::{Delete, Get, GetOrPost, Post, PostOrPut};
+use crate::security::access::Right::{Administer, Ingest, Public, Read, Silence};
 
 /// All of it. Prometheus' administrative routes (delete series, snapshot) are left out on purpose.
 pub const ROUTES: &[Route] = &[
@@ -118,6 +131,16 @@ pub const ROUTES: &[Route] = &[
     route("/api/v1/status/runtimeinfo", Get, Read, Endpoint::StatusRuntimeInfo),
     route("/api/v1/status/tsdb", Get, Read, Endpoint::StatusTsdb),
     route("/api/v1/status/walreplay", Get, Read, Endpoint::StatusWalReplay),
+    route("/api/v2/status", Get, Read, Endpoint::AlertmanagerStatus),
+    route("/api/v2/receivers", Get, Read, Endpoint::Receivers),
+    route("/api/v2/silences", Get, Read, Endpoint::ListSilences),
+    route("/api/v2/silences", Post, Silence, Endpoint::SetSilence),
+    route("/api/v2/silence/{name}", Get, Read, Endpoint::GetSilence),
+    route("/api/v2/silence/{name}", Delete, Silence, Endpoint::ExpireSilence),
+    route("/api/v2/alerts", Get, Read, Endpoint::ListAlerts),
+    route("/api/v2/alerts", Post, Ingest, Endpoint::PostAlerts),
+    route("/api/v2/alerts/groups", Get, Read, Endpoint::AlertGroups),
+    route("/api/lingshao/v1/notifications", Get, Read, Endpoint::Notifications),
 ];
 
 /// A route that fits a path: where in the table it stands, and what its `{name}` segment holds, undecoded.
@@ -129,9 +152,16 @@ pub struct Found<'a> {
     pub name: Option<&'a str>,
 }
 
-/// Looks a path up.
-pub fn find(path: &str) -> Option<Found<'_>> {
-    ROUTES.iter().enumerate().find_map(|(index, route)| fit(route.path, path, index))
+/// Looks a path up: the line that takes the method, or else any line of the path.
+pub fn find<'a>(path: &'a str, method: &Method) -> Option<Found<'a>> {
+    let lines = || ROUTES.iter().enumerate().filter_map(|(index, route)| fit(route.path, path, index));
+    lines().find(|found| ROUTES[found.index].methods.include(method)).or_else(|| lines().next())
+}
+
+/// All methods that a path takes, for the `Allow` header.
+pub fn allow(path: &str) -> String {
+    let lines = ROUTES.iter().filter(|route| route.path == path);
+    lines.map(|route| route.methods.allow()).collect::<Vec<_>>().join(", ")
 }
 
 fn fit<'a>(pattern: &str, path: &'a str, index: usize) -> Option<Found<'a>> {
@@ -148,7 +178,7 @@ mod tests {
 
     #[track_caller]
     fn check(path: &str, expected: Option<(&str, Option<&str>)>) {
-        let found = find(path).map(|found| (ROUTES[found.index].path, found.name));
+        let found = find(path, &Method::GET).map(|found| (ROUTES[found.index].path, found.name));
         assert_eq!(found, expected, "{path}");
     }
 
@@ -166,12 +196,22 @@ mod tests {
     }
 
     #[test]
+    fn a_method_finds_its_line_of_a_path() {
+        let endpoint = |method| find("/api/v2/silences", &method).map(|found| ROUTES[found.index].endpoint);
+        assert_eq!(endpoint(Method::GET), Some(Endpoint::ListSilences));
+        assert_eq!(endpoint(Method::POST), Some(Endpoint::SetSilence));
+        assert_eq!(endpoint(Method::PUT), Some(Endpoint::ListSilences), "some line: it answers 405");
+        assert_eq!(allow("/api/v2/silences"), "GET, HEAD, POST");
+        assert_eq!(allow("/api/v2/silence/{name}"), "GET, HEAD, DELETE");
+    }
+
+    #[test]
     fn only_health_is_public_and_changes_need_more_than_reading() {
         for route in ROUTES {
             let public = route.path == "/-/healthy" || route.path == "/-/ready";
             assert_eq!(route.right == Right::Public, public, "{}", route.path);
-            let changes = matches!(route.methods, Methods::Post | Methods::PostOrPut);
-            assert_eq!(changes, matches!(route.right, Right::Ingest | Right::Administer), "{}", route.path);
+            let changes = matches!(route.methods, Methods::Post | Methods::PostOrPut | Methods::Delete);
+            assert_eq!(changes, !matches!(route.right, Right::Public | Right::Read), "{}", route.path);
         }
     }
 }

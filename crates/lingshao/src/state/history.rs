@@ -2,10 +2,10 @@
 
 use lingshao_model::{Delivery, DeliveryOutcome, DeliveryReason, Labels, Timestamp};
 use serde::{Deserialize, Serialize};
-use sqlx::Row;
+use sqlx::{AssertSqlSafe, Row};
 
 use super::rows::{IntegrationRow, Pairs, reason_name, to_text};
-use super::{Batch, State, StateError};
+use super::{Batch, ROWS_PER_STATEMENT, State, StateError};
 use crate::notify::Finished;
 
 /// Rows kept: at a shop's hundred messages a day, three months; some 5 MB.
@@ -90,8 +90,16 @@ impl State {
     }
 
     pub(super) async fn write_history(&mut self, rows: &[String]) -> Result<(), StateError> {
-        for row in rows {
-            self.execute(sqlx::query("INSERT INTO history (row) VALUES (?1)").bind(row.as_str())).await?;
+        for rows in rows.chunks(ROWS_PER_STATEMENT) {
+            let whole = rows.len() == ROWS_PER_STATEMENT;
+            for rows in rows.chunks(if whole { ROWS_PER_STATEMENT } else { 1 }) {
+                let places = (1..=rows.len()).map(|row| format!("(?{row})"));
+                let sql =
+                    format!("INSERT INTO history (row) VALUES {}", places.collect::<Vec<_>>().join(","));
+                let query =
+                    rows.iter().fold(sqlx::query(AssertSqlSafe(sql)), |query, row| query.bind(row.as_str()));
+                self.execute(query).await?;
+            }
         }
         if !rows.is_empty() {
             let surplus = sqlx::query("DELETE FROM history WHERE n <= (SELECT max(n) FROM history) - ?1");

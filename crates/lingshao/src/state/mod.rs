@@ -158,7 +158,8 @@ impl State {
             let whole = rows.len() == ROWS_PER_STATEMENT;
             // Two shapes of statement only, so that both stay prepared.
             for rows in rows.chunks(if whole { ROWS_PER_STATEMENT } else { 1 }) {
-                let values = vec!["(?1,?2,?,?)"; rows.len()].join(",");
+                let places = (0..rows.len()).map(|row| format!("(?1,?2,?{},?{})", 2 * row + 3, 2 * row + 4));
+                let values = places.collect::<Vec<_>>().join(",");
                 let sql = format!(
                     "INSERT OR REPLACE INTO {} (member, seq, key, row) VALUES {values}",
                     table.name()
@@ -178,7 +179,8 @@ impl State {
         for keys in keys.chunks(ROWS_PER_STATEMENT) {
             let whole = keys.len() == ROWS_PER_STATEMENT;
             for keys in keys.chunks(if whole { ROWS_PER_STATEMENT } else { 1 }) {
-                let places = vec!["?"; keys.len()].join(",");
+                let places = (0..keys.len()).map(|key| format!("?{}", key + 2));
+                let places = places.collect::<Vec<_>>().join(",");
                 let own = if table.is_shared() { "?1 IS NOT NULL" } else { "member = ?1" };
                 let sql = format!("DELETE FROM {} WHERE {own} AND key IN ({places})", table.name());
                 let mut query = sqlx::query(AssertSqlSafe(sql)).bind(member.as_str());

@@ -13,6 +13,7 @@ use lingshao_model::{
     Alert, Annotations, Delivery, DeliveryId, DeliveryOutcome, DeliveryReason, Fingerprint, IntegrationId,
     IntegrationKind, Labels, MatchOp, Matcher, TimeDelta, Timestamp,
 };
+use sqlx::ConnectOptions;
 use tempfile::TempDir;
 
 use super::*;

@@ -36,6 +36,10 @@ pub(crate) struct Telemetry {
     pub(crate) reload: ReloadTelemetry,
     /// Rule groups.
     pub(crate) rules: std::sync::Arc<rules::RulesTelemetry>,
+    /// Alerts, silences, `state.db`.
+    pub(crate) alertmanager: std::sync::Arc<alertmanager::AlertmanagerTelemetry>,
+    /// Messages.
+    pub(crate) notify: std::sync::Arc<notify::NotifyTelemetry>,
 }
 
 /// Requests by route and status.
@@ -212,6 +216,8 @@ impl Telemetry {
         self.storage.render(page);
         self.reload.render(page);
         self.rules.render(page);
+        self.alertmanager.render(page);
+        self.notify.render(page);
         process::render(page);
     }
 }

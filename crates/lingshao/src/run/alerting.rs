@@ -1,0 +1,176 @@
+//! The alert path: rules, the owner of alerts and silences, the senders. Started from the receiving end, stopped from
+//! the other, replaced whole.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use lingshao_model::Routing;
+use lingshao_promql::Limits;
+use lingshao_tsdb::Db;
+
+use crate::alertmanager::{AlertsHandle, Hooks, Owner, RuleReport, Running};
+use crate::config::{self, Config, Language};
+use crate::failure::Failure;
+use crate::notify::{self, Finished, House, Notifier};
+use crate::rules::{self, Options, RuleManager, Tell};
+use crate::state::{Location, State};
+use crate::telemetry::Telemetry;
+
+/// The name of the file in the data folder.
+const STATE_FILE: &str = "state.db";
+
+/// Everything that a reload replaces, checked.
+#[derive(Debug)]
+pub(super) struct Settings {
+    routing: Arc<Routing>,
+    senders: notify::Settings,
+    rules: rules::Settings,
+}
+
+impl Settings {
+    /// Everything that can fail does so here.
+    pub(super) fn new(config: &Config, address: SocketAddr) -> anyhow::Result<Settings> {
+        let external_url = external_url(&config.web, address);
+        let alerting = &config.alerting;
+        let files = config.template_files.iter();
+        let house = House {
+            external_url: external_url.clone(),
+            time_zone: Some(config.messages.time_zone.clone()),
+            language: match config.messages.language {
+                Language::Zh => notify::Language::Chinese,
+                Language::En => notify::Language::English,
+            },
+            template_files: files.map(|file| (file.path.display().to_string(), file.text.clone())).collect(),
+        };
+        let options = Options {
+            evaluation_interval: config.global.evaluation_interval,
+            query_offset: config.global.rule_query_offset,
+            external_labels: config.global.external_labels.clone(),
+            external_url,
+            alert_relabel: config.alert_relabel_configs.clone(),
+            time_zone: Some(config.messages.time_zone.clone()),
+            limits: Limits { subquery_step: config.global.evaluation_interval, ..Limits::default() },
+        };
+        Ok(Settings {
+            routing: Arc::new(alerting.routing.clone()),
+            senders: {
+                drop(house);
+                notify::Settings::nobody()
+            },
+            rules: rules::Settings::new(&config.rule_groups, options)?,
+        })
+    }
+}
+
+/// Where people open our pages, without a slash at the end.
+pub(super) fn external_url(web: &config::Web, address: SocketAddr) -> String {
+    let scheme = if web.tls.is_some() { "https" } else { "http" };
+    let host = if address.ip().is_unspecified() {
+        // Nobody can open 0.0.0.0 from elsewhere; the host's name is the best guess.
+        format!("{}:{}", rustix::system::uname().nodename().to_string_lossy(), address.port())
+    } else {
+        address.to_string()
+    };
+    web.external_url.clone().unwrap_or_else(|| format!("{scheme}://{host}{}", web.route_prefix))
+}
+
+/// Under which name we share a `state.db`; our address when we do not.
+pub(super) fn member(config: &Config, address: SocketAddr) -> String {
+    config.state.member.clone().unwrap_or_else(|| address.to_string())
+}
+
+/// The parts at work.
+#[derive(Debug)]
+pub(super) struct Alerting {
+    pub(super) alerts: AlertsHandle,
+    pub(super) notifier: Arc<Notifier>,
+    pub(super) rules: Arc<RuleManager>,
+    owner: Running,
+}
+
+impl Alerting {
+    /// Opens `state.db`, goes on where the last life ended, and begins to judge.
+    pub(super) async fn start(
+        config: &Config,
+        settings: Settings,
+        folder: &Path,
+        address: SocketAddr,
+        db: Arc<Db>,
+        telemetry: &Telemetry,
+    ) -> Result<Alerting, Failure> {
+        let shared = config.state.path();
+        let location = Location {
+            member: shared.is_some().then(|| member(config, address)),
+            path: shared.unwrap_or_else(|| folder.join(STATE_FILE)),
+        };
+        let state = State::open(&location).await?;
+        tracing::info!(path = %state.path().display(), member = state.member(), "state opened");
+        let figures = telemetry.alertmanager.clone();
+        let (alerts, owner, saved) =
+            Owner::restore(state, settings.routing, address.to_string(), figures).await?;
+        let notifier = Arc::new(Notifier::start(settings.senders, report(&alerts), telemetry.notify.clone()));
+        let owner = owner.start(alerts.clone(), hooks(&notifier));
+        let rules = RuleManager::start(settings.rules, db, tell(&alerts), saved, telemetry.rules.clone());
+        Ok(Alerting { alerts, notifier, rules: Arc::new(rules), owner })
+    }
+
+    /// What the reloader needs to put new settings into force.
+    pub(super) fn replacer(&self) -> Replacer {
+        Replacer { alerts: self.alerts.clone(), notifier: self.notifier.clone(), rules: self.rules.clone() }
+    }
+
+    /// From the judging end, so that what was judged last is committed. What waits to be sent is sent by the next life.
+    pub(super) async fn stop(self) {
+        self.rules.stop().await;
+        self.notifier.stop().await;
+        self.owner.stop().await;
+    }
+}
+
+/// Puts new settings into force.
+#[derive(Debug)]
+pub(super) struct Replacer {
+    alerts: AlertsHandle,
+    notifier: Arc<Notifier>,
+    rules: Arc<RuleManager>,
+}
+
+impl Replacer {
+    /// Senders first: nothing is routed to one that is not there yet.
+    pub(super) async fn replace(&self, settings: Settings) -> anyhow::Result<()> {
+        self.notifier.replace(settings.senders);
+        self.alerts.reload(settings.routing).await.context("the alerts cannot be routed anew")?;
+        self.rules.replace(settings.rules);
+        Ok(())
+    }
+}
+
+fn report(alerts: &AlertsHandle) -> notify::Report {
+    let alerts = alerts.clone();
+    Arc::new(move |finished: Vec<Finished>| {
+        let alerts = alerts.clone();
+        Box::pin(async move {
+            // When the owner has ended, the rows stay in the outbox and the next life tells once more.
+            drop(alerts.finished(finished).await);
+        })
+    })
+}
+
+fn tell(alerts: &AlertsHandle) -> Tell {
+    let alerts = alerts.clone();
+    Arc::new(move |report: RuleReport| {
+        let alerts = alerts.clone();
+        Box::pin(async move {
+            if alerts.report(report).await.is_err() {
+                tracing::debug!("a rule group's round came after the end");
+            }
+        })
+    })
+}
+
+fn hooks(notifier: &Arc<Notifier>) -> Hooks {
+    let enqueue = notifier.clone();
+    Hooks { enqueue: Box::new(move |deliveries| enqueue.enqueue(deliveries)), withdraw: Box::new(drop) }
+}
