@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use lingshao_model::{Delivery, IntegrationId, TimeDelta, Timestamp};
+use lingshao_model::{Delivery, DeliveryId, IntegrationId, TimeDelta, Timestamp};
 use tokio::sync::Notify;
 
 use super::IntegrationStatus;
@@ -96,10 +96,21 @@ impl Mailbox {
         }
     }
 
-    /// Looks at what may be sent now, without taking it: how many, how many of them critical.
+    /// Takes deliveries out, wherever they wait.
+    pub(super) fn withdraw(&self, ids: &[DeliveryId]) {
+        let mut queue = self.lock();
+        let is_meant = |waiting: &Waiting| ids.contains(&waiting.delivery.id);
+        let places: Vec<Place> =
+            queue.waiting.iter().filter(|(_, waiting)| is_meant(waiting)).map(|(place, _)| *place).collect();
+        for place in places {
+            queue.take(place);
+        }
+    }
+
+    /// Looks at what may be sent now, without taking it.
     pub(super) fn due(&self, now: Timestamp) -> Due {
         let queue = self.lock();
-        let mut due = Due { is_closed: queue.is_closed, ..Due::default() };
+        let mut due = Due { is_closed: queue.is_closed, all: queue.waiting.len(), ..Due::default() };
         for waiting in queue.waiting.values() {
             if waiting.not_before <= now {
                 due.count += 1;
@@ -168,10 +179,12 @@ impl Mailbox {
     }
 }
 
-/// What may be sent now.
+/// What waits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Due {
-    /// Deliveries.
+    /// All that waits.
+    pub(super) all: usize,
+    /// Deliveries that may be sent now.
     pub(super) count: usize,
     /// Of them critical.
     pub(super) critical: usize,

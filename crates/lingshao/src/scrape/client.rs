@@ -61,7 +61,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(120);
 impl Job {
     /// Builds the client; reads the certificates that the job names.
     pub fn new(config: &ScrapeConfig) -> Result<Job, SettingsError> {
-        match build(&config.http) {
+        match http_client(&config.http) {
             Ok(client) => Ok(Job { config: config.clone(), client }),
             Err(reason) => Err(SettingsError { job: config.job_name.clone(), reason }),
         }
@@ -69,15 +69,20 @@ impl Job {
 
     /// Headers with secrets, files read now.
     pub(super) async fn credentials(&self) -> Result<HeaderMap, CredentialsError> {
-        let http = self.config.http.clone();
-        if !reads_files(&http) {
-            return headers(&http);
-        }
-        let read = tokio::task::spawn_blocking(move || headers(&http)).await;
-        read.unwrap_or_else(|error| {
-            Err(CredentialsError::File { path: PathBuf::new(), source: io::Error::other(error) })
-        })
+        credentials(&self.config.http).await
     }
+}
+
+/// Headers with secrets, files read now.
+pub(crate) async fn credentials(http: &HttpClientConfig) -> Result<HeaderMap, CredentialsError> {
+    if !reads_files(http) {
+        return headers(http);
+    }
+    let http = http.clone();
+    let read = tokio::task::spawn_blocking(move || headers(&http)).await;
+    read.unwrap_or_else(|error| {
+        Err(CredentialsError::File { path: PathBuf::new(), source: io::Error::other(error) })
+    })
 }
 
 fn reads_files(http: &HttpClientConfig) -> bool {
@@ -128,14 +133,15 @@ fn put_authorization(headers: &mut HeaderMap, value: &str) -> Result<(), Credent
 }
 
 /// A secret's file without the white space around it.
-fn secret(path: &Path) -> Result<String, CredentialsError> {
+pub(crate) fn secret(path: &Path) -> Result<String, CredentialsError> {
     let fail = |source| CredentialsError::File { path: path.to_owned(), source };
     let mut text = String::new();
     File::open(path).and_then(|file| file.take(SECRET_BYTES_MAX).read_to_string(&mut text)).map_err(fail)?;
     Ok(text.trim().to_owned())
 }
 
-fn build(http: &HttpClientConfig) -> Result<Client, String> {
+/// A client that follows no redirect by itself; reads the certificates that the config names.
+pub(crate) fn http_client(http: &HttpClientConfig) -> Result<Client, String> {
     let mut builder = Client::builder()
         .redirect(reqwest::redirect::Policy::none()) // Followed by hand: see `fetch`.
         .http1_only()
@@ -231,7 +237,8 @@ fn certificate(tls: &TlsConfig) -> Result<Option<Certificate>, String> {
     Ok(Some((chain, key)))
 }
 
-fn pem(inline: Option<&str>, file: Option<&Path>, key: &str) -> Result<Option<Vec<u8>>, String> {
+/// The bytes of a PEM text that stands in the config or in a file.
+pub(crate) fn pem(inline: Option<&str>, file: Option<&Path>, key: &str) -> Result<Option<Vec<u8>>, String> {
     match (inline, file) {
         (Some(text), _) => Ok(Some(text.as_bytes().to_vec())),
         (None, Some(path)) => {

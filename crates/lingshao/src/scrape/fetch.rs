@@ -156,8 +156,8 @@ async fn request(job: &client::Job, target: &Target, first: Url) -> Result<Respo
         if is_same_place(&first, &url) {
             headers.extend(credentials.clone());
         }
-        let response =
-            job.client.get(url.clone()).headers(headers).send().await.map_err(|error| describe(&error))?;
+        let sent = job.client.get(url.clone()).headers(headers).send().await;
+        let response = sent.map_err(|error| FetchError::Request(describe(&error)))?;
         let follows = job.config.http.follow_redirects
             && matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
         let Some(location) = response.headers().get(LOCATION).filter(|_| follows) else {
@@ -231,7 +231,7 @@ async fn read(
     }
     let mut share: Vec<OwnedSemaphorePermit> = Vec::new();
     let mut bytes: Vec<u8> = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| describe(&error))? {
+    while let Some(chunk) = response.chunk().await.map_err(|error| FetchError::Request(describe(&error)))? {
         if chunk.len() > bytes_max - bytes.len() {
             return Err(FetchError::TooLarge(bytes_max));
         }
@@ -246,7 +246,7 @@ async fn read(
 }
 
 /// An error with its causes on one line, the URL (which may hold a token) left out.
-fn describe(error: &reqwest::Error) -> FetchError {
+pub(crate) fn describe(error: &reqwest::Error) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(error);
     while let Some(one) = cause {
@@ -258,11 +258,7 @@ fn describe(error: &reqwest::Error) -> FetchError {
         cause = one.source();
     }
     let what = if error.is_connect() { "cannot connect" } else { "the answer broke off" };
-    FetchError::Request(if parts.is_empty() {
-        what.to_owned()
-    } else {
-        format!("{what}: {}", parts.join(": "))
-    })
+    if parts.is_empty() { what.to_owned() } else { format!("{what}: {}", parts.join(": ")) }
 }
 
 /// The `Authorization` header of a job.

@@ -14,6 +14,11 @@ pub struct NotifyTelemetry {
     integrations: Mutex<BTreeMap<Key, IntegrationTelemetry>>,
 }
 
+/// Looks at one figure.
+type Value = fn(&IntegrationTelemetry) -> u64;
+/// Looks at figures by reason.
+type Reasons = fn(&IntegrationTelemetry) -> &BTreeMap<&'static str, u64>;
+
 /// A receiver's integrations of one kind share their figures, as in Alertmanager.
 type Key = (IntegrationKind, String);
 
@@ -84,7 +89,7 @@ impl NotifyTelemetry {
     /// Adds all of it to a page.
     pub(crate) fn render(&self, page: &mut Page) {
         let integrations = self.integrations.lock().unwrap_or_else(PoisonError::into_inner);
-        let counters: [(&str, &str, fn(&IntegrationTelemetry) -> u64); 4] = [
+        let counters: [(&str, &str, Value); 4] = [
             ("alertmanager_notifications_total", "Deliveries that are over.", |one| one.notifications.get()),
             ("alertmanager_notification_requests_total", "Requests made.", |one| one.requests.get()),
             (
@@ -117,7 +122,7 @@ impl NotifyTelemetry {
 }
 
 fn render_reasons(page: &mut Page, integrations: &BTreeMap<Key, IntegrationTelemetry>) {
-    let families: [(&str, &str, fn(&IntegrationTelemetry) -> &BTreeMap<&'static str, u64>); 2] = [
+    let families: [(&str, &str, Reasons); 2] = [
         ("alertmanager_notifications_failed_total", "Deliveries given up, by reason.", |one| &one.failed),
         (
             "alertmanager_notifications_suppressed_total",

@@ -112,6 +112,7 @@ pub fn judge(answer: &Answer<'_>) -> Verdict {
         "SignatureDoesNotMatch" | "IllegalTimestamp" | "InvalidTimeStamp.Expired" => {
             Verdict::Final(format!("{said} (is the clock of this host right? is the secret?)"))
         }
+        "isv.PARAM_LENGTH_LIMIT" => Verdict::TooLong(said),
         // A number has had its share of this hour or day; more requests make it worse.
         code if code.starts_with("isv.") => Verdict::Final(said),
         _ => match judge_http(answer) {
@@ -140,6 +141,7 @@ mod tests {
         check(500, "Strange", Verdict::retry("Strange m"));
         check(200, "isv.BUSINESS_LIMIT_CONTROL", last("isv.BUSINESS_LIMIT_CONTROL m"));
         check(200, "isv.PARAM_NOT_SUPPORT_URL", last("isv.PARAM_NOT_SUPPORT_URL m"));
+        check(200, "isv.PARAM_LENGTH_LIMIT", Verdict::TooLong("isv.PARAM_LENGTH_LIMIT m".to_owned()));
         let clock = "SignatureDoesNotMatch m (is the clock of this host right? is the secret?)";
         check(400, "SignatureDoesNotMatch", last(clock));
         check(403, "Forbidden.RAM", last("Forbidden.RAM m"));

@@ -158,6 +158,7 @@ fn verdict(code: &str, message: &str) -> Verdict {
         "LimitExceeded.PhoneNumberThirtySecondLimit" => Verdict::retry_after_secs(30, said),
         code if code.starts_with("RequestLimitExceeded") => Verdict::retry_after_secs(1, said),
         code if code.starts_with("InternalError") => Verdict::retry(said),
+        "FailedOperation.TemplateParameterLengthLimit" => Verdict::TooLong(said),
         "AuthFailure.SignatureExpire" | "AuthFailure.SignatureFailure" => {
             Verdict::Final(format!("{said} (is the clock of this host right? is the secret?)"))
         }
@@ -205,7 +206,7 @@ mod tests {
         let often = Verdict::retry_after_secs(1, "RequestLimitExceeded m");
         check(&error("RequestLimitExceeded"), Judged::All(often));
         let long = "FailedOperation.TemplateParameterLengthLimit";
-        check(&error(long), Judged::All(Verdict::Final(format!("{long} m"))));
+        check(&error(long), Judged::All(Verdict::TooLong(format!("{long} m"))));
         let clock = "AuthFailure.SignatureExpire m (is the clock of this host right? is the secret?)";
         check(&error("AuthFailure.SignatureExpire"), Judged::All(Verdict::Final(clock.to_owned())));
         check(r#"{"Response":{"RequestId":"r"}}"#, Judged::All(Verdict::retry("the answer names no number")));

@@ -64,6 +64,19 @@ pub fn without_markup(text: &str) -> String {
         .collect()
 }
 
+/// A variable of a short message: letters, digits, `:`, `-`, `%` and one decimal point, so that nothing in it looks
+/// like an address, which the providers refuse.
+pub fn sms_parameter(text: &str, chars_max: usize) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    let is_digit = |at: Option<usize>| at.and_then(|at| chars.get(at)).is_some_and(char::is_ascii_digit);
+    let dots = chars.iter().filter(|c| **c == '.').count();
+    let keeps = |(at, c): &(usize, &char)| {
+        let is_point = **c == '.' && dots == 1 && is_digit(at.checked_sub(1)) && is_digit(Some(at + 1));
+        c.is_alphanumeric() || ":-%".contains(**c) || is_point
+    };
+    chars.iter().enumerate().filter(keeps).map(|(_, c)| *c).take(chars_max).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -95,6 +108,16 @@ mod tests {
     #[test]
     fn labels_bring_no_markup() {
         assert_eq!(without_markup("<@all> [x](http://a)\n`b`"), "＜@all＞ ［x］(http://a) ‘b‘");
+    }
+
+    #[test]
+    fn variables_of_short_messages_hold_no_address() {
+        let check = |text, chars_max, expected: &str| assert_eq!(sms_parameter(text, chars_max), expected);
+        check("数据库连接失败", 6, "数据库连接失");
+        check("http://a.cn/x", 20, "http:acnx");
+        check("3.5%", 6, "3.5%");
+        check("10.0.0.1:9100", 20, "10001:9100");
+        check("【a】 b\n", 6, "ab");
     }
 
     proptest! {

@@ -1,0 +1,195 @@
+//! Many alerts in few bytes: what a robot gets instead of a storm, and what is told when a group is too large for the
+//! usual text. Pure.
+//!
+//! Alerts with one name and severity share a line: how many, since when, and which, by the labels in which they
+//! differ. What does not fit is counted, never silently left out.
+
+use std::collections::BTreeMap;
+
+use lingshao_model::{Alert, Delivery, Timestamp};
+use lingshao_wire::notify::text::without_markup;
+use lingshao_wire::notify::webhook::common_labels;
+
+use super::{Language, local_time};
+
+/// Bytes of a line, so that parts are cut between names and not inside of one.
+const LINE_BYTES: usize = 300;
+/// Longest name of one alert: its labels may be longer than a message.
+const NAME_CHARS_MAX: usize = 60;
+/// Bytes kept for the line that counts what is not listed.
+const REST_BYTES: usize = 200;
+
+/// What a digest is written for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Page<'a> {
+    /// All bytes that it may take.
+    pub(super) bytes_max: usize,
+    /// In which language.
+    pub(super) language: Language,
+    /// In which zone.
+    pub(super) time_zone: &'a str,
+    /// Where everything can be looked at.
+    pub(super) link: &'a str,
+}
+
+/// Alerts that share a line. Ordered as they are told: firing first, critical first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Class {
+    is_resolved: bool,
+    rank: u8,
+    name: String,
+    severity: String,
+}
+
+/// A severity's place: the shop's own words come between `critical` and what is known to be less.
+pub(super) fn severity_rank(severity: &str) -> u8 {
+    match severity {
+        "critical" | "page" | "emergency" | "fatal" => 0,
+        "error" | "major" | "high" => 1,
+        "warning" | "warn" | "minor" => 3,
+        "info" | "notice" | "low" | "none" | "debug" => 4,
+        _ => 2,
+    }
+}
+
+/// Writes it.
+pub(super) fn write(deliveries: &[&Delivery], page: &Page<'_>) -> String {
+    let classes = classes(deliveries);
+    let mut out =
+        Writer { text: String::new(), line: 0, bytes_max: page.bytes_max.saturating_sub(REST_BYTES) };
+    out.push_line(&headline(deliveries, &classes, page.language));
+    let mut unlisted = 0;
+    for (class, alerts) in &classes {
+        let title = title(class, alerts, page);
+        if !out.push_line(&title) {
+            unlisted += alerts.len();
+            continue;
+        }
+        let names = names(alerts);
+        let listed = names.iter().take_while(|name| out.push_name(name)).count();
+        unlisted += if names.is_empty() { 0 } else { alerts.len() - listed };
+    }
+    let rest = match (page.language, unlisted) {
+        (_, 0) => page.link.to_owned(),
+        (Language::Chinese, count) => format!("另有 {count} 条未列出：{}", page.link),
+        (Language::English, count) => format!("{count} more are not listed: {}", page.link),
+    };
+    out.text.push('\n');
+    out.text.push_str(&rest);
+    out.text
+}
+
+fn classes<'a>(deliveries: &[&'a Delivery]) -> BTreeMap<Class, Vec<&'a Alert>> {
+    let mut classes: BTreeMap<Class, Vec<&Alert>> = BTreeMap::new();
+    for delivery in deliveries {
+        for alert in &delivery.alerts {
+            let severity = alert.labels.get("severity").unwrap_or_default();
+            let class = Class {
+                is_resolved: alert.is_resolved(delivery.decided_at),
+                rank: severity_rank(severity),
+                name: short(alert.labels.get("alertname").unwrap_or("?")),
+                severity: short(severity),
+            };
+            classes.entry(class).or_default().push(alert);
+        }
+    }
+    classes
+}
+
+fn headline(deliveries: &[&Delivery], classes: &BTreeMap<Class, Vec<&Alert>>, language: Language) -> String {
+    let count = |resolved: bool| {
+        let of = classes.iter().filter(|(class, _)| class.is_resolved == resolved);
+        of.map(|(_, alerts)| alerts.len()).sum::<usize>()
+    };
+    let (firing, resolved, groups) = (count(false), count(true), deliveries.len());
+    match language {
+        Language::Chinese => format!("【告警汇总】{groups} 组：触发 {firing} 条，恢复 {resolved} 条"),
+        Language::English => format!("[Digest] {groups} groups: {firing} firing, {resolved} resolved"),
+    }
+}
+
+fn title(class: &Class, alerts: &[&Alert], page: &Page<'_>) -> String {
+    let since = alerts.iter().map(|alert| alert.starts_at).min().unwrap_or(Timestamp(0));
+    let since = local_time(since, page.time_zone, "%m-%d %H:%M");
+    let severity = if class.severity.is_empty() { String::new() } else { format!("[{}] ", class.severity) };
+    let (name, count) = (&class.name, alerts.len());
+    let what =
+        alerts.first().and_then(|alert| alert.annotations.get("summary")).map(short).unwrap_or_default();
+    let what = if what.is_empty() || alerts.len() > 1 && !is_common_summary(alerts) {
+        String::new()
+    } else {
+        format!(" {what}")
+    };
+    match (page.language, class.is_resolved) {
+        (Language::Chinese, false) => format!("🔴 {severity}{name}{what} ×{count}（{since} 起）"),
+        (Language::Chinese, true) => format!("✅ 已恢复 {severity}{name}{what} ×{count}"),
+        (Language::English, false) => format!("🔴 {severity}{name}{what} ×{count} (since {since})"),
+        (Language::English, true) => format!("✅ resolved {severity}{name}{what} ×{count}"),
+    }
+}
+
+fn is_common_summary(alerts: &[&Alert]) -> bool {
+    let first = alerts.first().and_then(|alert| alert.annotations.get("summary"));
+    alerts.iter().all(|alert| alert.annotations.get("summary") == first)
+}
+
+/// Each alert by the labels that it does not share with all others of its line; nothing when there are none.
+fn names(alerts: &[&Alert]) -> Vec<String> {
+    let Some((first, others)) = alerts.split_first() else { return Vec::new() };
+    let mut common = common_labels(std::slice::from_ref(*first));
+    for alert in others {
+        common.retain(|(name, value)| alert.labels.get(name) == Some(*value));
+    }
+    // What all share names nobody; of a single alert the instance does.
+    let is_own = |name: &str| match alerts.len() {
+        1 => matches!(name, "instance" | "service" | "job"),
+        _ => !common.iter().any(|(common, _)| *common == name),
+    };
+    let names = alerts.iter().map(|alert| {
+        let own = alert.labels.iter().filter(|(name, _)| is_own(name)).map(|(_, value)| value);
+        short(&own.collect::<Vec<_>>().join("/"))
+    });
+    names.filter(|name| !name.is_empty()).collect()
+}
+
+/// Without markup and not longer than a name should be.
+fn short(text: &str) -> String {
+    without_markup(text).chars().take(NAME_CHARS_MAX).collect()
+}
+
+/// Text within a number of bytes, in lines of bearable length.
+struct Writer {
+    text: String,
+    line: usize,
+    bytes_max: usize,
+}
+
+impl Writer {
+    fn push_line(&mut self, line: &str) -> bool {
+        if self.bytes_max < self.text.len() + line.len() + 1 {
+            return false;
+        }
+        if !self.text.is_empty() {
+            self.text.push('\n');
+        }
+        self.text.push_str(line);
+        self.line = LINE_BYTES; // Names begin a line of their own.
+        true
+    }
+
+    fn push_name(&mut self, name: &str) -> bool {
+        if self.bytes_max < self.text.len() + name.len() + 2 {
+            return false;
+        }
+        if LINE_BYTES < self.line + name.len() + 2 {
+            self.text.push('\n');
+            self.line = 0;
+        } else {
+            self.text.push_str(", ");
+            self.line += 2;
+        }
+        self.text.push_str(name);
+        self.line += name.len();
+        true
+    }
+}

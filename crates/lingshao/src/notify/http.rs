@@ -1,0 +1,190 @@
+//! One request to a service within bounds of time and size, its secrets masked in everything that is said about it.
+
+use std::time::{Duration, Instant};
+
+use lingshao_model::{TimeDelta, Timestamp};
+use lingshao_wire::notify::{Answer, Request, Verdict};
+use lingshao_wire::prometheus_config::{HttpClientConfig, Secret};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
+use reqwest::{Client, Method};
+
+use crate::clock;
+use crate::scrape::{credentials, http_client};
+
+/// How long a request may take in all: services answer within a second or are ill.
+const TIMEOUT: Duration = Duration::from_secs(15);
+/// Most of an answer that is read: services say little; an error page's rest says nothing.
+const ANSWER_BYTES_MAX: usize = 64 << 10;
+const AGENT: &str = concat!("Lingshao/", env!("CARGO_PKG_VERSION"));
+
+/// Connections to one service.
+#[derive(Clone, Debug)]
+pub(super) struct Http {
+    client: Client,
+    config: HttpClientConfig,
+    timeout: Duration,
+}
+
+/// An answer as it came.
+#[derive(Debug)]
+pub(super) struct Received {
+    status: u16,
+    retry_after: Option<String>,
+    body: Vec<u8>,
+    now: Timestamp,
+}
+
+impl Received {
+    /// For the codecs.
+    pub(super) fn answer(&self) -> Answer<'_> {
+        Answer {
+            status: self.status,
+            retry_after: self.retry_after.as_deref(),
+            body: &self.body,
+            now: self.now,
+        }
+    }
+}
+
+impl Http {
+    /// Reads the certificates that the config names.
+    pub(super) fn new(config: &HttpClientConfig, timeout: Option<TimeDelta>) -> Result<Http, String> {
+        let millis = timeout.map_or(0, |timeout| u64::try_from(timeout.0).unwrap_or(0));
+        let timeout = if millis == 0 { TIMEOUT } else { Duration::from_millis(millis) };
+        Ok(Http { client: http_client(config)?, config: config.clone(), timeout })
+    }
+
+    /// Sends it. What does not come to an answer is tried again later, except for what no request can be made of.
+    pub(super) async fn exchange(&self, request: Request) -> Result<Received, Verdict> {
+        let deadline = Instant::now() + self.timeout;
+        match tokio::time::timeout_at(deadline.into(), self.send(request)).await {
+            Ok(result) => result,
+            Err(_) => Err(Verdict::retry(format!("no answer within {} s", self.timeout.as_secs_f64()))),
+        }
+    }
+
+    async fn send(&self, request: Request) -> Result<Received, Verdict> {
+        let mut headers =
+            credentials(&self.config).await.map_err(|error| Verdict::retry(error.to_string()))?;
+        put_headers(&mut headers, &request)?;
+        let method = if request.is_post { Method::POST } else { Method::GET };
+        let url = reqwest::Url::parse(&request.url)
+            .map_err(|error| Verdict::Final(format!("the configured URL is none: {error}")))?;
+        let sent = self.client.request(method, url).headers(headers).body(request.body).send().await;
+        let mut response = sent.map_err(|error| Verdict::retry(describe(&error)))?;
+        let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let retry_after = retry_after.map(str::to_owned);
+        let status = response.status().as_u16();
+        let mut body = Vec::new();
+        while body.len() < ANSWER_BYTES_MAX {
+            let chunk = response.chunk().await.map_err(|error| Verdict::retry(describe(&error)))?;
+            let Some(chunk) = chunk else { break };
+            body.extend_from_slice(&chunk[..chunk.len().min(ANSWER_BYTES_MAX - body.len())]);
+        }
+        Ok(Received { status, retry_after, body, now: clock::now() })
+    }
+}
+
+fn put_headers(headers: &mut HeaderMap, request: &Request) -> Result<(), Verdict> {
+    headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+    for (name, value) in &request.headers {
+        let mut value = HeaderValue::from_str(value)
+            .map_err(|_| Verdict::Final(format!("the header `{name}` holds a character that none can")))?;
+        value.set_sensitive(*name == "authorization");
+        headers.insert(HeaderName::from_static(name), value);
+    }
+    Ok(())
+}
+
+/// An error with its causes on one line, the URL left out.
+fn describe(error: &reqwest::Error) -> String {
+    crate::scrape::describe(error)
+}
+
+/// Texts that must not be seen, and the mask over them.
+#[derive(Clone, Default)]
+pub(super) struct Secrets(Vec<String>);
+
+/// Shorter texts are no secrets, and masking them would garble what is said.
+const SECRET_CHARS_MIN: usize = 4;
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Secrets({})", self.0.len())
+    }
+}
+
+impl Secrets {
+    /// One more.
+    pub(super) fn add(&mut self, secret: &str) {
+        if SECRET_CHARS_MIN <= secret.chars().count() && !self.0.iter().any(|own| own == secret) {
+            self.0.push(secret.to_owned());
+            // The longest first, so that a part does not hide the whole.
+            self.0.sort_by_key(|own| std::cmp::Reverse(own.len()));
+        }
+    }
+
+    /// A URL that is one: also what stands in its query, and the last part of its path, where tokens are.
+    pub(super) fn add_url(&mut self, url: &str) {
+        self.add(url);
+        let (path, query) = url.split_once('?').unwrap_or((url, ""));
+        for pair in query.split('&') {
+            if let Some((_, value)) = pair.split_once('=') {
+                self.add(value);
+            }
+        }
+        let after_scheme = path.split_once("://").map_or(path, |(_, rest)| rest);
+        if let Some((authority, rest)) = after_scheme.split_once('/') {
+            if let Some((user, _)) = authority.rsplit_once('@') {
+                self.add(user);
+            }
+            if let Some(last) = rest.rsplit('/').next().filter(|last| 16 <= last.len()) {
+                self.add(last);
+            }
+        }
+    }
+
+    /// The credentials of a client.
+    pub(super) fn add_client(&mut self, http: &HttpClientConfig) {
+        let secrets = [
+            http.basic_auth.as_ref().and_then(|auth| auth.password.as_ref()),
+            http.authorization.as_ref().and_then(|auth| auth.credentials.as_ref()),
+        ];
+        secrets.into_iter().flatten().for_each(|secret: &Secret| self.add(secret.reveal()));
+        for header in &http.http_headers {
+            header.secrets.iter().for_each(|secret| self.add(secret.reveal()));
+        }
+        if let Some(proxy) = &http.proxy_url {
+            self.add_url(proxy.reveal());
+        }
+    }
+
+    /// The text with every secret masked.
+    pub(super) fn mask(&self, text: String) -> String {
+        self.0.iter().fold(text, |text, secret| text.replace(secret, "<secret>"))
+    }
+
+    /// A verdict with every secret masked.
+    pub(super) fn mask_verdict(&self, verdict: Verdict) -> Verdict {
+        match verdict {
+            Verdict::Sent(said) => Verdict::Sent(self.mask(said)),
+            Verdict::Retry { after, reason } => Verdict::Retry { after, reason: self.mask(reason) },
+            Verdict::TooLong(said) => Verdict::TooLong(self.mask(said)),
+            Verdict::Final(said) => Verdict::Final(self.mask(said)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_part_of_a_secret_url_is_said() {
+        let mut secrets = Secrets::default();
+        secrets.add_url("https://user:pass@h/hook/0123456789abcdef?key=KEY12345&v=1");
+        let said = "https://user:pass@h/hook/0123456789abcdef?key=KEY12345&v=1 KEY12345 0123456789abcdef user:pass 1";
+        assert_eq!(secrets.mask(said.to_owned()), "<secret> <secret> <secret> <secret> 1");
+        assert_eq!(format!("{secrets:?}"), "Secrets(4)");
+    }
+}

@@ -1,0 +1,179 @@
+//! The texts of messages: templates filled with a delivery, and what is told when one fails.
+
+use lingshao_alerting::template::{Context, NotificationData, TemplateError, Templates};
+use lingshao_model::{Alert, Delivery, Labels, Timestamp};
+use lingshao_wire::notify::text::without_markup;
+
+use super::digest::{self, Page};
+use super::{House, Language};
+
+const CHINESE: &str = include_str!("templates/zh.tmpl");
+const ENGLISH: &str = include_str!("templates/en.tmpl");
+/// What is the same in every language.
+const COMMON: &str = include_str!("templates/common.tmpl");
+
+/// Alerts of one delivery that the default texts tell one by one; above that they are told as in a digest.
+pub(super) const DETAILED_MAX: usize = 20;
+
+/// Everything from which texts are made.
+#[derive(Clone, Debug)]
+pub(super) struct Words {
+    templates: Templates,
+    house: House,
+    time_zone: String,
+}
+
+/// A text of the configuration, or ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Text {
+    template: String,
+    is_default: bool,
+}
+
+impl Text {
+    /// The configured template, or the default one of that name.
+    pub(super) fn new(configured: Option<&str>, default_name: &str) -> Text {
+        match configured {
+            Some(template) => Text { template: template.to_owned(), is_default: false },
+            None => Text { template: format!("{{{{ template \"{default_name}\" . }}}}"), is_default: true },
+        }
+    }
+
+    /// Whether it is ours.
+    pub(super) fn is_default(&self) -> bool {
+        self.is_default
+    }
+
+    /// The template.
+    pub(super) fn template(&self) -> &str {
+        &self.template
+    }
+}
+
+impl Words {
+    /// Our texts, and over them those of the files.
+    pub(super) fn new(house: &House) -> Result<Words, TemplateError> {
+        let mut templates = Templates::new();
+        templates.add("common.tmpl", COMMON)?;
+        match house.language {
+            Language::Chinese => templates.add("zh.tmpl", CHINESE)?,
+            Language::English => templates.add("en.tmpl", ENGLISH)?,
+        }
+        for (name, text) in &house.template_files {
+            templates.add(name, text)?;
+        }
+        let time_zone = house.time_zone.clone().unwrap_or_else(|| "UTC".to_owned());
+        Ok(Words { templates, house: house.clone(), time_zone })
+    }
+
+    /// Whether a text can be filled at all.
+    pub(super) fn check(&self, text: &Text) -> Result<(), TemplateError> {
+        self.templates.check(&text.template)
+    }
+
+    /// Where people open our pages.
+    pub(super) fn external_url(&self) -> &str {
+        &self.house.external_url
+    }
+
+    /// In which language the default texts are.
+    pub(super) fn language(&self) -> Language {
+        self.house.language
+    }
+
+    /// The name of the zone in which times are written.
+    pub(super) fn time_zone(&self) -> &str {
+        &self.time_zone
+    }
+
+    /// Fills a template.
+    pub(super) fn fill(
+        &self,
+        template: &str,
+        delivery: &Delivery,
+        now: Timestamp,
+    ) -> Result<String, TemplateError> {
+        let data = self.data(delivery);
+        let mut context = Context { now, time_zone: Some(&self.time_zone), query: None };
+        self.templates.render(template, &data, &mut context)
+    }
+
+    /// Fills a template of HTML: what is filled in cannot leave its place.
+    pub(super) fn fill_html(
+        &self,
+        template: &str,
+        delivery: &Delivery,
+        now: Timestamp,
+    ) -> Result<String, TemplateError> {
+        let data = self.data(delivery);
+        let mut context = Context { now, time_zone: Some(&self.time_zone), query: None };
+        self.templates.render_html(template, &data, &mut context)
+    }
+
+    fn data<'a>(&'a self, delivery: &'a Delivery) -> NotificationData<'a> {
+        NotificationData { delivery, receiver: &delivery.to.receiver, external_url: &self.house.external_url }
+    }
+
+    /// The text for a delivery, never nothing: with a template that fails or writes more than `bytes_max`, or too many
+    /// alerts for ours, it is what a digest says in `digest_bytes_max`.
+    pub(super) fn tell(
+        &self,
+        text: &Text,
+        delivery: &Delivery,
+        now: Timestamp,
+        bytes_max: usize,
+        digest_bytes_max: usize,
+    ) -> String {
+        if text.is_default && DETAILED_MAX < delivery.alerts.len() {
+            return self.digest(&[delivery], digest_bytes_max);
+        }
+        match self.fill(&text.template, delivery, now) {
+            Ok(filled) if !filled.trim().is_empty() && filled.len() <= bytes_max => filled,
+            Ok(_) => self.digest(&[delivery], digest_bytes_max),
+            Err(error) => {
+                tracing::error!(integration = %delivery.to, %error, "template failed; the short text is sent");
+                self.digest(&[delivery], digest_bytes_max)
+            }
+        }
+    }
+
+    /// A line that names the delivery: a title, a subject. Falls back to the group's labels.
+    pub(super) fn title(&self, text: &Text, delivery: &Delivery, now: Timestamp) -> String {
+        let filled = self.fill(&text.template, delivery, now).unwrap_or_else(|error| {
+            tracing::error!(integration = %delivery.to, %error, "template failed; the group's labels are sent");
+            delivery.group_labels.to_string()
+        });
+        filled.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// Many deliveries in one text.
+    pub(super) fn digest(&self, deliveries: &[&Delivery], bytes_max: usize) -> String {
+        let page = Page {
+            bytes_max,
+            language: self.language(),
+            time_zone: self.time_zone(),
+            link: &self.house.external_url,
+        };
+        digest::write(deliveries, &page)
+    }
+}
+
+/// A delivery whose labels bring no markup: for Markdown. Annotations stay as they are, since the rules' author may
+/// want a link there.
+pub(super) fn for_markdown(delivery: &Delivery) -> Delivery {
+    let alert = |alert: &Alert| Alert { labels: plain(&alert.labels), ..alert.clone() };
+    Delivery {
+        group_labels: plain(&delivery.group_labels),
+        alerts: delivery.alerts.iter().map(alert).collect(),
+        ..delivery.clone()
+    }
+}
+
+fn plain(labels: &Labels) -> Labels {
+    let is_plain = |text: &str| !text.contains(['<', '>', '[', ']', '`']) && !text.contains(char::is_control);
+    if labels.iter().all(|(_, value)| is_plain(value)) {
+        return labels.clone();
+    }
+    let pairs = labels.iter().map(|(name, value)| (name.to_owned(), without_markup(value)));
+    Labels::from_pairs(pairs).unwrap_or_else(|_| labels.clone())
+}
