@@ -55,10 +55,7 @@ impl Settings {
         };
         Ok(Settings {
             routing: Arc::new(alerting.routing.clone()),
-            senders: {
-                drop(house);
-                notify::Settings::nobody()
-            },
+            senders: notify::Settings::new(&alerting.receivers, &house)?,
             rules: rules::Settings::new(&config.rule_groups, options)?,
         })
     }
@@ -171,6 +168,9 @@ fn tell(alerts: &AlertsHandle) -> Tell {
 }
 
 fn hooks(notifier: &Arc<Notifier>) -> Hooks {
-    let enqueue = notifier.clone();
-    Hooks { enqueue: Box::new(move |deliveries| enqueue.enqueue(deliveries)), withdraw: Box::new(drop) }
+    let (enqueue, withdraw) = (notifier.clone(), notifier.clone());
+    Hooks {
+        enqueue: Box::new(move |deliveries| enqueue.enqueue(deliveries)),
+        withdraw: Box::new(move |ids| withdraw.withdraw(&ids)),
+    }
 }
