@@ -1,8 +1,9 @@
 //! `lingshao check`: what is wrong in files, before they are used.
 
-use std::fs;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
+use lingshao_wire::yaml::{Diagnostics, Position};
 use serde_json::json;
 
 use super::{Outcome, config_default, print};
@@ -31,46 +32,120 @@ enum Format {
 pub(crate) fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     let fallback = [config_default()];
     let files = if arguments.files.is_empty() { &fallback[..] } else { &arguments.files };
-    let found: Vec<Diagnostic> = files.iter().flat_map(|file| check(file)).collect();
+    let checked: Vec<Checked> = files.iter().map(|file| check(file)).collect();
     print(&match arguments.format {
-        Format::Text => found.iter().map(|diagnostic| format!("{diagnostic}\n")).collect(),
-        Format::Json => as_json(&found),
+        Format::Text => checked.iter().map(Checked::to_string).collect(),
+        Format::Json => as_json(checked.iter().flat_map(|checked| &checked.found)),
     })?;
     let wrong = |diagnostic: &Diagnostic| arguments.strict || diagnostic.severity == Severity::Error;
-    Ok(if found.iter().any(wrong) { Outcome::Wrong } else { Outcome::Done })
+    let is_wrong = checked.iter().any(|checked| checked.found.iter().any(wrong));
+    Ok(if is_wrong { Outcome::Wrong } else { Outcome::Done })
 }
 
-fn check(file: &Path) -> Vec<Diagnostic> {
-    if let Some(kind) = fs::read_to_string(file).ok().as_deref().and_then(foreign_kind) {
-        return vec![Diagnostic {
-            file: file.to_owned(),
-            line: 1,
-            column: 1,
-            severity: Severity::Error,
-            lint: None,
-            subject: None,
-            message: format!("this is a {kind}; this version cannot check it yet"),
-            remedy: Some(format!("it checks config files only; a {kind} is not evaluated either")),
-        }];
-    }
-    match config::load(file) {
-        Ok(loaded) => loaded.warnings,
-        Err(invalid) => invalid.diagnostics,
+/// What a file is, by its content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// `lingshao.yml` or `prometheus.yml`.
+    Config,
+    /// Rule groups.
+    Rules,
+    /// Alertmanager's file.
+    Alertmanager,
+    /// A Grafana dashboard.
+    Board,
+}
+
+/// A file that was looked at. Displays as its findings and, when nothing is wrong, what is in it.
+struct Checked {
+    found: Vec<Diagnostic>,
+    /// What to say when there is no error.
+    contents: Option<String>,
+}
+
+impl fmt::Display for Checked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.found.iter().try_for_each(|diagnostic| writeln!(f, "{diagnostic}"))?;
+        let is_right = self.found.iter().all(|diagnostic| diagnostic.severity != Severity::Error);
+        match &self.contents {
+            Some(contents) if is_right => writeln!(f, "{contents}"),
+            _ => Ok(()),
+        }
     }
 }
 
-/// Files of later versions, known by their first key at the left margin.
-fn foreign_kind(text: &str) -> Option<&'static str> {
-    if text.trim_start().starts_with('{') {
-        return text.contains("\"panels\"").then_some("Grafana dashboard");
+fn check(path: &Path) -> Checked {
+    let text = config::read_text(path).unwrap_or_default(); // What cannot be read is reported as a config.
+    match kind(&text) {
+        Kind::Rules => check_rules(&text, path),
+        Kind::Alertmanager => check_alertmanager(&text, path),
+        Kind::Board => Checked { found: vec![not_yet(path)], contents: None },
+        Kind::Config => match config::load(path) {
+            Ok(loaded) => Checked { found: loaded.warnings, contents: None },
+            Err(invalid) => Checked { found: invalid.diagnostics, contents: None },
+        },
     }
-    let mut keys = text.lines().filter(|line| line.starts_with(|first: char| first.is_ascii_alphabetic()));
-    keys.next()?.starts_with("groups:").then_some("rules file")
 }
 
-fn as_json(found: &[Diagnostic]) -> String {
+fn check_rules(text: &str, path: &Path) -> Checked {
+    let (file, found) = config::parse_rules(text, path);
+    let contents = format!("{}: SUCCESS: {} rules found", path.display(), file.rule_count());
+    Checked { found, contents: Some(contents) }
+}
+
+fn check_alertmanager(text: &str, path: &Path) -> Checked {
+    let (alertmanager, mut found) = config::parse_alertmanager(text, path);
+    let mut findings = Diagnostics::new(path);
+    let mut more = Vec::new();
+    let at = Position::START;
+    let templates = config::read_templates(&alertmanager.templates, at, &mut findings, &mut more);
+    found.append(&mut findings.finish());
+    found.append(&mut more);
+    let routing = &alertmanager.routing;
+    let contents = format!(
+        "{}: SUCCESS: {} receivers, {} inhibit rules, {} template files found",
+        path.display(),
+        routing.receivers.len(),
+        routing.inhibit_rules.len(),
+        templates.len()
+    );
+    Checked { found, contents: Some(contents) }
+}
+
+fn not_yet(path: &Path) -> Diagnostic {
+    Diagnostic {
+        file: path.to_owned(),
+        line: 1,
+        column: 1,
+        severity: Severity::Error,
+        lint: None,
+        subject: None,
+        message: "this is a Grafana dashboard; this version cannot check it yet".to_owned(),
+        remedy: Some("it checks configs, rules and Alertmanager's files".to_owned()),
+    }
+}
+
+/// Known by the keys at the left margin; what is none of the others is a config.
+fn kind(text: &str) -> Kind {
+    if text.trim_start().starts_with('{') && text.contains("\"panels\"") {
+        return Kind::Board;
+    }
+    let has =
+        |key: &str| text.lines().any(|line| line.strip_prefix(key).is_some_and(|rest| rest.starts_with(':')));
+    if CONFIG_KEYS.iter().any(|key| has(key)) {
+        return Kind::Config;
+    }
+    match (has("groups"), has("route") || has("receivers")) {
+        (true, _) => Kind::Rules,
+        (false, true) => Kind::Alertmanager,
+        (false, false) => Kind::Config,
+    }
+}
+
+/// Keys that only a config has.
+const CONFIG_KEYS: [&str; 6] = ["scrape_configs", "rule_files", "alerting", "web", "collect", "metrics"];
+
+fn as_json<'d>(found: impl Iterator<Item = &'d Diagnostic>) -> String {
     let list: Vec<_> = found
-        .iter()
         .map(|diagnostic| {
             json!({
                 "file": diagnostic.file.display().to_string(),
@@ -93,14 +168,17 @@ mod tests {
 
     #[test]
     fn files_are_known_by_their_content() {
-        for (text, kind) in [
-            ("# my rules\ngroups:\n- name: a\n", Some("rules file")),
-            ("scrape_configs: []\ngroups: x\n", None),
-            (" {\"panels\": []}", Some("Grafana dashboard")),
-            ("global: {}\n", None),
-            ("", None),
+        for (text, expected) in [
+            ("# my rules\ngroups:\n- name: a\n", Kind::Rules),
+            ("scrape_configs: []\ngroups: x\n", Kind::Config),
+            ("global: {}\nroute:\n  receiver: a\n", Kind::Alertmanager),
+            ("receivers: []\n", Kind::Alertmanager),
+            ("alerting:\n  route: {}\nroute: {}\n", Kind::Config),
+            (" {\"panels\": []}", Kind::Board),
+            ("global: {}\n", Kind::Config),
+            ("", Kind::Config),
         ] {
-            assert_eq!(foreign_kind(text), kind, "{text:?}");
+            assert_eq!(kind(text), expected, "{text:?}");
         }
     }
 }

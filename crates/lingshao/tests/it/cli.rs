@@ -58,7 +58,7 @@ fn a_good_file_says_nothing_and_a_bad_one_says_where() {
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(said.starts_with(&format!("{bad}:2:20: error")), "{said}");
-    let warned = file("warned.yml", "rule_files: [alerts.yml]\n");
+    let warned = file("warned.yml", "rule_files: [alerts/*.yml]\n");
     let output = run(&["check", &warned]);
     assert!(output.status.success());
     assert!(String::from_utf8_lossy(&output.stdout).contains(": warning"), "{output:?}");
@@ -93,14 +93,29 @@ fn a_file_that_cannot_be_read_is_told_what_to_do() {
 }
 
 #[test]
-fn a_rules_file_is_known_and_honestly_not_checked() {
+fn rules_and_alertmanager_files_are_known_by_their_content() {
     let folder = folder();
-    let rules = folder.path().join("alerts.yml");
-    std::fs::write(&rules, "groups:\n  - name: a\n    rules: []\n").unwrap();
-    let output = run(&["check", &text(&rules)]);
-    assert_eq!(output.status.code(), Some(1));
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(said.contains("this is a rules file; this version cannot check it yet"), "{said}");
+    let file = |name: &str, content: &str| {
+        std::fs::write(folder.path().join(name), content).unwrap();
+        text(folder.path().join(name))
+    };
+    let rules = "groups:\n- name: a\n  rules:\n  - alert: Down\n    expr: up ==";
+    let good = file("good.yml", &format!("{rules} 0\n"));
+    check(&run(&["check", &good]), 0, &format!("{good}: SUCCESS: 1 rules found\n"));
+    let bad = file("bad.yml", &format!("{rules}\n"));
+    let said = format!(
+        "{bad}:5:16: error alert Down: cannot parse the expression: 1:6: parse error: unexpected end of input\n"
+    );
+    check(&run(&["check", &bad]), 1, &said);
+    let receivers = "receivers:\n- name: team\n  webhook_configs: [{url: 'http://h/?key=hunter2'}]\n";
+    let good = file("alertmanager.yml", &format!("route: {{receiver: team}}\n{receivers}"));
+    let said = format!("{good}: SUCCESS: 1 receivers, 0 inhibit rules, 0 template files found\n");
+    check(&run(&["check", &good]), 0, &said);
+    let bad = file("alertmanager.yml", &format!("route: {{receiver: tean}}\n{receivers}"));
+    let said = format!(
+        "{bad}:1:19: error the route uses the receiver `tean`, which is not defined\n    did you mean `team`?\n"
+    );
+    check(&run(&["check", &bad]), 1, &said);
 }
 
 #[test]
