@@ -7,6 +7,7 @@
     reason = "all of this is test code; only functions marked as tests are known as such"
 )]
 
+mod alertmanager;
 mod api;
 mod bad_input;
 mod cli;

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use lingshao::config::Role;
 use lingshao::security::access::Right;
-use lingshao::server::routes::{ROUTES, Route};
+use lingshao::server::routes::{Methods, ROUTES, Route};
 
 use crate::harness::{Server, command, folder, text};
 
@@ -57,6 +57,10 @@ fn path(route: &Route) -> String {
     route.path.replace("{name}", "job")
 }
 
+fn reads(route: &Route) -> bool {
+    matches!(route.methods, Methods::Get | Methods::GetOrPost)
+}
+
 #[test]
 fn every_route_asks_for_its_right_and_takes_only_its_methods() {
     let (_folder, server) = guarded();
@@ -75,7 +79,11 @@ fn every_route_asks_for_its_right_and_takes_only_its_methods() {
         }
         let admin = basic("admin", "admin-password");
         for method in ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"] {
-            if !methods(route).contains(&method) {
+            let taken = ROUTES
+                .iter()
+                .filter(|line| line.path == route.path)
+                .any(|line| methods(line).contains(&method));
+            if !taken {
                 assert_eq!(ask(method, &[("Authorization", &admin)]), 405, "{method} {path}");
             }
         }
@@ -117,6 +125,19 @@ fn a_foreign_host_is_misdirected_and_says_how_to_allow_it() {
         (answer.status, answer.body.as_str()),
         (421, "host `evil.example` is not ours; add it to `web.hosts`\n")
     );
+}
+
+#[test]
+fn another_origin_reaches_no_route_that_changes_something() {
+    let (_folder, server) = guarded();
+    let admin = basic("admin", "admin-password");
+    for route in ROUTES.iter().filter(|route| !reads(route)) {
+        for method in methods(route) {
+            let headers = [("Authorization", admin.as_str()), ("Origin", "http://evil.example")];
+            let answer = server.request(method, &path(route), &headers, b"");
+            assert_eq!(answer.status, 403, "{method} {}: {}", route.path, answer.body);
+        }
+    }
 }
 
 #[test]
