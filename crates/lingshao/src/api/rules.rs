@@ -76,7 +76,8 @@ impl Filter {
             return Err(refused("group_next_token", what));
         }
         let excludes_alerts = parameters.get("exclude_alerts").map(|text| {
-            boolean(text).ok_or_else(|| refused("exclude_alerts", "error converting exclude_alerts: invalid syntax"))
+            boolean(text)
+                .ok_or_else(|| refused("exclude_alerts", "error converting exclude_alerts: invalid syntax"))
         });
         Ok(Filter {
             rule_names: set("rule_name[]"),
@@ -141,7 +142,9 @@ fn refused(name: &str, what: impl Into<String>) -> ApiError {
 
 fn group_limit(text: &str) -> Result<usize, ApiError> {
     let number: i32 = text.parse().map_err(|_| {
-        let what = format!("group_limit needs to be a valid number: strconv.ParseInt: parsing {text:?}: invalid syntax");
+        let what = format!(
+            "group_limit needs to be a valid number: strconv.ParseInt: parsing {text:?}: invalid syntax"
+        );
         refused("group_limit", what)
     })?;
     usize::try_from(number)

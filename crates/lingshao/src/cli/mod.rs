@@ -7,6 +7,7 @@ mod client;
 mod health;
 mod passwd;
 mod query;
+mod test_rules;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -43,6 +44,9 @@ enum Command {
     Query(query::Arguments),
     /// Checks config files and says what is wrong where, with the remedy
     Check(check::Arguments),
+    /// Runs tests of what was configured
+    #[command(subcommand)]
+    Test(test_rules::Command),
     /// Asks a running server whether it is healthy; exits with 0 or 3
     Health(health::Arguments),
     /// Makes the password hash for `web.users`
@@ -72,6 +76,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(arguments).map(|()| Outcome::Done),
         Command::Query(arguments) => query::run(&arguments).map(|()| Outcome::Done),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Test(command) => test_rules::run(&command),
         Command::Health(arguments) => health::run(&arguments).map(|()| Outcome::Done),
         Command::Passwd => passwd::run().map(|()| Outcome::Done),
         Command::Version => {

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use lingshao_alerting::rules::{
-    AlertState, AlertingRule, Observed, RecordingRule, Round, RuleKey, Sample, SavedAlert, SavedChange,
+    ActiveAlert, AlertState, AlertingRule, Observed, RecordingRule, Round, RuleKey, Sample, SavedAlert,
+    SavedChange,
 };
 use lingshao_alerting::template::{Context, TemplateError};
 use lingshao_model::{
@@ -113,10 +114,6 @@ impl Group {
         Ok(())
     }
 
-    pub(crate) fn name(&self) -> &str {
-        &self.spec.name
-    }
-
     pub(super) fn interval(&self) -> TimeDelta {
         self.spec.interval
     }
@@ -128,6 +125,26 @@ impl Group {
     /// Takes what is to be told.
     pub(super) fn take_outbox(&mut self) -> RuleReport {
         std::mem::take(&mut self.outbox)
+    }
+
+    /// Drops what is to be told: for those who tell nobody.
+    pub(crate) fn forget_outbox(&mut self) {
+        self.outbox = RuleReport::default();
+    }
+
+    /// Names of the rules that failed last, and why.
+    pub(crate) fn errors(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.rules.iter().filter_map(|rule| Some((rule.spec.rule.name.as_str(), rule.last_error.as_deref()?)))
+    }
+
+    /// The alerts of all rules of this name that are pending or fire.
+    pub(crate) fn alerts(&self, name: &str) -> impl Iterator<Item = ActiveAlert> {
+        let named = self.rules.iter().filter(move |rule| rule.spec.rule.name == name);
+        let alerting = named.filter_map(|rule| match &rule.work {
+            Work::Alerting(work) => Some(work),
+            Work::Recording(_) => None,
+        });
+        alerting.flat_map(AlertingRule::active)
     }
 
     /// Puts another declaration in force. Rules with the same name and labels go on; what others fired has ended.
