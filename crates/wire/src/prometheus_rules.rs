@@ -156,7 +156,9 @@ impl Reader<'_> {
         let is_recording = !record.is_empty();
         let (key, name) = if is_recording { ("record", record) } else { ("alert", alert.clone()) };
         let name_at = keys.node(key).map_or(node.at, |node| node.at);
-        self.findings.set_subject(Some(format!("{key} {name}")).filter(|_| !name.is_empty()));
+        if !name.is_empty() {
+            self.findings.set_subject(Some(format!("{key} {name}")));
+        }
         if name.is_empty() {
             self.error(node.at, "one of `record` and `alert` must be set", "add `alert: NAME`");
         } else if is_recording && !alert.is_empty() {
@@ -257,3 +259,6 @@ struct Text {
 fn pairs(texts: BTreeMap<String, Text>) -> Vec<(String, String)> {
     texts.into_iter().map(|(name, text)| (name, text.text)).collect()
 }
+
+#[cfg(test)]
+mod tests;

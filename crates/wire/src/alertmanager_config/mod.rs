@@ -332,3 +332,6 @@ impl Default for Global {
 fn as_text<S: serde::Serializer>(span: &TimeDelta, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(span)
 }
+
+#[cfg(test)]
+mod tests;
