@@ -16,6 +16,17 @@ pub(super) struct Told {
     pub(super) repeat_interval: TimeDelta,
 }
 
+impl Told {
+    /// Nothing was taken yet; only `muted` will say something.
+    pub(super) fn nothing() -> Told {
+        Told { at: Timestamp::MIN, expires_at: Timestamp::MIN, ..Told::default() }
+    }
+
+    pub(super) fn is_nothing(&self) -> bool {
+        self.at == Timestamp::MIN
+    }
+}
+
 /// What could be said now. Nothing in it is muted; all sets ascend.
 #[derive(Debug)]
 pub(super) struct Word<'a> {
@@ -43,7 +54,8 @@ pub(super) fn decide(
     repeat_interval: TimeDelta,
     now: Timestamp,
 ) -> Verdict {
-    let changed = if told.is_some() { DeliveryReason::Changed } else { DeliveryReason::First };
+    let first = told.is_none_or(Told::is_nothing);
+    let changed = if first { DeliveryReason::First } else { DeliveryReason::Changed };
     if let Some((firing, ended)) = waiting {
         if word.firing.is_empty() && word.ended.is_empty() {
             return Verdict::Withdraw;

@@ -153,12 +153,12 @@ impl Router {
             Verdict::Withdraw => {
                 let old = self.take_waiting(channel)?;
                 self.withdrawn.push(old.id);
-                self.mark_perhaps_told(channel, &old, sight, send_resolved, now);
+                self.mark_perhaps_told(channel, &old, sight);
                 None
             }
             Verdict::Tell(reason) => {
                 let (firing, ended) = (firing.into_owned(), ended);
-                Some(self.tell(group, channel, (firing, ended), sight, reason, send_resolved, now))
+                Some(self.tell(group, channel, (firing, ended), sight, reason, now))
             }
         }
     }
@@ -178,7 +178,6 @@ impl Router {
     }
 
     /// Puts a row into the outbox.
-    #[expect(clippy::too_many_arguments, reason = "all of it goes into the row")]
     fn tell(
         &mut self,
         group: u32,
@@ -186,12 +185,11 @@ impl Router {
         (firing, resolved): (Vec<Fingerprint>, Vec<Fingerprint>),
         sight: &Sight,
         reason: DeliveryReason,
-        send_resolved: bool,
         now: Timestamp,
     ) -> DeliveryId {
         let old = self.take_waiting(channel);
         if let Some(old) = &old {
-            self.mark_perhaps_told(channel, old, sight, send_resolved, now);
+            self.mark_perhaps_told(channel, old, sight);
         }
         let own = &self.groups[group];
         let mut alerts: Vec<Arc<Alert>> = firing
@@ -205,7 +203,14 @@ impl Router {
             alerts.extend(old.alerts.into_iter().filter(unknown));
         }
         sort_alerts(&mut alerts, |alert| alert);
-        let key = &self.channels[channel].key;
+        let key = Arc::clone(&self.channels[channel].key);
+        if let Some(told) = &mut self.channels[channel].told
+            && intersects(&told.resolved, &firing)
+        {
+            // From now on the receiver may hear that these fire: that it heard of an earlier end does not count.
+            told.resolved = difference(&told.resolved, &firing);
+            self.dirty.log.insert(Arc::clone(&key));
+        }
         let id = delivery_id(&key.group_key, &key.to, &firing, &resolved, now);
         let group_labels = own.labels.clone();
         let waiting =
@@ -232,23 +237,31 @@ impl Router {
     }
 
     /// What a row said that is muted now may have reached the receiver, if it was on its way: its end will be told.
-    fn mark_perhaps_told(
-        &mut self,
-        channel: u32,
-        old: &Waiting,
-        sight: &Sight,
-        send_resolved: bool,
-        now: Timestamp,
-    ) {
-        let all = union(&old.firing, &old.resolved);
-        let perhaps: Vec<Fingerprint> =
-            all.into_iter().filter(|fingerprint| contains(&sight.muted, *fingerprint)).collect();
-        if perhaps.is_empty() || !send_resolved {
+    fn mark_perhaps_told(&mut self, channel: u32, old: &Waiting, sight: &Sight) {
+        let mut perhaps = union(&old.firing, &old.resolved);
+        perhaps.retain(|fingerprint| contains(&sight.muted, *fingerprint));
+        self.add_perhaps_told(channel, &perhaps);
+    }
+
+    fn add_perhaps_told(&mut self, channel: u32, perhaps: &[Fingerprint]) {
+        let own = &mut self.channels[channel];
+        if perhaps.is_empty() || !own.send_resolved {
             return;
         }
+        let told = own.told.get_or_insert_with(Told::nothing);
+        told.muted = union(&told.muted, &difference(perhaps, &told.firing));
+        told.resolved = difference(&told.resolved, &told.muted);
+        self.dirty.log.insert(Arc::clone(&own.key));
+    }
+
+    /// A receiver that takes nothing is told of what fires whenever a group is looked at; of what has ended only until the
+    /// log forgets, or what has ended would pile up for ever.
+    fn give_up(&mut self, channel: u32, firing: &[Fingerprint], resolved: &[Fingerprint], now: Timestamp) {
+        self.add_perhaps_told(channel, firing); // An earlier attempt may have arrived.
         let own = &mut self.channels[channel];
-        let told = own.told.get_or_insert_with(|| Told { at: now, expires_at: now, ..Told::default() });
-        told.muted = union(&told.muted, &difference(&perhaps, &told.firing));
+        let Some(told) = own.told.as_mut().filter(|told| told.expires_at <= now) else { return };
+        told.firing = difference(&told.firing, resolved);
+        told.muted = difference(&told.muted, resolved);
         self.dirty.log.insert(Arc::clone(&own.key));
     }
 
@@ -296,8 +309,9 @@ impl Router {
         };
         self.outbox.remove(&id);
         let group = self.channels[channel].group;
-        if matches!(outcome, DeliveryOutcome::Sent(_)) {
-            self.advance_log(channel, group, firing, &resolved, now);
+        match outcome {
+            DeliveryOutcome::Sent(_) => self.advance_log(channel, group, firing, &resolved, now),
+            DeliveryOutcome::Failed(_) => self.give_up(channel, &firing, &resolved, now),
         }
         match group {
             Some(group) => self.let_go(group, &resolved, now),
@@ -324,13 +338,16 @@ impl Router {
             muted = difference(&union(&old.firing, &old.muted), &said);
             muted.retain(is_member);
         }
-        let mut earlier = difference(&old.resolved, &firing);
-        earlier.retain(is_member);
+        let mut resolved = union(&difference(&old.resolved, &firing), resolved);
+        resolved.retain(|fingerprint| is_member(fingerprint) || contains(&said, *fingerprint));
+        if let Some(next) = &own.waiting {
+            resolved = difference(&resolved, &next.firing); // It may be on its way already.
+        }
         let repeat_interval =
             group.map_or(self.tree.node(0), |group| self.tree.node(group.route)).repeat_interval;
         own.told = Some(Told {
             firing,
-            resolved: union(&earlier, resolved),
+            resolved,
             muted,
             at: now,
             expires_at: now + repeat_interval + repeat_interval,

@@ -305,7 +305,7 @@ impl Router {
             self.dirty.groups.insert(at);
         }
         for (_, channel) in self.channels.iter_mut() {
-            if let Some(told) = &mut channel.told {
+            if let Some(told) = channel.told.as_mut().filter(|told| !told.is_nothing()) {
                 told.at = told.at + by;
                 told.expires_at = told.expires_at + by;
                 self.dirty.log.insert(Arc::clone(&channel.key));

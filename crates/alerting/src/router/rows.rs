@@ -114,7 +114,7 @@ pub struct LogEntry {
     /// Told, or perhaps told, to fire before, and muted when the last word was said: when one of them ends, the
     /// receiver is told, once it is not muted any more; ascending.
     pub muted: Vec<Fingerprint>,
-    /// When it was taken by the receiver.
+    /// When it was taken by the receiver; [`Timestamp::MIN`] when nothing was taken yet.
     pub at: Timestamp,
     /// When it is forgotten, unless alerts that it lists are still there: twice the repeat interval after `at`.
     pub expires_at: Timestamp,

@@ -489,7 +489,7 @@ pub(super) fn merge(old: &Alert, new: Alert, now: Timestamp) -> Alert {
     let later = end(elder) > end(&younger);
     let elder_rules = if younger.is_resolved(now) { elder.is_resolved(now) } else { !elder.timeout };
     if later && elder_rules {
-        younger.ends_at = elder.ends_at;
+        (younger.ends_at, younger.timeout) = (elder.ends_at, elder.timeout);
     }
     younger
 }
