@@ -9,6 +9,7 @@ use rustls::ServerConfig;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::alertmanager::AlertsHandle;
+use crate::alertmanager::external::External;
 use crate::api::query::QueryGate;
 use crate::api::write::WriteGate;
 use crate::config::Config;
@@ -47,6 +48,8 @@ pub(crate) struct App {
     pub(crate) alerts: AlertsHandle,
     /// The senders.
     pub(crate) notifier: Arc<Notifier>,
+    /// Alertmanagers elsewhere.
+    pub(crate) external: Arc<External>,
     /// Takes reloads, one at a time, each with the sender of its outcome.
     pub(crate) reloads: mpsc::Sender<ReloadRequest>,
     /// What a reload replaces.

@@ -11,6 +11,6 @@ mod tests;
 
 pub use read::{BodyError, PostedAlert, PostedSilence, read_alerts, read_silence};
 pub use render::{
-    AlertEntry, ClusterPeer, GroupEntry, SilenceEntry, StatusEntry, alerts, error_object, groups, receivers,
-    silence, silence_id, silences, status, text, time,
+    AlertEntry, ClusterPeer, GroupEntry, SilenceEntry, StatusEntry, alerts, error_object, groups, posted,
+    receivers, silence, silence_id, silences, status, text, time,
 };

@@ -5,9 +5,11 @@
 //! senders. When the disk refuses, people are told all the same, and the rows are written as soon as it takes them.
 
 mod clock;
+pub(crate) mod external;
 pub(crate) mod failpoint;
 mod handle;
 mod owner;
 
+pub(crate) use external::QUEUE_MAX;
 pub(crate) use handle::{AlertsHandle, NotDurable, RuleReport, SilenceRefusal, Stopped};
 pub(crate) use owner::{Hooks, Owner, Running};

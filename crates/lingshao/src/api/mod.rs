@@ -73,7 +73,7 @@ async fn answer(
         E::ScrapePools => scraped::pools(app),
         E::Rules => rules::rules(app, parameters),
         E::Alerts => Ok(rules::alerts(app)),
-        E::Alertmanagers => status::alertmanagers(),
+        E::Alertmanagers => status::alertmanagers(app),
         E::StatusBuildInfo => status::build_info(),
         E::StatusConfig => status::config(app),
         E::StatusFlags => status::flags(app),

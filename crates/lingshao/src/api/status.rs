@@ -18,8 +18,14 @@ const ROWS_DEFAULT: usize = 10;
 /// More would be a way to list everything.
 const ROWS_MAX: usize = 10_000;
 
-pub(super) fn alertmanagers() -> Answer {
-    Ok(success(&json!({"activeAlertmanagers": [], "droppedAlertmanagers": []})))
+/// Those elsewhere that are told of our alerts.
+pub(super) fn alertmanagers(app: &App) -> Answer {
+    let views = app.external.views();
+    let list = |urls: &[String]| urls.iter().map(|url| json!({"url": url})).collect::<Vec<_>>();
+    Ok(success(&json!({
+        "activeAlertmanagers": list(&views.active),
+        "droppedAlertmanagers": list(&views.dropped),
+    })))
 }
 
 /// Without `features`: with them Grafana takes us for Mimir. The version is the Prometheus whose API this is, for

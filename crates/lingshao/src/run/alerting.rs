@@ -10,6 +10,7 @@ use lingshao_model::Routing;
 use lingshao_promql::Limits;
 use lingshao_tsdb::Db;
 
+use crate::alertmanager::external::{self, External};
 use crate::alertmanager::{AlertsHandle, Hooks, Owner, RuleReport, Running};
 use crate::config::{self, Config, Language};
 use crate::failure::Failure;
@@ -27,6 +28,7 @@ pub(super) struct Settings {
     routing: Arc<Routing>,
     senders: notify::Settings,
     rules: rules::Settings,
+    external: external::Settings,
 }
 
 impl Settings {
@@ -57,6 +59,7 @@ impl Settings {
             routing: Arc::new(alerting.routing.clone()),
             senders: notify::Settings::new(&alerting.receivers, &house)?,
             rules: rules::Settings::new(&config.rule_groups, options)?,
+            external: external::Settings::new(config)?,
         })
     }
 }
@@ -84,6 +87,7 @@ pub(super) struct Alerting {
     pub(super) alerts: AlertsHandle,
     pub(super) notifier: Arc<Notifier>,
     pub(super) rules: Arc<RuleManager>,
+    pub(super) external: Arc<External>,
     owner: Running,
 }
 
@@ -109,18 +113,26 @@ impl Alerting {
             Owner::restore(state, settings.routing, address.to_string(), figures).await?;
         let notifier = Arc::new(Notifier::start(settings.senders, report(&alerts), telemetry.notify.clone()));
         let owner = owner.start(alerts.clone(), hooks(&notifier));
-        let rules = RuleManager::start(settings.rules, db, tell(&alerts), saved, telemetry.rules.clone());
-        Ok(Alerting { alerts, notifier, rules: Arc::new(rules), owner })
+        let external = Arc::new(External::start(settings.external, telemetry.external.clone()));
+        let tell = tell(&alerts, &external);
+        let rules = RuleManager::start(settings.rules, db, tell, saved, telemetry.rules.clone());
+        Ok(Alerting { alerts, notifier, rules: Arc::new(rules), external, owner })
     }
 
     /// What the reloader needs to put new settings into force.
     pub(super) fn replacer(&self) -> Replacer {
-        Replacer { alerts: self.alerts.clone(), notifier: self.notifier.clone(), rules: self.rules.clone() }
+        Replacer {
+            alerts: self.alerts.clone(),
+            notifier: self.notifier.clone(),
+            rules: self.rules.clone(),
+            external: self.external.clone(),
+        }
     }
 
     /// From the judging end, so that what was judged last is committed. What waits to be sent is sent by the next life.
     pub(super) async fn stop(self) {
         self.rules.stop().await;
+        self.external.stop();
         self.notifier.stop().await;
         self.owner.stop().await;
     }
@@ -132,6 +144,7 @@ pub(super) struct Replacer {
     alerts: AlertsHandle,
     notifier: Arc<Notifier>,
     rules: Arc<RuleManager>,
+    external: Arc<External>,
 }
 
 impl Replacer {
@@ -139,6 +152,7 @@ impl Replacer {
     pub(super) async fn replace(&self, settings: Settings) -> anyhow::Result<()> {
         self.notifier.replace(settings.senders);
         self.alerts.reload(settings.routing).await.context("the alerts cannot be routed anew")?;
+        self.external.replace(settings.external);
         self.rules.replace(settings.rules);
         Ok(())
     }
@@ -155,10 +169,11 @@ fn report(alerts: &AlertsHandle) -> notify::Report {
     })
 }
 
-fn tell(alerts: &AlertsHandle) -> Tell {
-    let alerts = alerts.clone();
+fn tell(alerts: &AlertsHandle, external: &Arc<External>) -> Tell {
+    let (alerts, external) = (alerts.clone(), external.clone());
     Arc::new(move |report: RuleReport| {
         let alerts = alerts.clone();
+        external.push(&report.alerts);
         Box::pin(async move {
             if alerts.report(report).await.is_err() {
                 tracing::debug!("a rule group's round came after the end");

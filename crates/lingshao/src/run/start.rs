@@ -123,6 +123,7 @@ pub(super) async fn start(arguments: Arguments, config: Config) -> Result<Runnin
         rules: alerting.rules.clone(),
         alerts: alerting.alerts.clone(),
         notifier: alerting.notifier.clone(),
+        external: alerting.external.clone(),
         reloads: reloads.clone(),
         live,
         about: About {

@@ -1,6 +1,7 @@
 //! Our own figures, as `/metrics` shows them and as they are kept under `job="lingshao"`.
 
 pub(crate) mod alertmanager;
+pub(crate) mod external;
 pub(crate) mod notify;
 mod page;
 mod process;
@@ -38,6 +39,8 @@ pub(crate) struct Telemetry {
     pub(crate) rules: std::sync::Arc<rules::RulesTelemetry>,
     /// Alerts, silences, `state.db`.
     pub(crate) alertmanager: std::sync::Arc<alertmanager::AlertmanagerTelemetry>,
+    /// Alertmanagers elsewhere.
+    pub(crate) external: std::sync::Arc<external::ExternalTelemetry>,
     /// Messages.
     pub(crate) notify: std::sync::Arc<notify::NotifyTelemetry>,
 }
@@ -218,6 +221,7 @@ impl Telemetry {
         self.rules.render(page);
         self.alertmanager.render(page);
         self.notify.render(page);
+        self.external.render(page);
         process::render(page);
     }
 }

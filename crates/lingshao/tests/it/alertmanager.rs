@@ -363,6 +363,94 @@ fn the_status_names_us_as_the_only_peer() {
     assert!(config.contains("receiver: team") && !config.contains(&house.webhook.url()), "{config}");
 }
 
+#[test]
+fn alertmanagers_elsewhere_are_told_what_fires_and_what_has_ended() {
+    let house = House::new();
+    let elsewhere = house.start();
+    let here = folder();
+    let path = |name: &str| here.path().join(name);
+    let rules = |expr: &str| {
+        let text = format!("groups: [{{name: g, interval: 1s, rules: [{{alert: Up, expr: '{expr}'}}]}}]\n");
+        std::fs::write(path("rules.yml"), text).unwrap();
+    };
+    rules("vector(1)");
+    let target = &elsewhere.address;
+    let config = format!(
+        "global: {{evaluation_interval: 1s, external_labels: {{instance: here}}}}\nrule_files: [rules.yml]\n\
+         alerting: {{alertmanagers: [{{static_configs: [{{targets: ['{target}']}}]}}]}}\n"
+    );
+    std::fs::write(path("here.yml"), config).unwrap();
+    let server = Server::start_with(&here, &["--config", &text(path("here.yml"))]);
+    eventually("the other one tells", || house.told() == ["firing: Up/here"]);
+    let url = format!("http://{target}/api/v2/alerts");
+    assert_eq!(
+        server.data("/api/v1/alertmanagers"),
+        json!({"activeAlertmanagers": [{"url": url}], "droppedAlertmanagers": []})
+    );
+    eventually("it is counted", || {
+        server.figure(&format!("prometheus_notifications_sent_total{{alertmanager=\"{url}\"}}")) == 1.0
+    });
+
+    rules("vector(1) > 1");
+    assert_eq!(server.request("POST", "/-/reload", &[], b"").status, 200);
+    eventually("the end is told", || house.told() == ["firing: Up/here", "resolved: Up/here"]);
+}
+
+/// A member of two that share a `state.db`.
+fn member(house: &House, name: &str) -> Server {
+    let own = house.folder.path().join(name);
+    std::fs::create_dir_all(&own).unwrap();
+    let shared = house.folder.path().join("shared.db");
+    let url = house.webhook.url();
+    let config = format!(
+        "state: {{url: 'sqlite://{}', member: {name}}}\nalerting:\n  route: {{receiver: team, group_by: [alertname], \
+         group_wait: 0s, group_interval: 1s, repeat_interval: 1h}}\n  receivers:\n  - name: team\n    \
+         webhook_configs: [{{url: '{url}'}}]\n",
+        shared.display()
+    );
+    std::fs::write(own.join("member.yml"), config).unwrap();
+    Server::try_start(&own.join("data"), &["--config", &text(own.join("member.yml"))]).unwrap()
+}
+
+#[test]
+fn members_of_one_state_tell_once_and_share_silences() {
+    let house = House::new();
+    let (one, two) = (member(&house, "one"), member(&house, "two"));
+    let peers = |server: &Server| {
+        let status = server.get("/api/v2/status").json();
+        let names = status["cluster"]["peers"].as_array().unwrap().iter().map(|peer| peer["name"].clone());
+        names.collect::<Vec<_>>()
+    };
+    eventually("each knows the other", || {
+        let both = [json!("one"), json!("two")];
+        peers(&one) == both && peers(&two) == both
+    });
+    let id = set_silence(&one, "Quiet");
+    assert_eq!(two.get(&format!("/api/v2/silence/{id}")).status, 200);
+    for name in ["Quiet", "Down", "Other"] {
+        post_alert(&one, name);
+        post_alert(&two, name);
+    }
+    eventually("both alerts are told", || house.told().len() == 2);
+    std::thread::sleep(Duration::from_secs(3));
+    let mut told = house.told();
+    told.sort();
+    assert_eq!(told, ["firing: Down/a", "firing: Other/a"]);
+}
+
+#[test]
+fn what_a_dead_member_had_to_send_is_sent_by_another() {
+    let house = House::new();
+    let (one, two) = (member(&house, "one"), member(&house, "two"));
+    house.webhook.close().unwrap();
+    post_alert(&one, "Down");
+    eventually("it waits", || one.figure("lingshao_outbox_deliveries") == 1.0);
+    one.kill();
+    house.webhook.open().unwrap();
+    eventually("the other one tells", || house.told() == ["firing: Down/a"]);
+    assert_eq!(two.figure("lingshao_state_failed"), 0.0);
+}
+
 /// Debian's amtool 0.25; the test says so when it is not there.
 fn amtool(server: &Server, arguments: &[&str]) -> Option<Output> {
     let url = format!("--alertmanager.url={}", server.url());

@@ -67,12 +67,22 @@ impl Server {
 
     /// What it said on stderr if it ended instead of listening.
     pub(crate) fn try_start(data: &Path, arguments: &[&str]) -> Result<Server, (ExitStatus, String)> {
+        Server::try_start_in(&[], data, arguments)
+    }
+
+    /// The same, with variables in its environment.
+    pub(crate) fn try_start_in(
+        environment: &[(&str, &str)],
+        data: &Path,
+        arguments: &[&str],
+    ) -> Result<Server, (ExitStatus, String)> {
         let unique =
             format!("{}-{:?}", std::process::id(), Instant::now()).replace([' ', ':', '{', '}', ','], "");
         let stderr = std::env::temp_dir().join(format!("lingshao-test-{unique}.log"));
         let any_port: &[&str] =
             if arguments.contains(&"--listen") { &[] } else { &["--listen", "127.0.0.1:0"] };
         let mut child = command()
+            .envs(environment.iter().copied())
             .args(["run", "--data", &text(data)])
             .args(any_port)
             .args(arguments)
@@ -112,6 +122,11 @@ impl Server {
     pub(crate) fn signal(&self, signal: &str) {
         let sent = Command::new("kill").args([signal, &self.pid().to_string()]).status().expect("kill(1)");
         assert!(sent.success());
+    }
+
+    /// Whether it has ended, whoever ended it.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("it can be waited for").is_some()
     }
 
     /// Waits for its own end.

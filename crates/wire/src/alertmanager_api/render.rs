@@ -131,6 +131,12 @@ pub fn groups(out: &mut Vec<u8>, entries: &[GroupEntry<'_>]) {
     out.push(b']');
 }
 
+/// The body of `POST /alerts`.
+pub fn posted<'a>(out: &mut Vec<u8>, alerts: impl Iterator<Item = &'a Alert>) {
+    let objects: Vec<PostedObject<'a>> = alerts.map(PostedObject::of).collect();
+    write(out, &objects);
+}
+
 /// `GET /silences`
 pub fn silences(out: &mut Vec<u8>, entries: &[SilenceEntry<'_>]) {
     let entries: Vec<SilenceObject<'_>> = entries.iter().map(SilenceObject::of).collect();
@@ -226,6 +232,30 @@ impl<'a> AlertObject<'a> {
                 state: if entry.suppressed { "suppressed" } else { "active" },
             },
             updated_at: time(alert.updated_at),
+            generator_url: &alert.generator_url,
+            labels: LabelObject(&alert.labels),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PostedObject<'a> {
+    annotations: AnnotationObject<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ends_at: Option<String>,
+    starts_at: String,
+    #[serde(rename = "generatorURL", skip_serializing_if = "str::is_empty")]
+    generator_url: &'a str,
+    labels: LabelObject<'a>,
+}
+
+impl<'a> PostedObject<'a> {
+    fn of(alert: &'a Alert) -> PostedObject<'a> {
+        PostedObject {
+            annotations: AnnotationObject(&alert.annotations),
+            ends_at: alert.ends_at.map(time),
+            starts_at: time(alert.starts_at),
             generator_url: &alert.generator_url,
             labels: LabelObject(&alert.labels),
         }

@@ -154,3 +154,21 @@ fn alerts_are_shown_as_alertmanager_shows_them() {
     let group = r#""labels":{"alertname":"test1"},"receiver":{"name":"team"}}]"#;
     assert_eq!(text, format!(r#"[{{"alerts":[{expected}],{group}"#));
 }
+
+#[test]
+fn what_is_posted_is_read_as_it_was() {
+    let body = r#"[{"annotations":{"a":"b"},"endsAt":"2023-11-14T22:17:20.000Z","startsAt":"2023-11-14T22:13:20.000Z",
+        "generatorURL":"http://x","labels":{"alertname":"Down"}},{"labels":{"a":"b"}}]"#;
+    let alerts: Vec<Alert> = read_alerts(body.as_bytes())
+        .unwrap()
+        .into_iter()
+        .map(|posted| posted.alert(NOW, TimeDelta::from_secs(300)).unwrap())
+        .collect();
+    let mut out = Vec::new();
+    super::posted(&mut out, alerts.iter());
+    let again = read_alerts(&out).unwrap().into_iter();
+    let again: Vec<Alert> = again.map(|posted| posted.alert(NOW, TimeDelta(1)).unwrap()).collect();
+    let timeless =
+        |alerts: &[Alert]| alerts.iter().map(|a| Alert { timeout: false, ..a.clone() }).collect::<Vec<_>>();
+    assert_eq!(again, timeless(&alerts));
+}
