@@ -124,15 +124,16 @@ fn repeats(text: &str) -> Result<usize, &'static str> {
     count.and_then(|count| count.parse().ok()).ok_or("expected x and a count")
 }
 
+/// A number with its sign, and what follows it. Words (`NaN`, `Inf`, `stale`) are not repeated with `x`.
 fn leading_number(text: &str) -> Result<(f64, &str), &'static str> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let in_word = unsigned.starts_with(|c: char| c.is_ascii_alphabetic());
+    let is_word = unsigned.starts_with(|c: char| c.is_ascii_alphabetic());
     let mut end = unsigned.len();
     let mut previous = ' ';
     for (at, c) in unsigned.char_indices() {
         let goes_on = match c {
-            'x' => false,
-            '+' | '-' => matches!(previous, 'e' | 'E') && !in_word,
+            'x' => is_word,
+            '+' | '-' => matches!(previous, 'e' | 'E') && !is_word,
             _ => true,
         };
         if !goes_on {
@@ -144,7 +145,10 @@ fn leading_number(text: &str) -> Result<(f64, &str), &'static str> {
     let (digits, rest) = unsigned.split_at(end);
     let value = match digits {
         "stale" if unsigned.len() == text.len() => stale_nan(),
-        _ => digits.replace('_', "").parse().map_err(|_| "not a number")?,
+        _ if is_word && !["nan", "inf"].contains(&digits.to_ascii_lowercase().as_str()) => {
+            return Err("not a number");
+        }
+        _ => digits.parse().map_err(|_| "not a number")?,
     };
     Ok((if text.starts_with('-') { -value } else { value }, rest))
 }
@@ -182,7 +186,10 @@ mod tests {
             ("0+10x3 5-2x2 -1-1x1", "0 10 20 30 5 3 1 -1 -2"),
             ("1x2 0x1", "1 1 1 0 0"),
             ("_ _x3 1", "_ _ _ _ 1"),
-            ("stale 1 stalex1", "stale 1 stale stale"),
+            ("stale 1", "stale 1"),
+            ("stalex1", "`stalex1`: not a number"),
+            ("NaNx1", "`NaNx1`: not a number"),
+            ("1_000", "`1_000`: not a number"),
             ("NaN Inf -Inf 1e+2+1x1", "NaN inf -inf 100 101"),
             ("{{schema:1 sum:5}} {{}}x2 {{count:1}}+{{count:1}}x2", "h h h h h h h"),
             ("1+1", "`1+1`: expected x and a count"),

@@ -9,6 +9,7 @@ mod report;
 mod run;
 
 use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -149,8 +150,13 @@ fn rule_groups(file: &TestFile, path: &Path, outcome: &mut Outcome) -> Vec<RuleG
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut groups: Vec<RuleGroup> = Vec::new();
     for (pattern, at) in &file.rule_files {
-        let paths = glob::paths(&folder.join(pattern)).unwrap_or_default();
+        let mut paths = glob::paths(&folder.join(pattern)).unwrap_or_default();
+        paths.retain(|path| path.exists());
         let place = format!("{}:{}:{}", path.display(), at.line, at.column);
+        if paths.is_empty() {
+            // A note beside the verdict, as in promtool.
+            drop(writeln!(io::stderr(), "  WARNING: {place}: no file match pattern {pattern}"));
+        }
         for rules in paths {
             match read_text(&rules) {
                 Ok(text) => {

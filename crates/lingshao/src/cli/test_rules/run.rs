@@ -223,7 +223,7 @@ fn owned<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<(String, St
     pairs.map(|(name, text)| (name.to_owned(), text.to_owned())).collect()
 }
 
-/// NaN equals NaN; fuzzily, neighbours are equal.
+/// As in promtool NaN equals nothing; fuzzily, neighbours are equal.
 fn values_equal(a: f64, b: f64, fuzzy: bool) -> bool {
-    a == b || a.is_nan() && b.is_nan() || fuzzy && (a.next_up() == b || a.next_down() == b)
+    a == b || fuzzy && (a.next_up() == b || a.next_down() == b)
 }
