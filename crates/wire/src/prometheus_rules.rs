@@ -60,6 +60,7 @@ impl RuleFile {
         keys.finish(findings);
         let mut reader = Reader { text, file, checks, findings };
         let mut seen = HashMap::new();
+        let nodes = reader.filled(nodes, "groups");
         let groups: Vec<RuleGroup> = nodes.iter().map(|node| reader.group(node, &mut seen)).collect();
         reader.find_duplicates(&groups);
         RuleFile { groups }
@@ -83,6 +84,16 @@ impl Reader<'_> {
         self.findings.error(at, message, remedy);
     }
 
+    /// Without entries that hold nothing, as Go's YAML reads them.
+    fn filled<'n>(&mut self, nodes: &'n [Node], key: &str) -> Vec<&'n Node> {
+        let (filled, empty): (Vec<&Node>, Vec<&Node>) =
+            nodes.iter().partition(|node| node.value != Value::Null);
+        for node in empty {
+            self.findings.warning(node.at, format!("an empty entry in `{key}`"), "delete the lone `-`");
+        }
+        filled
+    }
+
     fn group(&mut self, node: &Node, seen: &mut HashMap<String, Position>) -> RuleGroup {
         let mut keys = Keys::new(node, "a rule group", self.findings);
         let name = keys.text("name", self.findings).unwrap_or_default();
@@ -100,7 +111,8 @@ impl Reader<'_> {
         let labels = self.labels(&mut keys, "labels");
         let rules = keys.list("rules", self.findings);
         keys.finish(self.findings);
-        let rules = rules.iter().map(|node| self.rule(node, &labels)).collect();
+        let rules = self.filled(rules, "rules");
+        let rules = rules.into_iter().map(|node| self.rule(node, &labels)).collect();
         self.findings.set_subject(None);
         RuleGroup { name, file: self.file.to_owned(), interval, query_offset, limit, rules }
     }

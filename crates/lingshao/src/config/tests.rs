@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use lingshao_wire::prometheus_config::Secret;
+
 use super::*;
 
 const HASH: &str =
@@ -153,5 +155,132 @@ fn further_jobs_come_from_files_with_findings_of_their_own() {
     assert!(
         shown.starts_with(&format!("{}:1:29: error job name `a` stands twice", job.display())),
         "{shown}"
+    );
+}
+
+/// A folder with a config and what it names.
+fn written(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+fn loaded(folder: &tempfile::TempDir) -> Loaded {
+    let path = folder.path().join("lingshao.yml");
+    let text = fs::read_to_string(&path).unwrap();
+    parse(&text, &path).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[track_caller]
+fn refused(folder: &tempfile::TempDir) -> String {
+    let path = folder.path().join("lingshao.yml");
+    let shown = parse(&fs::read_to_string(&path).unwrap(), &path).unwrap_err().to_string();
+    shown.replace(&format!("{}/", folder.path().display()), "")
+}
+
+const PLAN: &str = include_str!("../../tests/verdicts/plan_alerts.yml");
+
+#[test]
+fn the_plans_rules_are_read_unchanged() {
+    let folder =
+        written(&[("lingshao.yml", "rule_files: ['*erts.yml', alerts.yml]\n"), ("alerts.yml", PLAN)]);
+    let loaded = loaded(&folder);
+    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    let groups: Vec<_> =
+        loaded.config.rule_groups.iter().map(|group| (group.name.as_str(), group.rules.len())).collect();
+    assert_eq!(groups, [("system", 3), ("business", 3)]);
+    assert_eq!(loaded.config.rule_groups[0].file, folder.path().join("alerts.yml"));
+}
+
+#[test]
+fn a_mistake_in_a_rule_file_has_its_place_there() {
+    let rules = "groups:\n- name: a\n  rules:\n  - alert: A\n    expr: rate(up) > 1\n    annotations: {s: '{{ $x }}'}\n";
+    let folder = written(&[("lingshao.yml", "rule_files: [r.yml, none.yml]\n"), ("r.yml", rules)]);
+    let shown = refused(&folder);
+    for line in [
+        "lingshao.yml:1:21: error `rule_files`: `none.yml` does not exist",
+        "r.yml:5:16: error alert A: cannot parse the expression: 1:6: parse error: expected type range vector in call to function \"rate\", got instant vector",
+        "r.yml:6:23: error alert A: annotation `s`: template: __alert_A:1: undefined variable \"$x\"",
+    ] {
+        assert!(shown.contains(line), "{line}\n{shown}");
+    }
+}
+
+#[test]
+fn alerting_is_read_in_place_or_from_alertmanagers_own_file() {
+    let alertmanager = "route: {receiver: team}\nreceivers: [{name: team, webhook_configs: [{url: 'http://h/?k=hunter2'}]}]\n\
+        templates: ['*.tmpl']\n";
+    let ours = "alerting:\n  config_file: am.yml\n  language: en\n  time_zone: asia/shanghai\n  alertmanagers:\n  \
+        - {static_configs: [{targets: ['am:9093']}], path_prefix: /x}\n";
+    let template = "{{ define \"x\" }}y{{ end }}";
+    let folder = written(&[("lingshao.yml", ours), ("am.yml", alertmanager), ("a.tmpl", template)]);
+    let config = loaded(&folder).config;
+    assert_eq!(config.alerting.routing.root.receiver, "team");
+    assert_eq!(config.messages, Messages { language: Language::En, time_zone: "Asia/Shanghai".to_owned() });
+    assert_eq!(config.template_files[0].text, template);
+    assert_eq!(config.alertmanagers[0].static_configs[0].targets, ["am:9093"]);
+    assert_eq!(config.alertmanagers[0].timeout, TimeDelta::from_secs(10));
+    for shown in [config.to_masked_yaml(), config.alertmanager_yaml(), format!("{config:?}")] {
+        assert!(shown.contains("team") && !shown.contains("hunter2"), "{shown}");
+    }
+    let path = folder.path().join("lingshao.yml");
+    let again = parse(&config.to_masked_yaml(), &path).unwrap_or_else(|error| panic!("{error}")).config;
+    assert_eq!(again.to_masked_yaml(), config.to_masked_yaml());
+
+    fs::write(&path, format!("{ours}  receivers: []\n")).unwrap();
+    assert!(refused(&folder).contains("lingshao.yml:7:3: error"), "{}", refused(&folder));
+    fs::write(&path, ours).unwrap();
+    fs::write(folder.path().join("a.tmpl"), "{{ define \"x\" }}").unwrap();
+    assert!(refused(&folder).starts_with("a.tmpl:1:1: error template: a.tmpl:1: "), "{}", refused(&folder));
+    fs::write(folder.path().join("am.yml"), "route: {receiver: x}\n").unwrap();
+    assert!(refused(&folder).starts_with("am.yml:1:19: error the route uses"), "{}", refused(&folder));
+}
+
+#[test]
+fn the_plans_robot_is_told_when_no_receiver_is_configured() {
+    let environment = Environment { wecom_url: Some(Secret::new("https://q/?key=hunter2")) };
+    let told = |text: &str| {
+        let config = parse_with(text, Path::new("lingshao.yml"), &environment).unwrap().config;
+        assert!(!config.to_masked_yaml().contains("hunter2"));
+        let receivers = config.alerting.routing.receivers.iter();
+        let told = receivers.filter(|receiver| !receiver.integrations.is_empty());
+        told.map(|receiver| receiver.name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(told(""), ["wecom"]);
+    assert_eq!(told("alerting: {language: zh}"), ["wecom"]);
+    assert_eq!(told("alerting: {receivers: [{name: a}]}"), ["wecom"]);
+    let other = "alerting: {receivers: [{name: a, webhook_configs: [{url: 'http://h'}]}]}";
+    assert_eq!(told(other), ["a"]);
+    assert_eq!(config("").alerting.routing.root.receiver, "nobody");
+}
+
+#[test]
+fn the_outer_address_and_the_shared_state_are_read() {
+    let text = "web: {external_url: 'https://mon.shop.cn/m/', route_prefix: m/}\n\
+        state: {url: 'sqlite:///srv/state.db', member: web-1}\nglobal: {external_labels: {shop: a}, rule_query_offset: 5s}\n";
+    let config = config(text);
+    assert_eq!(config.web.external_url.as_deref(), Some("https://mon.shop.cn/m"));
+    assert_eq!(config.web.route_prefix, "/m");
+    assert_eq!(config.state.path().as_deref(), Some(Path::new("/srv/state.db")));
+    assert_eq!(config.state.member.as_deref(), Some("web-1"));
+    assert_eq!(config.global.external_labels.get("shop"), Some("a"));
+    assert_eq!(config.global.rule_query_offset, TimeDelta::from_secs(5));
+    check(
+        "web: {external_url: mon.shop.cn}\n",
+        "lingshao.yml:1:21: error `external_url`: `mon.shop.cn` is no such address\n    write `https://HOST` or `https://HOST/PATH`, as people reach it",
+    );
+    check(
+        "web: {route_prefix: 'a b'}\n",
+        "lingshao.yml:1:21: error `route_prefix`: `a b` is no path\n    write a path such as `/monitor`",
+    );
+    check(
+        "state: {url: 'postgres://u:hunter2@h/db'}\n",
+        "lingshao.yml:1:14: error `url` names no state that is known here\n    write `sqlite:///PATH/state.db`: the file that all members share",
+    );
+    check(
+        "alerting: {time_zone: Mars}\n",
+        "lingshao.yml:1:23: error unknown time zone `Mars`\n    write a name of the IANA database: Asia/Shanghai, UTC",
     );
 }
