@@ -177,8 +177,8 @@ impl Model {
         self.save();
     }
 
-    fn take(&mut self, step: Step) {
-        match step {
+    fn take(&mut self, step: &Step) {
+        match *step {
             Step::Fire(i) => {
                 let since = self.fires[i]
                     .filter(|_| self.is_firing(i, self.now))
@@ -213,7 +213,7 @@ impl Model {
                 if let Some((delivery, _)) = self.receivers[to].in_flight.take_if(|(_, heard)| !*heard) {
                     // Of an end that was given up, the receiver may never hear.
                     delivery.resolved().for_each(|ended| {
-                        self.receivers[to].fires.retain(|print, _| *print != ended.fingerprint())
+                        self.receivers[to].fires.retain(|print, _| *print != ended.fingerprint());
                     });
                     self.router.finished(delivery.id, &DeliveryOutcome::Failed(String::new()), self.now);
                     self.save();
@@ -432,16 +432,16 @@ fn number(delivery: &Delivery) -> usize {
 
 fn run(steps: Vec<Step>) {
     let mut model = Model::new();
-    steps.into_iter().for_each(|step| model.take(step));
+    steps.into_iter().for_each(|step| model.take(&step));
     // The source ends, silences end: nothing is muted any more.
-    model.take(Step::End(0));
+    model.take(&Step::End(0));
     while !model.silences.is_empty() {
-        model.take(Step::Unsilence);
+        model.take(&Step::Unsilence);
     }
     model.calm_down(30);
     model.check_beliefs();
     for i in 0..ALERTS.len() {
-        model.take(Step::End(i));
+        model.take(&Step::End(i));
     }
     model.calm_down(30);
     model.check_beliefs();

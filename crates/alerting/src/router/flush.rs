@@ -202,7 +202,7 @@ impl Router {
             let unknown = |alert: &Arc<Alert>| !own.members.contains_key(&alert.fingerprint());
             alerts.extend(old.alerts.into_iter().filter(unknown));
         }
-        sort_alerts(&mut alerts, |alert| alert);
+        let alerts = sort_alerts(alerts, |alert| alert);
         let key = Arc::clone(&self.channels[channel].key);
         if let Some(told) = &mut self.channels[channel].told
             && intersects(&told.resolved, &firing)

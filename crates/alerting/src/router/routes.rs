@@ -273,20 +273,18 @@ fn is_printable(letter: char) -> bool {
 
 /// Alertmanager's order of the alerts of a message: by `job`, then `instance`, alerts without one last; then by how many
 /// labels there are, then by the labels (`types.AlertSlice`, `model.LabelSet.Before`).
-pub(super) fn sort_alerts<T>(alerts: &mut [T], alert: impl Fn(&T) -> &Alert) {
-    alerts.sort_by(|a, b| {
-        let (a, b) = (&alert(a).labels, &alert(b).labels);
-        let key = |name: &str| {
-            (a.get(name).map_or((true, ""), |v| (false, v)), b.get(name).map_or((true, ""), |v| (false, v)))
-        };
-        let (own, other) = key("job");
-        own.cmp(&other)
-            .then_with(|| {
-                let (own, other) = key("instance");
-                own.cmp(&other)
-            })
-            .then_with(|| compare_sets(a, b))
+pub(super) fn sort_alerts<T>(alerts: Vec<T>, alert: impl Fn(&T) -> &Alert) -> Vec<T> {
+    let key = |item: &T| {
+        let labels = &alert(item).labels;
+        let value = |name: &str| labels.get(name).map_or((true, ""), |value| (false, value));
+        let (job, instance) = (value("job"), value("instance"));
+        (job.0, job.1.to_owned(), instance.0, instance.1.to_owned(), labels.clone())
+    };
+    let mut keyed: Vec<_> = alerts.into_iter().map(|item| (key(&item), item)).collect();
+    keyed.sort_by(|(a, _), (b, _)| {
+        (a.0, &a.1, a.2, &a.3).cmp(&(b.0, &b.1, b.2, &b.3)).then_with(|| compare_sets(&a.4, &b.4))
     });
+    keyed.into_iter().map(|(_, item)| item).collect()
 }
 
 /// `model.LabelSet.Before`: fewer labels first; else the first difference in the order of names, a missing label first.

@@ -154,7 +154,7 @@ impl Router {
                 }
             }
             if !alerts.is_empty() {
-                sort_alerts(&mut alerts, |view| &view.alert);
+                let alerts = sort_alerts(alerts, |view| &view.alert);
                 let group_key = self.group_key(group).group_key;
                 views.push(GroupView {
                     group_key,
