@@ -59,7 +59,8 @@ pub(crate) enum SilenceRefusal {
     NotDurable(#[from] NotDurable),
 }
 
-type Done<T, E> = oneshot::Sender<Result<T, E>>;
+/// Where an outcome is waited for.
+pub(super) type Done<T, E> = oneshot::Sender<Result<T, E>>;
 
 /// What the owner is told or asked to do, with who waits for it.
 pub(super) enum Event {

@@ -8,6 +8,7 @@ mod clock;
 pub(crate) mod external;
 pub(crate) mod failpoint;
 mod handle;
+mod journal;
 mod owner;
 
 pub(crate) use external::QUEUE_MAX;

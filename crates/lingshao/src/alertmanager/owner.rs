@@ -13,19 +13,17 @@ use tokio::time::{sleep, timeout};
 
 use super::clock::StepWatch;
 use super::failpoint;
-use super::handle::{AlertsHandle, Event, Look, NotDurable, Queues, SilenceRefusal, queues};
+use super::handle::{AlertsHandle, Done, Event, Look, NotDurable, Queues, SilenceRefusal, queues};
+use super::journal::Journal;
 use crate::clock;
 use crate::notify::Finished;
-use crate::state::{Batch, HEARTBEAT, LOCAL, Member, State, StateError, Told};
+use crate::state::{State, StateError, Told};
 use crate::telemetry::alertmanager::AlertmanagerTelemetry;
 
 /// Events that one transaction takes: the disk's sync is shared by all who wait for it.
 const EVENTS_PER_ROUND_MAX: usize = 64;
 /// The longest sleep: how soon a step of the clock, rows of another member and a disk that works again are noticed.
 const NAP_MAX: Duration = Duration::from_secs(1);
-/// How often the wall clock is noted in `state.db` while alerts are there that end by themselves: by that much their
-/// end may be late after a crash.
-const NOTE_CLOCK_EVERY: Duration = Duration::from_secs(30);
 /// How often the figures are counted.
 const COUNT_EVERY: Duration = Duration::from_secs(5);
 /// Deliveries that are known besides those in the outbox: replaced ones whose message is still on its way.
@@ -44,21 +42,14 @@ pub(crate) struct Hooks {
 /// Everything restored, and nothing told yet.
 pub(crate) struct Owner {
     router: Router,
-    state: State,
+    journal: Journal,
     queues: Queues,
     telemetry: Arc<AlertmanagerTelemetry>,
     watch: StepWatch,
-    /// What is not in the file yet.
-    batch: Batch,
     /// What the deliveries in the outbox are about.
     told: HashMap<DeliveryId, Told>,
     /// How many of them there may be before those that wait no more are forgotten.
     told_max: usize,
-    failing: bool,
-    started_at: Timestamp,
-    address: String,
-    heartbeat_at: Option<Instant>,
-    noted_at: Instant,
     counted_at: Option<Instant>,
 }
 
@@ -69,13 +60,24 @@ pub(crate) struct Running {
     task: JoinHandle<()>,
 }
 
+/// What is to be told after a transaction.
+struct Round {
+    deliveries: Vec<Delivery>,
+    withdrawn: Vec<DeliveryId>,
+    answers: Answers,
+    durable: bool,
+}
+
+/// An answer that is ready, and where it is waited for.
+type Ready<T, E> = (Done<T, E>, T);
+
 /// Who is told when a round is committed.
 #[derive(Default)]
 struct Answers {
     done: Vec<oneshot::Sender<()>>,
-    posts: Vec<(oneshot::Sender<Result<Vec<RefusedAlert>, NotDurable>>, Vec<RefusedAlert>)>,
-    silences: Vec<(oneshot::Sender<Result<SilenceId, SilenceRefusal>>, SilenceId)>,
-    expired: Vec<oneshot::Sender<Result<(), SilenceRefusal>>>,
+    posts: Vec<Ready<Vec<RefusedAlert>, NotDurable>>,
+    silences: Vec<Ready<SilenceId, SilenceRefusal>>,
+    expired: Vec<Done<(), SilenceRefusal>>,
     has_results: bool,
 }
 
@@ -104,18 +106,12 @@ impl Owner {
         let (handle, queues) = queues();
         let owner = Owner {
             router,
-            state,
+            journal: Journal::new(state, telemetry.clone(), address),
             queues,
             telemetry,
             watch: StepWatch::new(now, Instant::now()),
-            batch: Batch::default(),
             told_max: told.len() + TOLD_SURPLUS_MAX,
             told,
-            failing: false,
-            started_at: now,
-            address,
-            heartbeat_at: None,
-            noted_at: Instant::now(),
             counted_at: None,
         };
         Ok((handle, owner, loaded.rule_alerts))
@@ -127,14 +123,15 @@ impl Owner {
     }
 
     async fn run(mut self, hooks: Hooks) {
-        self.round(Vec::new(), &hooks).await;
-        let state = &self.state;
-        let own = |delivery: &Delivery| state.is_own_delivery(delivery.id);
-        (hooks.enqueue)(self.router.waiting().into_iter().filter(own).collect());
+        let mut first = self.round(Vec::new()).await;
+        // What is newly due is among what waits.
+        first.deliveries = self.router.waiting();
+        first.deliveries.retain(|delivery| self.journal.is_own(delivery));
+        first.tell(&hooks);
         loop {
             let events = self.wait().await;
             let stops = events.iter().any(|event| matches!(event, Event::Stop));
-            self.round(events, &hooks).await;
+            self.round(events).await.tell(&hooks);
             if stops {
                 break;
             }
@@ -142,7 +139,7 @@ impl Owner {
                 self.look(look).await;
             }
         }
-        self.end().await;
+        self.journal.end().await;
     }
 
     /// The next events, or none when something is due.
@@ -174,27 +171,30 @@ impl Owner {
         Duration::from_millis(millis.unsigned_abs()).min(NAP_MAX)
     }
 
-    async fn round(&mut self, events: Vec<Event>, hooks: &Hooks) {
+    /// What happened and what is due, decided and committed; nobody has been told yet.
+    async fn round(&mut self, events: Vec<Event>) -> Round {
         let now = self.now();
         let mut answers = Answers::default();
         let idle = events.is_empty() && self.router.next_due().is_none_or(|due| now < due);
-        let locked = self.lock(idle, now, hooks).await;
+        let locked = self.journal.lock(&mut self.router, idle, now).await;
         self.take(events, now, &mut answers);
-        let deliveries = self.router.due(now);
+        let mut deliveries = self.router.due(now);
         let withdrawn = self.router.take_withdrawn();
         let changes = self.router.take_changes();
         self.note(&changes);
-        self.batch.add_changes(&changes);
-        let durable = self.write(locked, now, answers.has_results).await;
-        if !withdrawn.is_empty() {
-            (hooks.withdraw)(withdrawn);
+        self.journal.add_changes(&changes);
+        let notes = self.router.next_due().is_some();
+        let written = self.journal.write(locked, now, answers.has_results, notes).await;
+        if !written.orphans.is_empty() {
+            tracing::warn!(
+                deliveries = written.orphans.len(),
+                "taking over what a member that is gone had to send"
+            );
+            let waiting = self.router.waiting().into_iter();
+            deliveries.extend(waiting.filter(|delivery| written.orphans.contains(&delivery.id)));
         }
-        if !deliveries.is_empty() {
-            (hooks.enqueue)(deliveries);
-            failpoint::pass("after-enqueue");
-        }
-        answers.give(durable);
         self.count(now);
+        Round { deliveries, withdrawn, answers, durable: written.durable }
     }
 
     /// The time, and what follows when it went backwards.
@@ -208,56 +208,12 @@ impl Owner {
         now
     }
 
-    /// In a shared file: takes the write lock and what others wrote, so that two members never decide at once.
-    /// Without the lock we decide all the same: better told twice than not at all.
-    async fn lock(&mut self, idle: bool, now: Timestamp, hooks: &Hooks) -> bool {
-        if !self.state.is_shared() {
-            return false;
-        }
-        let beat = self.heartbeat_at.is_none_or(|at| HEARTBEAT <= at.elapsed());
-        let others_wrote = self.state.others_wrote().await.unwrap_or(true);
-        if idle && !beat && !others_wrote && self.batch.is_empty() {
-            return false;
-        }
-        match self.share(beat, now, hooks).await {
-            Ok(()) => true,
-            Err(error) => {
-                self.failed(&error);
-                self.state.roll_back().await;
-                false
-            }
-        }
-    }
-
-    async fn share(&mut self, beat: bool, now: Timestamp, hooks: &Hooks) -> Result<(), StateError> {
-        self.state.begin().await?;
-        if self.state.others_wrote().await? {
-            let foreign = self.state.foreign().await?;
-            self.router.adopt(foreign, now);
-        }
-        if beat {
-            self.state.heartbeat(&self.address, self.started_at, now).await?;
-            self.heartbeat_at = Some(Instant::now());
-            self.batch.touch();
-            let orphans = self.state.take_over(now).await?;
-            if !orphans.is_empty() {
-                tracing::warn!(
-                    deliveries = orphans.len(),
-                    "taking over what a member that is gone had to send"
-                );
-                let waiting = self.router.waiting().into_iter();
-                (hooks.enqueue)(waiting.filter(|delivery| orphans.contains(&delivery.id)).collect());
-            }
-        }
-        Ok(())
-    }
-
     /// What happened.
     fn take(&mut self, events: Vec<Event>, now: Timestamp, answers: &mut Answers) {
         for event in events {
             match event {
                 Event::Report { report, done } => {
-                    self.batch.add_rule_alerts(&report.changes);
+                    self.journal.add_rule_alerts(&report.changes);
                     let refused = self.router.put(report.alerts, now);
                     self.refuse(&refused);
                     answers.done.push(done);
@@ -287,7 +243,7 @@ impl Owner {
                     self.router.reload(routing, now);
                     answers.done.push(done);
                 }
-                Event::Stop => self.batch.touch(),
+                Event::Stop => self.journal.touch(),
             }
         }
     }
@@ -295,7 +251,7 @@ impl Owner {
     fn finish(&mut self, finished: &[Finished], now: Timestamp) {
         for one in finished {
             let told = self.told.remove(&one.id);
-            self.batch.add_history(one, told.as_ref(), self.state.member());
+            self.journal.add_history(one, told.as_ref());
             self.router.finished(one.id, &one.outcome, now);
         }
     }
@@ -321,85 +277,15 @@ impl Owner {
         }
     }
 
-    /// Whether everything so far is on disk.
-    async fn write(&mut self, locked: bool, now: Timestamp, has_results: bool) -> bool {
-        if NOTE_CLOCK_EVERY <= self.noted_at.elapsed() && self.router.next_due().is_some() {
-            self.batch.touch();
-        }
-        if self.batch.is_empty() {
-            if locked {
-                self.state.roll_back().await;
-            }
-            return true;
-        }
-        failpoint::pass(if has_results { "before-result-commit" } else { "before-commit" });
-        let began = Instant::now();
-        match self.commit(locked, now).await {
-            Ok(()) => {
-                failpoint::pass(if has_results { "after-result-commit" } else { "after-commit" });
-                self.telemetry.commits.observe(began.elapsed());
-                self.noted_at = Instant::now();
-                self.batch.clear();
-                if std::mem::take(&mut self.failing) {
-                    self.telemetry.state_failed.set(0.0);
-                    tracing::info!("state.db can be written again, and everything is in it");
-                }
-                true
-            }
-            Err(error) => {
-                self.failed(&error);
-                false
-            }
-        }
-    }
-
-    async fn commit(&mut self, locked: bool, now: Timestamp) -> Result<(), StateError> {
-        if !locked {
-            self.state.begin().await?;
-        }
-        self.state.commit(&self.batch, now).await
-    }
-
-    fn failed(&mut self, error: &StateError) {
-        self.telemetry.commits_failed.add(1);
-        self.telemetry.state_failed.set(1.0);
-        if !std::mem::replace(&mut self.failing, true) {
-            let error = with_causes(error);
-            tracing::error!(%error, "state.db cannot be written; people are told all the same, and it is tried again");
-        }
-    }
-
     async fn look(&mut self, look: Look) {
         match look {
             Look::Router(question) => {
-                if self.state.is_shared() && self.state.others_wrote().await.unwrap_or(false) {
-                    self.adopt().await;
-                }
+                self.journal.refresh(&mut self.router).await;
                 question(&mut self.router, clock::now());
             }
-            Look::Members(answer) => drop(answer.send(self.members().await)),
-            Look::History { rows_max, answer } => drop(answer.send(self.state.history(rows_max).await)),
+            Look::Members(answer) => drop(answer.send(self.journal.members().await)),
+            Look::History { rows_max, answer } => drop(answer.send(self.journal.history(rows_max).await)),
         }
-    }
-
-    /// What others wrote, outside of a round.
-    async fn adopt(&mut self) {
-        match self.state.foreign().await {
-            Ok(foreign) => self.router.adopt(foreign, clock::now()),
-            Err(error) => self.failed(&error),
-        }
-    }
-
-    async fn members(&mut self) -> Vec<Member> {
-        let own = Member { name: self.state.member().to_owned(), address: self.address.clone() };
-        if self.state.member() == LOCAL || !self.state.is_shared() {
-            return vec![Member { name: self.address.clone(), ..own }];
-        }
-        let mut members = self.state.members(clock::now()).await.unwrap_or_default();
-        if !members.iter().any(|member| member.name == own.name) {
-            members.push(own);
-        }
-        members
     }
 
     fn count(&mut self, now: Timestamp) {
@@ -422,33 +308,20 @@ impl Owner {
             gauge.set(count as f64);
         }
     }
-
-    async fn end(mut self) {
-        if self.state.is_shared() {
-            let left = async {
-                self.state.begin().await?;
-                self.state.leave().await?;
-                self.state.commit(&Batch::default(), clock::now()).await
-            };
-            if let Err(error) = left.await {
-                tracing::debug!(%error, "the other members will notice that we have gone");
-            }
-        }
-        if let Err(error) = self.state.close().await {
-            tracing::warn!(%error, "state.db was not closed in order; what was committed is in it");
-        }
-    }
 }
 
-/// An error with its causes on one line.
-fn with_causes(error: &StateError) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
+impl Round {
+    /// First people, then those who wait for the disk.
+    fn tell(self, hooks: &Hooks) {
+        if !self.withdrawn.is_empty() {
+            (hooks.withdraw)(self.withdrawn);
+        }
+        if !self.deliveries.is_empty() {
+            (hooks.enqueue)(self.deliveries);
+            failpoint::pass("after-enqueue");
+        }
+        self.answers.give(self.durable);
     }
-    text
 }
 
 impl Answers {

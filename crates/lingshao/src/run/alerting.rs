@@ -163,8 +163,10 @@ fn report(alerts: &AlertsHandle) -> notify::Report {
     Arc::new(move |finished: Vec<Finished>| {
         let alerts = alerts.clone();
         Box::pin(async move {
-            // When the owner has ended, the rows stay in the outbox and the next life tells once more.
-            drop(alerts.finished(finished).await);
+            if alerts.finished(finished).await.is_err() {
+                // The rows stay in the outbox, and the next life tells once more.
+                tracing::warn!("a message was sent while the process ended; it may be repeated");
+            }
         })
     })
 }

@@ -32,7 +32,7 @@ pub(crate) use open::{Location, StateError};
 use schema::Table;
 
 /// The member whose rows stand in a file that is not shared.
-pub(crate) const LOCAL: &str = "local";
+pub(super) const LOCAL: &str = "local";
 /// Rows in one statement. Enough that a statement's cost is spread over many rows, few enough that SQLite's parser
 /// and its 32,766 parameters do not mind.
 const ROWS_PER_STATEMENT: usize = 100;

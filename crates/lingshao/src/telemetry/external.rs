@@ -25,6 +25,9 @@ pub(crate) struct PeerTelemetry {
     pub(crate) latency: Seconds,
 }
 
+/// Finds a counter.
+type Read = fn(&PeerTelemetry) -> &Counter;
+
 impl ExternalTelemetry {
     /// One Alertmanager's figures.
     pub(crate) fn of(&self, url: &str) -> Arc<PeerTelemetry> {
@@ -42,7 +45,7 @@ impl ExternalTelemetry {
         let name = "prometheus_notifications_alertmanagers_discovered";
         page.gauge(name, "Alertmanagers elsewhere that are told.", peers.len() as f64);
         page.gauge("prometheus_notifications_queue_capacity", "Alerts that may wait.", QUEUE_MAX as f64);
-        let counters: [(&str, &str, fn(&PeerTelemetry) -> &Counter); 3] = [
+        let counters: [(&str, &str, Read); 3] = [
             ("prometheus_notifications_sent_total", "Alerts sent.", |peer| &peer.sent),
             ("prometheus_notifications_errors_total", "Alerts in requests that failed.", |peer| &peer.errors),
             ("prometheus_notifications_dropped_total", "Alerts that were not told.", |peer| &peer.dropped),
