@@ -7,6 +7,7 @@ mod client;
 mod health;
 mod passwd;
 mod query;
+mod test_receiver;
 mod test_rules;
 
 use std::io::{self, Write};

@@ -186,21 +186,16 @@ impl Email {
 
     fn body(&self, words: &Words, told: &Told<'_>) -> MultiPart {
         let delivery = told.first();
-        let text = self
-            .text
-            .as_ref()
-            .map(|text| words.tell(text, delivery, told.now, TEXT_BYTES_MAX, TEXT_BYTES_MAX));
+        let digest = || words.digest(&[delivery], TEXT_BYTES_MAX);
+        let tell = |text: &Text| words.tell(text, delivery, told.now, TEXT_BYTES_MAX).unwrap_or_else(digest);
         let html = self.html.as_ref().map(|html| self.html(html, words, told));
-        let text = match (&text, &html) {
-            (None, None) => Some(words.digest(&[delivery], TEXT_BYTES_MAX)),
-            _ => text,
-        };
-        let mut parts = [(text, ContentType::TEXT_PLAIN), (html, ContentType::TEXT_HTML)]
+        let text = self.text.as_ref().map(tell).or_else(|| html.is_none().then(digest));
+        // The preferred part stands last (RFC 2046, 5.1.4).
+        let parts = [(text, ContentType::TEXT_PLAIN), (html, ContentType::TEXT_HTML)];
+        let parts = parts
             .into_iter()
-            .filter_map(|(body, kind)| Some(SinglePart::builder().content_type(kind).body(body?)));
-        // The preferred part stands last (RFC 2046, 5.1.4). There is always one.
-        let first = parts.next().unwrap_or_else(|| SinglePart::plain(String::new()));
-        parts.fold(MultiPart::alternative().singlepart(first), MultiPart::singlepart)
+            .filter_map(|(body, kind)| body.map(|body| SinglePart::builder().content_type(kind).body(body)));
+        parts.fold(MultiPart::alternative().build(), MultiPart::singlepart)
     }
 
     fn html(&self, html: &Text, words: &Words, told: &Told<'_>) -> String {

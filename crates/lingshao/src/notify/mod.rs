@@ -38,6 +38,7 @@ pub use crate::telemetry::notify::NotifyTelemetry;
 pub use settings::{Settings, SettingsError};
 
 use crate::clock;
+use crate::config::{self, Config};
 use integration::{Integration, Told};
 use mailbox::{Mailbox, Waiting};
 use sender::Windows;
@@ -92,6 +93,22 @@ pub struct House {
     pub language: Language,
     /// The texts of the files that `templates` names, each with its file's name.
     pub template_files: Vec<(String, String)>,
+}
+
+impl House {
+    /// As configured.
+    pub(crate) fn new(config: &Config, external_url: &str) -> House {
+        let files = config.template_files.iter();
+        House {
+            external_url: external_url.to_owned(),
+            time_zone: Some(config.messages.time_zone.clone()),
+            language: match config.messages.language {
+                config::Language::Zh => Language::Chinese,
+                config::Language::En => Language::English,
+            },
+            template_files: files.map(|file| (file.path.display().to_string(), file.text.clone())).collect(),
+        }
+    }
 }
 
 /// The language of the default texts.

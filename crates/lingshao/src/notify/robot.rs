@@ -6,6 +6,7 @@ use lingshao_wire::alertmanager_config::{
 };
 use lingshao_wire::notify::feishu::{self, Colour};
 use lingshao_wire::notify::limits::{self, RobotLimits};
+use lingshao_wire::notify::wechat::To;
 use lingshao_wire::notify::{Request, Verdict, dingtalk, text, wecom};
 use lingshao_wire::prometheus_config::HttpClientConfig;
 
@@ -55,7 +56,7 @@ pub(super) struct Message {
     /// How bad it is.
     pub(super) colour: Colour,
     /// To whom an application writes; robots write to their group.
-    pub(super) to: lingshao_wire::notify::wechat::To,
+    pub(super) to: To,
 }
 
 impl Robot {
@@ -151,14 +152,7 @@ impl Robot {
             let title = messages.first().map(|message| message.title.clone()).unwrap_or_default();
             let colour = colour(told);
             let text = text::cut(&title, limits.text_bytes).to_owned();
-            messages.push(Message {
-                title,
-                text,
-                is_plain: true,
-                mentions: true,
-                colour,
-                to: Default::default(),
-            });
+            messages.push(Message { title, text, is_plain: true, mentions: true, colour, to: To::default() });
         }
         messages
     }
@@ -249,25 +243,26 @@ pub(super) fn write(
     part_bytes_max: usize,
     is_markdown: bool,
 ) -> Vec<Message> {
-    // Room for the number of the part.
-    let of_parts = |count: usize| count.clamp(1, told.parts_max.max(1)) * part_bytes_max.saturating_sub(16);
-    let digest_bytes = of_parts(DIGEST_PARTS_MAX);
+    let parts_max = told.parts_max.clamp(1, DIGEST_PARTS_MAX);
+    let bytes_max = parts_max.min(PARTS_MAX) * part_bytes_max;
     let (title, text) = match told.deliveries {
         [delivery] => {
             let plain = (is_markdown && delivery.alerts.len() <= 10 * words::DETAILED_MAX)
                 .then(|| words::for_markdown(delivery));
             let delivery = plain.as_ref().unwrap_or(delivery);
-            let text = words.tell(message, delivery, told.now, of_parts(PARTS_MAX), digest_bytes);
-            (words.title(title, delivery, told.now), text)
+            (words.title(title, delivery, told.now), words.tell(message, delivery, told.now, bytes_max))
         }
         several => {
             let title = match words.language() {
                 Language::Chinese => format!("告警汇总：{} 组", several.len()),
                 Language::English => format!("Alert digest: {} groups", several.len()),
             };
-            (title, words.digest(&told.all(), digest_bytes))
+            (title, None)
         }
     };
+    let parts =
+        text.map(|text| text::numbered(&text, part_bytes_max)).filter(|parts| parts.len() <= parts_max);
+    let parts = parts.unwrap_or_else(|| digest_parts(words, told, part_bytes_max, parts_max));
     let colour = colour(told);
     let part = |text: String| Message {
         title: title.clone(),
@@ -275,9 +270,22 @@ pub(super) fn write(
         is_plain: false,
         mentions: false,
         colour,
-        to: Default::default(),
+        to: To::default(),
     };
-    text::numbered(&text, part_bytes_max).into_iter().map(part).collect()
+    parts.into_iter().map(part).collect()
+}
+
+/// A digest that fits into so many parts. Cutting at line ends leaves room unused, so it is written shorter until it
+/// fits.
+fn digest_parts(words: &Words, told: &Told<'_>, part_bytes_max: usize, parts_max: usize) -> Vec<String> {
+    let mut bytes_max = parts_max * part_bytes_max;
+    loop {
+        let parts = text::numbered(&words.digest(&told.all(), bytes_max), part_bytes_max);
+        if parts.len() <= parts_max || bytes_max <= part_bytes_max / 2 {
+            return parts;
+        }
+        bytes_max -= bytes_max / 10;
+    }
 }
 
 fn colour(told: &Told<'_>) -> Colour {

@@ -186,7 +186,8 @@ impl Sender {
                 None
             }
             Plan::First => {
-                let parts_max = left.map_or(PARTS_MAX, |(_, left)| left.critical as usize);
+                let left = left.map(|(_, left)| if due.critical > 0 { left.critical } else { left.others });
+                let parts_max = left.map_or(PARTS_MAX, |left| left as usize);
                 self.mailbox.take_first(now).map(|waiting| Job::new(vec![waiting], parts_max))
             }
             Plan::Digest(parts_max) => Some(Job::new(self.mailbox.take_all(), parts_max)),

@@ -114,25 +114,23 @@ impl Words {
         NotificationData { delivery, receiver: &delivery.to.receiver, external_url: &self.house.external_url }
     }
 
-    /// The text for a delivery, never nothing: with a template that fails or writes more than `bytes_max`, or too many
-    /// alerts for ours, it is what a digest says in `digest_bytes_max`.
+    /// The text for a delivery, unless it is to be told as in a digest: the template fails, writes nothing or more than
+    /// `bytes_max`, or there are too many alerts for ours.
     pub(super) fn tell(
         &self,
         text: &Text,
         delivery: &Delivery,
         now: Timestamp,
         bytes_max: usize,
-        digest_bytes_max: usize,
-    ) -> String {
+    ) -> Option<String> {
         if text.is_default && DETAILED_MAX < delivery.alerts.len() {
-            return self.digest(&[delivery], digest_bytes_max);
+            return None;
         }
         match self.fill(&text.template, delivery, now) {
-            Ok(filled) if !filled.trim().is_empty() && filled.len() <= bytes_max => filled,
-            Ok(_) => self.digest(&[delivery], digest_bytes_max),
+            Ok(filled) => Some(filled).filter(|text| !text.trim().is_empty() && text.len() <= bytes_max),
             Err(error) => {
                 tracing::error!(integration = %delivery.to, %error, "template failed; the short text is sent");
-                self.digest(&[delivery], digest_bytes_max)
+                None
             }
         }
     }

@@ -71,5 +71,5 @@ pub const ALIYUN_NUMBERS_MAX: usize = 1000;
 /// Tencent takes 200 numbers in one SendSms (cloud.tencent.com, document/product/382/55981).
 pub const TENCENT_NUMBERS_MAX: usize = 200;
 /// Characters of one variable of a short message: accounts opened after 2024-01-25 get no more by default (Tencent
-/// `FailedOperation.TemplateParameterLengthLimit`); Aliyun's variables are as short for most kinds.
+/// `InvalidParameterValue.TemplateParameterLengthLimit`); Aliyun's variables are as short for most kinds.
 pub const SMS_PARAMETER_CHARS_MAX: usize = 6;

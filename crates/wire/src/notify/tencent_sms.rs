@@ -158,7 +158,7 @@ fn verdict(code: &str, message: &str) -> Verdict {
         "LimitExceeded.PhoneNumberThirtySecondLimit" => Verdict::retry_after_secs(30, said),
         code if code.starts_with("RequestLimitExceeded") => Verdict::retry_after_secs(1, said),
         code if code.starts_with("InternalError") => Verdict::retry(said),
-        "FailedOperation.TemplateParameterLengthLimit" => Verdict::TooLong(said),
+        "InvalidParameterValue.TemplateParameterLengthLimit" => Verdict::TooLong(said),
         "AuthFailure.SignatureExpire" | "AuthFailure.SignatureFailure" => {
             Verdict::Final(format!("{said} (is the clock of this host right? is the secret?)"))
         }
@@ -205,7 +205,7 @@ mod tests {
         check(&error("InternalError.Timeout"), Judged::All(Verdict::retry("InternalError.Timeout m")));
         let often = Verdict::retry_after_secs(1, "RequestLimitExceeded m");
         check(&error("RequestLimitExceeded"), Judged::All(often));
-        let long = "FailedOperation.TemplateParameterLengthLimit";
+        let long = "InvalidParameterValue.TemplateParameterLengthLimit";
         check(&error(long), Judged::All(Verdict::TooLong(format!("{long} m"))));
         let clock = "AuthFailure.SignatureExpire m (is the clock of this host right? is the secret?)";
         check(&error("AuthFailure.SignatureExpire"), Judged::All(Verdict::Final(clock.to_owned())));

@@ -29,6 +29,8 @@ use file::TestFile;
 pub(crate) enum Command {
     /// Runs unit tests of recording and alerting rules, in promtool's format
     Rules(Arguments),
+    /// Sends one test message through a receiver of the config and prints what each of its services answered
+    Receiver(super::test_receiver::Arguments),
 }
 
 /// Which tests of which files.
@@ -72,7 +74,13 @@ impl Outcome {
 }
 
 pub(crate) fn run(command: &Command) -> Result<super::Outcome, Failure> {
-    let Command::Rules(arguments) = command;
+    match command {
+        Command::Rules(arguments) => run_tests(arguments),
+        Command::Receiver(arguments) => super::test_receiver::run(arguments),
+    }
+}
+
+fn run_tests(arguments: &Arguments) -> Result<super::Outcome, Failure> {
     let mut outcomes = Vec::new();
     for file in &arguments.files {
         let outcome = test(file, arguments);
