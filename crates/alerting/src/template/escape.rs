@@ -100,28 +100,48 @@ pub(super) fn base64_encode(bytes: &[u8]) -> String {
     out
 }
 
-/// The error is the byte at which it is none.
+/// The error is the byte at which Go says that it is none.
 pub(super) fn base64_decode(text: &str) -> Result<Vec<u8>, usize> {
-    let digits: Vec<(usize, u8)> =
-        text.bytes().enumerate().filter(|(_, byte)| !matches!(byte, b'\r' | b'\n')).collect();
-    let padding = digits.iter().rev().take(2).take_while(|(_, byte)| *byte == b'=').count();
-    if !digits.len().is_multiple_of(4) {
-        return Err(text.len());
-    }
-    let mut out = Vec::with_capacity(digits.len() / 4 * 3);
-    let (mut bits, mut held) = (0_u32, 0);
-    for (at, byte) in &digits[..digits.len() - padding] {
-        let value = BASE64
-            .iter()
-            .position(|own| own == byte)
-            .and_then(|value| u32::try_from(value).ok())
-            .ok_or(*at)?;
-        bits = bits << 6 | value;
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            out.push((bits >> held & 255) as u8);
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len() / 4 * 3);
+    let (mut bits, mut held, mut at) = (0_u32, 0, 0);
+    let after_newlines =
+        |from: usize| from + bytes[from..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    loop {
+        at = after_newlines(at);
+        let Some(byte) = bytes.get(at) else {
+            return if held == 0 { Ok(out) } else { Err(bytes.len() - held) };
+        };
+        match BASE64.iter().position(|own| own == byte).and_then(|value| u32::try_from(value).ok()) {
+            Some(value) => bits = bits << 6 | value,
+            None if *byte == b'=' && held >= 2 => return padded(bytes, at, bits, held, out),
+            None => return Err(at),
+        }
+        (held, at) = (held + 1, at + 1);
+        if held == 4 {
+            out.extend_from_slice(&bits.to_be_bytes()[1..]);
+            (bits, held) = (0, 0);
         }
     }
+}
+
+/// The end: two or three digits, the first `=` and what must follow it.
+fn padded(bytes: &[u8], at: usize, bits: u32, held: usize, mut out: Vec<u8>) -> Result<Vec<u8>, usize> {
+    let newline = |byte: &&u8| matches!(**byte, b'\r' | b'\n');
+    let mut next = at + 1;
+    next += bytes[next..].iter().take_while(newline).count();
+    if held == 2 {
+        match bytes.get(next) {
+            Some(b'=') => next += 1,
+            Some(_) => return Err(next - 1),
+            None => return Err(bytes.len()),
+        }
+        next += bytes[next..].iter().take_while(newline).count();
+    }
+    if next < bytes.len() {
+        return Err(next);
+    }
+    let whole = (bits << (6 * (4 - held))).to_be_bytes();
+    out.extend_from_slice(&whole[1..held]);
     Ok(out)
 }

@@ -70,6 +70,7 @@ pub(super) fn execute<'a>(
         steps: 0,
         outside,
         output,
+        last_command: None,
     };
     machine.walk_list(data, &tree.root)?;
     match machine.output {
@@ -138,6 +139,8 @@ struct Machine<'a, 'o> {
     steps: usize,
     outside: Outside<'o>,
     output: Output,
+    /// Of the action that is run: `html` at its end does nothing when the output is HTML, which is escaped anyway.
+    last_command: Option<&'a Command>,
 }
 
 impl<'a> Machine<'a, '_> {
@@ -183,10 +186,11 @@ impl<'a> Machine<'a, '_> {
         match node {
             Node::Text(text) => self.write_text(text)?,
             Node::Action { pipe, .. } => {
+                self.last_command = pipe.commands.last();
                 let value = self.pipeline(dot, pipe)?;
                 if pipe.variables.is_empty() {
                     self.at = At::Node(node);
-                    self.print(&value, pipe)?;
+                    self.print(&value)?;
                 }
             }
             Node::If(branch) => return self.deeper(|machine| machine.walk_if_or_with(dot, branch, false)),
@@ -216,13 +220,13 @@ impl<'a> Machine<'a, '_> {
         Ok(())
     }
 
-    fn print(&mut self, value: &Value<'a>, pipe: &Pipe) -> Ran<()> {
+    fn print(&mut self, value: &Value<'a>) -> Ran<()> {
         let written = match &mut self.output {
             Output::Plain(out) => {
                 push_printed(out, value);
                 Ok(())
             }
-            Output::Html(writer) => writer.value(value, escapes_itself(pipe)),
+            Output::Html(writer) => writer.value(value),
         };
         match written {
             Ok(()) => self.check_length(),
@@ -569,7 +573,15 @@ impl<'a> Machine<'a, '_> {
             _ => None,
         };
         let mut size: usize = values.iter().map(size).sum();
-        let result = (function.run)(&mut self.outside, &Args { values, pattern });
+        let args = Args { values, pattern };
+        let is_last =
+            matches!((node, self.last_command), (At::Command(own), Some(last)) if std::ptr::eq(own, last));
+        let result = match (&self.output, function.name) {
+            (Output::Html(writer), "html") if is_last && writer.escapes_again() => {
+                Ok(Value::text(functions::joined(&args)))
+            }
+            _ => (function.run)(&mut self.outside, &args),
+        };
         match result {
             Ok(value) => {
                 size += self::size(&value);
@@ -667,12 +679,6 @@ impl<'a> Machine<'a, '_> {
         let (wanted, got) = (kind.name(), value.type_name());
         self.error(format!("wrong type for value; expected {wanted}; got {got}"))
     }
-}
-
-/// Whether the last word of a pipeline is an escaper of Go's, which `html/template` replaces by its own.
-fn escapes_itself(pipe: &Pipe) -> bool {
-    let last = pipe.commands.last().map(|command| &command.operands[0].term);
-    matches!(last, Some(Term::Function(function)) if function.name == "html")
 }
 
 fn struct_field<'a>(value: &Value<'a>, name: &str) -> Option<Value<'a>> {

@@ -302,10 +302,19 @@ impl HtmlWriter {
         inner.len()
     }
 
-    /// What an action printed. `escaped_again`: the template's own last word is `html`, which counts for nothing.
-    pub(super) fn value(&mut self, value: &Value<'_>, escaped_again: bool) -> Result<(), String> {
+    /// Whether a value is escaped here for text, so that escaping it before would show entities.
+    pub(super) fn escapes_again(&self) -> bool {
+        match self.state {
+            State::Text | State::Value(_, Quote::Double | Quote::Single) => true,
+            State::Raw => matches!(self.element, Element::Title | Element::Textarea),
+            _ => false,
+        }
+    }
+
+    /// What an action printed.
+    pub(super) fn value(&mut self, value: &Value<'_>) -> Result<(), String> {
         self.make_room();
-        let printed = Printed::new(value, escaped_again);
+        let printed = Printed::new(value);
         match self.state {
             State::Text => match printed.kind {
                 PrintedKind::Html => self.out.push_str(&printed.text),
@@ -340,7 +349,7 @@ impl HtmlWriter {
         kind: Attribute,
         quote: Quote,
     ) -> Result<(), String> {
-        let mut text = match kind {
+        let text = match kind {
             Attribute::Plain if printed.kind == PrintedKind::Html => without_tags(&printed.text),
             Attribute::Plain => printed.text.clone(),
             Attribute::Url => url_text(printed, self.url),
@@ -354,8 +363,10 @@ impl HtmlWriter {
             (_, true) => Table::Normal,
             (_, false) => Table::Text,
         };
-        if quote == Quote::None && text.is_empty() {
-            text = FAILSAFE.to_owned();
+        let nothing = if kind == Attribute::Plain { printed.text.is_empty() } else { text.is_empty() };
+        if quote == Quote::None && nothing {
+            self.out.push_str(FAILSAFE);
+            return Ok(());
         }
         push_escaped(&mut self.out, &text, table);
         Ok(())
@@ -378,7 +389,7 @@ impl HtmlWriter {
 
     fn js_text(&self, value: &Value<'_>) -> Result<String, String> {
         match self.js {
-            Js::Text(_) => Ok(js_string(&Printed::new(value, false).text)),
+            Js::Text(_) => Ok(js_string(&Printed::new(value).text)),
             Js::Unclear => Err("values cannot be written behind a slash or backquote in a script".to_owned()),
             Js::Code => {
                 let json = match super::print::own_text(value) {
@@ -406,7 +417,7 @@ struct Printed {
 }
 
 impl Printed {
-    fn new(value: &Value<'_>, escaped_again: bool) -> Printed {
+    fn new(value: &Value<'_>) -> Printed {
         let mut text = String::new();
         let kind = match value {
             // What is missing prints nothing in HTML.
@@ -420,8 +431,6 @@ impl Printed {
                 }
             }
         };
-        // `html` has escaped it already, with entities that mean the same.
-        let kind = if escaped_again { PrintedKind::Html } else { kind };
         Printed { text, kind }
     }
 }

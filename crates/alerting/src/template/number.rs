@@ -12,8 +12,8 @@ pub(super) fn parse_float(text: &str) -> Result<f64, String> {
     {
         return Err(syntax());
     }
-    if unsigned.len() > 2 && unsigned[..2].eq_ignore_ascii_case("0x") {
-        let magnitude = parse_hex_float(&unsigned[2..]).ok_or_else(syntax)?;
+    if let Some(digits) = unsigned.strip_prefix("0x").or_else(|| unsigned.strip_prefix("0X")) {
+        let magnitude = parse_hex_float(digits).ok_or_else(syntax)?;
         return Ok(if text.starts_with('-') { -magnitude } else { magnitude });
     }
     let plain = without_underscores(text).ok_or_else(syntax)?;

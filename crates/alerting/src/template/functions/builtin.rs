@@ -28,7 +28,7 @@ pub(super) const FUNCTIONS: &[Signature] = &[
 ];
 
 /// The arguments as one text (`evalArgs`).
-fn joined(args: &Args<'_, '_>) -> String {
+pub(in super::super) fn joined(args: &Args<'_, '_>) -> String {
     match args.values {
         [Value::Text(text)] => text.as_str().to_owned(),
         [Value::Missing | Value::NilInterface] => "<no value>".to_owned(),
@@ -84,7 +84,12 @@ fn index<'a>(_: &mut Outside<'_>, args: &Args<'_, 'a>) -> Result<Value<'a>, Stri
                     let at = position(index, text.len())?;
                     Value::Uint8(*text.as_bytes().get(at).ok_or_else(|| out_of_range("string"))?)
                 }
-                None => return Err(format!("can't index item of type {}", other.type_name())),
+                None => {
+                    return Err(format!(
+                        "can't index item of type {}",
+                        other.type_name().trim_start_matches('*')
+                    ));
+                }
             },
         };
     }
@@ -120,7 +125,7 @@ fn slice<'a>(_: &mut Outside<'_>, args: &Args<'_, 'a>) -> Result<Value<'a>, Stri
         (_, Some(_)) if indexes.len() == 3 => return Err("cannot 3-index slice a string".to_owned()),
         (_, Some(text)) => (text.len(), text.len()),
         (Value::List(list), _) => (list.capacity(), list.items().len()),
-        _ => return Err(format!("can't slice item of type {}", item.type_name())),
+        _ => return Err(format!("can't slice item of type {}", item.type_name().trim_start_matches('*'))),
     };
     let mut bounds = [0, length, capacity];
     for (bound, index) in bounds.iter_mut().zip(indexes) {
@@ -214,20 +219,28 @@ fn equal_others(left: &Value<'_>, right: &Value<'_>) -> Result<bool, String> {
         }
         (Value::Sample(left), Value::Sample(right)) => Ok(std::rc::Rc::ptr_eq(left, right)),
         (Value::Location(left), Value::Location(right)) => Ok(left == right),
-        (Value::TextMap(_) | Value::AnyMap(_), Value::TextMap(_) | Value::AnyMap(_))
-        | (Value::List(_), Value::List(_))
-        | (Value::Alert(_), Value::Alert(_)) => {
-            Err(format!("non-comparable type {}: {}", sprint(std::slice::from_ref(right)), right.type_name()))
-        }
-        _ if kind_name(left) == kind_name(right) => Ok(false),
-        _ => Err(format!(
+        _ if kind_name(left) != kind_name(right) => Err(format!(
             "non-comparable types {}: {}, {}: {}",
-            sprint(std::slice::from_ref(left)),
+            in_words(left),
             left.type_name(),
             right.type_name(),
             sprint(std::slice::from_ref(right))
         )),
+        _ if holds_maps(right) => {
+            Err(format!("non-comparable type {}: {}", in_words(right), right.type_name()))
+        }
+        _ => Ok(false),
     }
+}
+
+/// Whether Go cannot compare values of the type.
+fn holds_maps(value: &Value<'_>) -> bool {
+    matches!(value, Value::TextMap(_) | Value::AnyMap(_) | Value::List(_) | Value::Alert(_) | Value::Rule(_))
+}
+
+/// As `%s` shows it.
+fn in_words(value: &Value<'_>) -> String {
+    sprintf("%s", std::slice::from_ref(value)).unwrap_or_default()
 }
 
 /// `reflect.Kind` of what is neither number, text nor truth.

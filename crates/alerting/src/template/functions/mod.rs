@@ -12,7 +12,7 @@ use super::time::Zone;
 use super::value::{Held, List, ListKind, Text, TextMap, Value};
 use super::{FunctionSet, OUTPUT_BYTES_MAX, QUERIES_MAX};
 
-pub(super) use builtin::call_error;
+pub(super) use builtin::{call_error, joined};
 pub(super) use methods::of as method;
 
 /// A parameter's type.
@@ -256,6 +256,7 @@ fn to_float(value: &Value<'_>) -> Result<f64, String> {
         Value::Text(text) => super::number::parse_float(text.as_str()),
         Value::Int(int) | Value::Int64(int) => Ok(*int as f64),
         Value::Duration(nanos, Held::Plain) => Ok(super::time::duration_in(*nanos, super::time::SECOND)),
+        Value::NilInterface => Err("can't convert <nil> to float".to_owned()),
         other => Err(format!("can't convert {} to float", other.type_name())),
     }
 }
