@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use lingshao_wire::yaml::{Diagnostics, Position};
+use lingshao_wire::yaml::{Diagnostics, Node, Position, Value};
 use serde_json::json;
 
 use super::{Outcome, config_default, print};
@@ -124,13 +124,16 @@ fn not_yet(path: &Path) -> Diagnostic {
     }
 }
 
-/// Known by the keys at the left margin; what is none of the others is a config.
+/// Known by its topmost keys, or by the lines at the left margin when it is no YAML; what is none of the others is a
+/// config.
 fn kind(text: &str) -> Kind {
     if text.trim_start().starts_with('{') && text.contains("\"panels\"") {
         return Kind::Board;
     }
-    let has =
+    let root = Node::parse_first(text).ok().map(|(root, _)| root).filter(|root| root.value != Value::Null);
+    let begins_line =
         |key: &str| text.lines().any(|line| line.strip_prefix(key).is_some_and(|rest| rest.starts_with(':')));
+    let has = |key: &str| root.as_ref().map_or_else(|| begins_line(key), |root| root.get(key).is_some());
     if CONFIG_KEYS.iter().any(|key| has(key)) {
         return Kind::Config;
     }
@@ -174,6 +177,9 @@ mod tests {
             ("global: {}\nroute:\n  receiver: a\n", Kind::Alertmanager),
             ("receivers: []\n", Kind::Alertmanager),
             ("alerting:\n  route: {}\nroute: {}\n", Kind::Config),
+            (" groups: []\n", Kind::Rules),
+            ("groups: [\n", Kind::Rules),
+            ("{route: {receiver: a}}\n", Kind::Alertmanager),
             (" {\"panels\": []}", Kind::Board),
             ("global: {}\n", Kind::Config),
             ("", Kind::Config),
