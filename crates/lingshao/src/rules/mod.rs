@@ -21,4 +21,4 @@ pub(crate) use group::{Group, RoundFigures, run_round};
 pub(crate) use manager::{EVALUATIONS_MAX, RuleManager, Tell};
 pub(crate) use settings::{Options, Settings};
 pub(crate) use store::Store;
-pub(crate) use view::{GroupView, Health, RuleView};
+pub(crate) use view::{GroupView, RuleView};
