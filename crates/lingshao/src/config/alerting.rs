@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use lingshao_alerting::template::Templates;
 use lingshao_model::RuleGroup;
-use lingshao_wire::alertmanager_config::{AlertmanagerConfig, MessageType, Receiver, WecomConfig};
+use lingshao_wire::alertmanager_config::{
+    AlertmanagerConfig, MessageType, Receiver, TemplateText, WecomConfig,
+};
 use lingshao_wire::prometheus_config::{AlertmanagersConfig, PrometheusAlerting, Secret};
 use lingshao_wire::prometheus_rules::RuleFile;
 use lingshao_wire::relabel::Relabel;
@@ -128,6 +130,7 @@ impl Alerting {
             None => {
                 let config = AlertmanagerConfig::read(&mut keys, folder, &zone, findings);
                 check_files(&config.files, findings);
+                check_texts(&config.texts, findings);
                 config
             }
         };
@@ -213,7 +216,20 @@ pub(crate) fn parse_alertmanager(text: &str, path: &Path) -> (AlertmanagerConfig
     let folder = path.parent().unwrap_or(Path::new(""));
     let config = AlertmanagerConfig::read_file(text, folder, &zone, &mut findings);
     check_files(&config.files, &mut findings);
+    check_texts(&config.texts, &mut findings);
     (config, findings.finish())
+}
+
+/// Reports templates in receivers that do not parse: Alertmanager finds them when the first message is due. Names of
+/// other templates are looked up by who sends, since that is where the default ones are.
+fn check_texts(texts: &[TemplateText], findings: &mut Diagnostics) {
+    for text in texts {
+        if let Err(error) = Templates::new().add(&text.key, &text.text) {
+            findings.set_subject(text.subject.clone());
+            findings.error(text.at, format!("`{}`: {}", text.key, error.message), "");
+        }
+    }
+    findings.set_subject(None);
 }
 
 /// Reads the files of `templates`. A name that is defined twice means the later file, as in Alertmanager.

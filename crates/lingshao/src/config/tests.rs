@@ -280,6 +280,10 @@ fn the_outer_address_and_the_shared_state_are_read() {
         "lingshao.yml:1:14: error `url` names no state that is known here\n    write `sqlite:///PATH/state.db`: the file that all members share",
     );
     check(
+        "alerting: {receivers: [{name: a, wecom_configs: [{url: 'http://h', message: '{{ .x'}]}]}\n",
+        "lingshao.yml:1:77: error receiver a: `message`: template: message:1: unclosed action",
+    );
+    check(
         "alerting: {time_zone: Mars}\n",
         "lingshao.yml:1:23: error unknown time zone `Mars`\n    write a name of the IANA database: Asia/Shanghai, UTC",
     );
