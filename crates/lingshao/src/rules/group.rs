@@ -322,8 +322,10 @@ pub(crate) fn run_round(
     cancel: &Cancel,
 ) -> RoundFigures {
     let began = Instant::now();
-    let spec = Arc::clone(&lock(group).spec);
-    let generation = lock(group).begin(at, now());
+    let (spec, generation) = {
+        let mut group = lock(group);
+        (Arc::clone(&group.spec), group.begin(at, now()))
+    };
     let mut turn =
         Turn { group, spec, generation, at, figures: RoundFigures::default(), batch: Batch::default() };
     for index in 0.. {

@@ -54,7 +54,7 @@ fn vector(expected: &[(Labels, Vec<Point>)], ordered: bool, found: &[VectorSampl
             return Err(format!("expected {} at position {}, is at {}", sample.labels, at + 1, position + 1));
         }
         match expected[at].1.first() {
-            Some(Point::Float(wanted)) if almost_equal(*wanted, sample.v) => {}
+            Some(Point::Value(wanted)) if almost_equal(*wanted, sample.v) => {}
             wanted => return Err(format!("expected {} {wanted:?}, got {}", sample.labels, sample.v)),
         }
     }
@@ -82,7 +82,7 @@ fn matrix(
             }
             match point {
                 Point::Missing => {}
-                Point::Float(value) => wanted.push((t, *value)),
+                Point::Value(value) => wanted.push((t, *value)),
                 Point::Histogram => return Err(format!("{}: expected a histogram", series.labels)),
             }
         }

@@ -159,7 +159,7 @@ fn load(head: &str, body: &[&str]) -> Result<Load, String> {
             match point {
                 Point::Missing => {}
                 Point::Histogram => histograms = true,
-                Point::Float(value) => {
+                Point::Value(value) => {
                     let start = start_of(index).map_or(0, |offset| t + offset);
                     samples.push(Sample { t, start, value: *value });
                 }
