@@ -44,6 +44,11 @@ impl Rate {
         }
     }
 
+    /// Mails, of which no server takes any number: most providers allow some hundred in an hour.
+    pub(super) fn mail() -> Rate {
+        Rate { most: 30, window: MINUTE, per_second: None, reserved: 5, gives_up: false }
+    }
+
     /// Short messages to one number.
     pub(super) fn sms(per_hour_max: u64) -> Rate {
         let most = u32::try_from(per_hour_max).unwrap_or(u32::MAX);
@@ -72,6 +77,11 @@ impl Window {
     /// Counts a message.
     pub(super) fn count(&mut self, now: Timestamp) {
         self.sent.push_back(now);
+    }
+
+    /// Takes the last one back: it was not sent.
+    pub(super) fn uncount(&mut self) {
+        self.sent.pop_back();
     }
 
     /// What is left now.
@@ -120,7 +130,8 @@ pub(super) fn plan(due: &Due, rate: Option<(&Rate, Left)>) -> Plan {
     if allowed == 0 {
         return if rate.gives_up { Plan::GiveUp } else { Plan::Wait(Some(left.next_in)) };
     }
-    if due.count <= left.others.max(1) as usize || (due.critical > 0 && rate.most / 2 < left.critical) {
+    let goes_first = due.critical > 0 && !rate.gives_up && rate.most / 2 < left.critical;
+    if due.count <= left.others.max(1) as usize || goes_first {
         return Plan::First;
     }
     Plan::Digest(allowed as usize)

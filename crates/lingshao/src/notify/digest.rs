@@ -193,3 +193,81 @@ impl Writer {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use lingshao_model::{Annotations, DeliveryId, DeliveryReason, IntegrationId, IntegrationKind, Labels};
+
+    use super::*;
+
+    fn delivery(alerts: &[(&str, &str, &str, bool)]) -> Delivery {
+        let alert = |(name, severity, instance, ended): &(&str, &str, &str, bool)| Alert {
+            labels: Labels::from_pairs([
+                ("alertname", *name),
+                ("severity", *severity),
+                ("instance", *instance),
+            ])
+            .unwrap(),
+            annotations: Annotations::default(),
+            starts_at: Timestamp(1_767_323_045_000),
+            ends_at: ended.then_some(Timestamp(1_767_323_046_000)),
+            updated_at: Timestamp(0),
+            generator_url: String::new(),
+            timeout: false,
+        };
+        Delivery {
+            id: DeliveryId(1),
+            group_key: String::new(),
+            to: IntegrationId { receiver: String::new(), kind: IntegrationKind::WeCom, index: 0 },
+            group_labels: Labels::empty(),
+            alerts: alerts.iter().map(alert).collect(),
+            decided_at: Timestamp(1_767_323_100_000),
+            reason: DeliveryReason::First,
+        }
+    }
+
+    #[track_caller]
+    fn check(deliveries: &[Delivery], bytes_max: usize, expected: &[&str]) {
+        let page =
+            Page { bytes_max, language: Language::English, time_zone: "Asia/Shanghai", link: "http://l" };
+        let text = write(&deliveries.iter().collect::<Vec<_>>(), &page);
+        assert_eq!(text.lines().collect::<Vec<_>>(), expected);
+        assert!(text.len() <= bytes_max);
+    }
+
+    #[test]
+    fn lines_are_shared_and_ordered_by_how_bad_it_is() {
+        let first = delivery(&[("Disk", "warning", "a", false), ("Cpu", "info", "a", true)]);
+        let second = delivery(&[("Disk", "warning", "<b>", false), ("Down", "critical", "c", false)]);
+        check(
+            &[first, second],
+            1_000,
+            &[
+                "[Digest] 2 groups: 3 firing, 1 resolved",
+                "🔴 [critical] Down ×1 (since 01-02 11:04)",
+                "c",
+                "🔴 [warning] Disk ×2 (since 01-02 11:04)",
+                "a, ＜b＞",
+                "✅ resolved [info] Cpu ×1",
+                "a",
+                "http://l",
+            ],
+        );
+    }
+
+    #[test]
+    fn what_does_not_fit_is_counted() {
+        let names: Vec<String> = (0..50).map(|n| format!("host-{n:02}")).collect();
+        let alerts: Vec<_> = names.iter().map(|name| ("Disk", "warning", name.as_str(), false)).collect();
+        check(
+            &[delivery(&alerts)],
+            330,
+            &[
+                "[Digest] 1 groups: 50 firing, 0 resolved",
+                "🔴 [warning] Disk ×50 (since 01-02 11:04)",
+                "host-00, host-01, host-02, host-03",
+                "46 more are not listed: http://l",
+            ],
+        );
+    }
+}

@@ -1,4 +1,4 @@
-//! Mails by SMTP. The envelope goes to all at once; when the server refuses that for good, to each alone, so that one
+//! Mails by SMTP; a storm of them becomes one. The envelope goes to all at once; when the server refuses that for good, to each alone, so that one
 //! bad address does not keep the news from the others. The Message-ID comes from the delivery, so that a mail that was
 //! sent twice (the answer to DATA was lost) can be told apart from two.
 
@@ -148,7 +148,11 @@ impl Email {
         for mailbox in to {
             builder = builder.to(mailbox);
         }
-        builder = builder.raw_header(header("Subject", &fill(&self.subject))?);
+        let subject = match told.deliveries {
+            [_] => fill(&self.subject),
+            several => words.digest_title(several.len()),
+        };
+        builder = builder.raw_header(header("Subject", &subject)?);
         builder = self.thread(builder, delivery, words, domain)?;
         for (name, text) in &self.headers {
             builder = builder.raw_header(header(name, &fill(text))?);
@@ -186,8 +190,12 @@ impl Email {
 
     fn body(&self, words: &Words, told: &Told<'_>) -> MultiPart {
         let delivery = told.first();
-        let digest = || words.digest(&[delivery], TEXT_BYTES_MAX);
-        let tell = |text: &Text| words.tell(text, delivery, told.now, TEXT_BYTES_MAX).unwrap_or_else(digest);
+        let digest = || words.digest(&told.all(), TEXT_BYTES_MAX);
+        let is_one = told.deliveries.len() == 1;
+        let tell = |text: &Text| {
+            let filled = is_one.then(|| words.tell(text, delivery, told.now, TEXT_BYTES_MAX)).flatten();
+            filled.unwrap_or_else(digest)
+        };
         let html = self.html.as_ref().map(|html| self.html(html, words, told));
         let text = self.text.as_ref().map(tell).or_else(|| html.is_none().then(digest));
         // The preferred part stands last (RFC 2046, 5.1.4).
@@ -200,7 +208,8 @@ impl Email {
 
     fn html(&self, html: &Text, words: &Words, told: &Told<'_>) -> String {
         let delivery = told.first();
-        if !(html.is_default() && DETAILED_MAX < delivery.alerts.len()) {
+        let is_many = 1 < told.deliveries.len() || DETAILED_MAX < delivery.alerts.len();
+        if !is_many || (told.deliveries.len() == 1 && !html.is_default()) {
             match words.fill_html(html.template(), delivery, told.now) {
                 Ok(filled) if !filled.trim().is_empty() => return filled,
                 Ok(_) => {}
@@ -209,7 +218,7 @@ impl Email {
                 }
             }
         }
-        let text = words.digest(&[delivery], TEXT_BYTES_MAX);
+        let text = words.digest(&told.all(), TEXT_BYTES_MAX);
         let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
         format!(
             "<!DOCTYPE html><html><body><pre style=\"white-space:pre-wrap\">{escaped}</pre></body></html>"
@@ -417,9 +426,15 @@ fn one_line(text: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// `<DELIVERY@domain of the sender>`
+/// `<DELIVERY@domain of the sender>`; of a digest a hash of all.
 fn message_id(told: &Told<'_>, domain: &str) -> String {
-    format!("<{}@{domain}>", told.first().id)
+    match told.deliveries {
+        [delivery] => format!("<{}@{domain}>", delivery.id),
+        several => {
+            let ids: Vec<String> = several.iter().map(|delivery| delivery.id.to_string()).collect();
+            format!("<{}@{domain}>", short_hash(&ids.join(" ")))
+        }
+    }
 }
 
 fn short_hash(text: &str) -> String {

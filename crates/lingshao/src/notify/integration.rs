@@ -90,7 +90,8 @@ impl Integration {
     /// Puts it together.
     pub(super) fn new(id: IntegrationId, channel: Channel, words: Arc<Words>) -> Integration {
         let (rate, rate_key) = match &channel {
-            Channel::Webhook(_) | Channel::Email(_) => (None, String::new()),
+            Channel::Webhook(_) => (None, String::new()),
+            Channel::Email(_) => (Some(Rate::mail()), id.to_string()),
             Channel::Robot(robot) => (Some(Rate::robot(robot.limits())), robot.rate_key()),
             Channel::Wechat(wechat) => (Some(Wechat::rate()), wechat.rate_key()),
             Channel::Sms(sms) => (Some(sms.rate()), id.to_string()),

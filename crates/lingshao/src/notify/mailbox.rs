@@ -1,12 +1,13 @@
 //! One integration's queue: critical first, oldest first, at most one waiting delivery per group.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use lingshao_model::{Delivery, DeliveryId, IntegrationId, TimeDelta, Timestamp};
+use lingshao_model::{Alert, Delivery, DeliveryId, IntegrationId, TimeDelta, Timestamp};
 use tokio::sync::Notify;
 
 use super::IntegrationStatus;
+use super::digest::severity_rank;
 
 /// Most deliveries that wait in one queue: twice what a storm of 10,000 groups needs. The router's groups are bounded
 /// too, so this is only reached when a receiver is down and groups come and go by the thousand.
@@ -30,7 +31,8 @@ pub(super) struct Waiting {
 impl Waiting {
     /// One that was just enqueued.
     pub(super) fn new(delivery: Delivery, now: Timestamp) -> Waiting {
-        let is_critical = delivery.firing().any(|alert| alert.labels.get("severity") == Some("critical"));
+        let severity = |alert: &Alert| severity_rank(alert.labels.get("severity").unwrap_or_default());
+        let is_critical = delivery.firing().any(|alert| severity(alert) == 0);
         Waiting {
             delivery: Arc::new(delivery),
             began_at: now,
@@ -48,6 +50,8 @@ type Place = (bool, u64);
 struct Queue {
     waiting: BTreeMap<Place, Waiting>,
     by_group: HashMap<String, Place>,
+    /// What was taken, is not over yet and is still wanted.
+    in_flight: HashSet<DeliveryId>,
     next: u64,
     is_closed: bool,
     failing: Option<(Timestamp, String)>,
@@ -62,10 +66,13 @@ pub(super) struct Mailbox {
 }
 
 impl Mailbox {
-    /// Puts one at the end of its class, or in the place of a waiting one of its group. `Err` gives it back: the
-    /// queue is full.
+    /// Puts one at the end of its class, or in the place of a waiting one of its group; one that is being sent already
+    /// is left out. `Err` gives it back: the queue is full.
     pub(super) fn put(&self, waiting: Waiting) -> Result<(), Waiting> {
         let mut queue = self.lock();
+        if queue.in_flight.contains(&waiting.delivery.id) {
+            return Ok(());
+        }
         let group = waiting.delivery.group_key.clone();
         let place = match queue.by_group.remove(&group) {
             Some((was_last, number)) => {
@@ -83,10 +90,11 @@ impl Mailbox {
     }
 
     /// Puts back what shall be tried again, behind its class; what a newer delivery of its group has replaced
-    /// meanwhile is dropped.
+    /// meanwhile, or was withdrawn, is dropped.
     pub(super) fn put_back(&self, again: Vec<Waiting>) {
         let mut queue = self.lock();
-        for waiting in again {
+        let wanted = std::mem::take(&mut queue.in_flight);
+        for waiting in again.into_iter().filter(|waiting| wanted.contains(&waiting.delivery.id)) {
             if queue.by_group.contains_key(&waiting.delivery.group_key) {
                 continue;
             }
@@ -96,9 +104,12 @@ impl Mailbox {
         }
     }
 
-    /// Takes deliveries out, wherever they wait.
+    /// Takes deliveries out, wherever they wait; one that is being sent will not be tried again.
     pub(super) fn withdraw(&self, ids: &[DeliveryId]) {
         let mut queue = self.lock();
+        for id in ids {
+            queue.in_flight.remove(id);
+        }
         let is_meant = |waiting: &Waiting| ids.contains(&waiting.delivery.id);
         let places: Vec<Place> =
             queue.waiting.iter().filter(|(_, waiting)| is_meant(waiting)).map(|(place, _)| *place).collect();
@@ -127,14 +138,28 @@ impl Mailbox {
     pub(super) fn take_first(&self, now: Timestamp) -> Option<Waiting> {
         let mut queue = self.lock();
         let place = *queue.waiting.iter().find(|(_, waiting)| waiting.not_before <= now)?.0;
-        queue.take(place)
+        let waiting = queue.take(place)?;
+        queue.in_flight = HashSet::from([waiting.delivery.id]);
+        Some(waiting)
+    }
+
+    /// What was taken is over.
+    pub(super) fn settle(&self) {
+        self.lock().in_flight.clear();
+    }
+
+    /// Nothing has to wait any longer before it is tried again.
+    pub(super) fn hurry(&self) {
+        self.lock().waiting.values_mut().for_each(|waiting| waiting.not_before = Timestamp::MIN);
     }
 
     /// Takes all, critical first.
     pub(super) fn take_all(&self) -> Vec<Waiting> {
         let mut queue = self.lock();
         queue.by_group.clear();
-        std::mem::take(&mut queue.waiting).into_values().collect()
+        let all: Vec<Waiting> = std::mem::take(&mut queue.waiting).into_values().collect();
+        queue.in_flight = all.iter().map(|waiting| waiting.delivery.id).collect();
+        all
     }
 
     /// Ends when something has been put or the queue was closed since the last call.
@@ -204,5 +229,85 @@ impl Queue {
         let waiting = self.waiting.remove(&place)?;
         self.by_group.remove(&waiting.delivery.group_key);
         Some(waiting)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lingshao_model::{DeliveryReason, IntegrationKind, Labels};
+
+    use super::*;
+
+    fn waiting(id: u128, group: &str, severity: &str) -> Waiting {
+        let alert = Alert {
+            labels: Labels::from_pairs([("severity", severity)]).unwrap(),
+            annotations: lingshao_model::Annotations::default(),
+            starts_at: Timestamp(0),
+            ends_at: None,
+            updated_at: Timestamp(0),
+            generator_url: String::new(),
+            timeout: false,
+        };
+        let delivery = Delivery {
+            id: DeliveryId(id),
+            group_key: group.to_owned(),
+            to: IntegrationId { receiver: String::new(), kind: IntegrationKind::WeCom, index: 0 },
+            group_labels: Labels::empty(),
+            alerts: vec![alert],
+            decided_at: Timestamp(0),
+            reason: DeliveryReason::First,
+        };
+        Waiting::new(delivery, Timestamp(0))
+    }
+
+    fn mailbox(all: &[(u128, &str, &str)]) -> Mailbox {
+        let mailbox = Mailbox::default();
+        all.iter().for_each(|(id, group, severity)| mailbox.put(waiting(*id, group, severity)).unwrap());
+        mailbox
+    }
+
+    fn order(mailbox: &Mailbox) -> Vec<u128> {
+        mailbox.take_all().iter().map(|waiting| waiting.delivery.id.0).collect()
+    }
+
+    #[test]
+    fn critical_comes_first_and_a_newer_one_takes_the_place_of_its_group() {
+        let three = [(1, "a", "warning"), (2, "b", "critical"), (3, "c", "info")];
+        assert_eq!(order(&mailbox(&three)), [2, 1, 3]);
+        let changed = [(1, "a", "warning"), (2, "b", "warning"), (3, "a", "warning")];
+        assert_eq!(order(&mailbox(&changed)), [3, 2]);
+        let worse = [(1, "a", "warning"), (2, "b", "warning"), (3, "b", "critical")];
+        assert_eq!(order(&mailbox(&worse)), [3, 1]);
+    }
+
+    #[test]
+    fn what_failed_is_behind_the_others_unless_it_is_no_longer_wanted() {
+        let all = mailbox(&[(1, "a", "warning"), (2, "b", "warning")]);
+        let first = all.take_first(Timestamp(0)).unwrap();
+        all.put_back(vec![first]);
+        assert_eq!(order(&all), [2, 1]);
+        let replaced = mailbox(&[(1, "a", "warning")]);
+        let first = replaced.take_first(Timestamp(0)).unwrap();
+        replaced.put(waiting(5, "a", "warning")).unwrap();
+        replaced.put_back(vec![first]);
+        assert_eq!(order(&replaced), [5]);
+        let withdrawn = mailbox(&[(1, "a", "warning")]);
+        let first = withdrawn.take_first(Timestamp(0)).unwrap();
+        withdrawn.withdraw(&[DeliveryId(1)]);
+        withdrawn.put_back(vec![first]);
+        assert_eq!(order(&withdrawn), [0; 0]);
+    }
+
+    #[test]
+    fn what_waits_for_its_next_try_is_not_due() {
+        let all = mailbox(&[(1, "a", "warning"), (2, "b", "critical")]);
+        let mut first = all.take_first(Timestamp(0)).unwrap();
+        first.not_before = Timestamp(500);
+        all.put_back(vec![first]);
+        let due = all.due(Timestamp(100));
+        assert_eq!((due.all, due.count, due.critical, due.next_in), (2, 1, 0, Some(TimeDelta(400))));
+        assert_eq!(all.take_first(Timestamp(100)).unwrap().delivery.id, DeliveryId(1));
+        all.hurry();
+        assert_eq!(all.due(Timestamp(100)).count, 1);
     }
 }

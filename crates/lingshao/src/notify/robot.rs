@@ -10,7 +10,6 @@ use lingshao_wire::notify::wechat::To;
 use lingshao_wire::notify::{Request, Verdict, dingtalk, text, wecom};
 use lingshao_wire::prometheus_config::HttpClientConfig;
 
-use super::Language;
 use super::digest::severity_rank;
 use super::http::{Http, Secrets};
 use super::integration::{Source, Told};
@@ -252,13 +251,7 @@ pub(super) fn write(
             let delivery = plain.as_ref().unwrap_or(delivery);
             (words.title(title, delivery, told.now), words.tell(message, delivery, told.now, bytes_max))
         }
-        several => {
-            let title = match words.language() {
-                Language::Chinese => format!("告警汇总：{} 组", several.len()),
-                Language::English => format!("Alert digest: {} groups", several.len()),
-            };
-            (title, None)
-        }
+        several => (words.digest_title(several.len()), None),
     };
     let parts =
         text.map(|text| text::numbered(&text, part_bytes_max)).filter(|parts| parts.len() <= parts_max);

@@ -49,6 +49,15 @@ impl Windows {
         Ok(())
     }
 
+    /// A message that was counted has not been taken: it does not count where each one is paid for.
+    fn give_back(&self, integration: &Integration) {
+        if integration.rate.is_some_and(|rate| rate.gives_up)
+            && let Some(window) = self.lock().get_mut(&integration.rate_key)
+        {
+            window.uncount();
+        }
+    }
+
     /// Forgets robots that nobody uses any more.
     pub(super) fn keep<'a>(&self, integrations: impl Iterator<Item = &'a Integration>) {
         let keys: Vec<&str> = integrations.map(|one| one.rate_key.as_str()).collect();
@@ -139,8 +148,14 @@ impl Sender {
     pub(super) async fn run(mut self) {
         let mut health = Health::default();
         let mut held: Option<Job> = None;
+        let mut integration = self.integration.borrow().clone();
         while !*self.stop.borrow() {
-            let integration = self.integration.borrow().clone();
+            if !Arc::ptr_eq(&integration, &self.integration.borrow()) {
+                // A reload may have mended what failed.
+                integration = self.integration.borrow().clone();
+                health.pause_until = Timestamp::MIN;
+                self.mailbox.hurry();
+            }
             let now = steady_now();
             let due = self.mailbox.due(now);
             self.telemetry
@@ -250,6 +265,9 @@ impl Sender {
             Verdict::Sent(_) => None,
             Verdict::Retry { reason, .. } | Verdict::TooLong(reason) | Verdict::Final(reason) => Some(reason),
         };
+        if failure.is_some() {
+            self.windows.give_back(integration);
+        }
         self.telemetry.request(&integration.id, began.elapsed(), failure.is_some());
         self.mailbox.note(clock::now(), failure.cloned());
         verdict
@@ -311,12 +329,14 @@ impl Sender {
         };
         let outcome = DeliveryOutcome::Sent(said);
         (self.report)(job.waiting.iter().map(|one| finished(one, outcome.clone())).collect()).await;
+        self.mailbox.settle();
     }
 
     async fn finish_failed(&self, integration: &Integration, job: Job, kind: &'static str, reason: &str) {
         self.telemetry.finished(&integration.id, job.waiting.len() as u64, Some(kind));
         let outcome = DeliveryOutcome::Failed(reason.to_owned());
         (self.report)(job.waiting.iter().map(|one| finished(one, outcome.clone())).collect()).await;
+        self.mailbox.settle();
     }
 
     /// Reports all that waits as failed.

@@ -144,6 +144,14 @@ impl Words {
         filled.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
+    /// The title of many deliveries in one text.
+    pub(super) fn digest_title(&self, groups: usize) -> String {
+        match self.language() {
+            Language::Chinese => format!("告警汇总：{groups} 组"),
+            Language::English => format!("Alert digest: {groups} groups"),
+        }
+    }
+
     /// Many deliveries in one text.
     pub(super) fn digest(&self, deliveries: &[&Delivery], bytes_max: usize) -> String {
         let page = Page {

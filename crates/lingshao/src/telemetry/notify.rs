@@ -148,3 +148,35 @@ fn key(id: &IntegrationId) -> Key {
 fn labels((kind, receiver): &Key) -> [(&'static str, &str); 2] {
     [("integration", kind.name()), ("receiver_name", receiver)]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_have_alertmanagers_names_and_add_up_over_entries_of_one_kind() {
+        let telemetry = NotifyTelemetry::default();
+        for index in 0..2 {
+            let id = IntegrationId { receiver: "duty".to_owned(), kind: IntegrationKind::WeCom, index };
+            telemetry.request(&id, Duration::from_millis(20), index == 0);
+            telemetry.finished(&id, 3, (index == 0).then_some("refused"));
+            telemetry.suppressed(&id, "per_hour_max");
+            telemetry.waiting(&id, 7);
+        }
+        let mut page = Page::default();
+        telemetry.render(&mut page);
+        let text = String::from_utf8(page.into_bytes()).unwrap();
+        let labels = "integration=\"wecom\",receiver_name=\"duty\"";
+        for line in [
+            format!("alertmanager_notifications_total{{{labels}}} 6\n"),
+            format!("alertmanager_notifications_failed_total{{{labels},reason=\"refused\"}} 3\n"),
+            format!("alertmanager_notifications_suppressed_total{{{labels},reason=\"per_hour_max\"}} 2\n"),
+            format!("alertmanager_notification_requests_total{{{labels}}} 2\n"),
+            format!("alertmanager_notification_requests_failed_total{{{labels}}} 1\n"),
+            format!("alertmanager_notification_latency_seconds_count{{{labels}}} 2\n"),
+            format!("lingshao_notification_queue_length{{{labels}}} 14\n"),
+        ] {
+            assert!(text.contains(&line), "{line} missing in {text}");
+        }
+    }
+}
