@@ -265,8 +265,8 @@ mod tests {
             &[
                 "[Digest] 1 groups: 50 firing, 0 resolved",
                 "🔴 [warning] Disk ×50 (since 01-02 11:04)",
-                "host-00, host-01, host-02, host-03",
-                "46 more are not listed: http://l",
+                "host-00, host-01, host-02, host-03, host-04",
+                "45 more are not listed: http://l",
             ],
         );
     }
