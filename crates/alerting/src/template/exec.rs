@@ -139,7 +139,7 @@ struct Machine<'a, 'o> {
     steps: usize,
     outside: Outside<'o>,
     output: Output,
-    /// Of the action that is run: `html` at its end does nothing when the output is HTML, which is escaped anyway.
+    /// Of the action that is run: an escaper at its end does nothing where the output is escaped that way anyway.
     last_command: Option<&'a Command>,
 }
 
@@ -577,8 +577,8 @@ impl<'a> Machine<'a, '_> {
         let is_last =
             matches!((node, self.last_command), (At::Command(own), Some(last)) if std::ptr::eq(own, last));
         let result = match (&self.output, function.name) {
-            (Output::Html(writer), "html") if is_last && writer.escapes_again() => {
-                Ok(Value::text(functions::joined(&args)))
+            (Output::Html(writer), name) if is_last && writer.escapes_again(name) => {
+                functions::once_escaped(&mut self.outside, function, &args)
             }
             _ => (function.run)(&mut self.outside, &args),
         };

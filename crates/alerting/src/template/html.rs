@@ -302,8 +302,13 @@ impl HtmlWriter {
         inner.len()
     }
 
-    /// Whether a value is escaped here for text, so that escaping it before would show entities.
-    pub(super) fn escapes_again(&self) -> bool {
+    /// Whether what a function of Go's does is done here to every value, so that doing it before would show.
+    pub(super) fn escapes_again(&self, function: &str) -> bool {
+        if function != "html" {
+            return function == "urlquery"
+                && matches!(self.state, State::Value(Attribute::Url, _))
+                && self.url == UrlPart::Query;
+        }
         match self.state {
             State::Text | State::Value(_, Quote::Double | Quote::Single) => true,
             State::Raw => matches!(self.element, Element::Title | Element::Textarea),

@@ -111,9 +111,10 @@ fn title<'a>(_: &mut Outside<'_>, args: &Args<'_, 'a>) -> Result<Value<'a>, Stri
     text(out)
 }
 
+/// As `golang.org/x/text` does it: of marks that may join digits either side may be one.
 fn joined(before: char, next: char, digits_too: bool) -> bool {
-    (before.is_alphabetic() && next.is_alphabetic())
-        || (digits_too && before.is_numeric() && next.is_numeric())
+    let part = |character: char| character.is_alphabetic() || (digits_too && character.is_numeric());
+    part(before) && part(next)
 }
 
 fn join<'a>(_: &mut Outside<'_>, args: &Args<'_, 'a>) -> Result<Value<'a>, String> {

@@ -28,7 +28,7 @@ pub(super) const FUNCTIONS: &[Signature] = &[
 ];
 
 /// The arguments as one text (`evalArgs`).
-pub(in super::super) fn joined(args: &Args<'_, '_>) -> String {
+pub(super) fn joined(args: &Args<'_, '_>) -> String {
     match args.values {
         [Value::Text(text)] => text.as_str().to_owned(),
         [Value::Missing | Value::NilInterface] => "<no value>".to_owned(),

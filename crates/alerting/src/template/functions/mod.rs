@@ -12,7 +12,7 @@ use super::time::Zone;
 use super::value::{Held, List, ListKind, Text, TextMap, Value};
 use super::{FunctionSet, OUTPUT_BYTES_MAX, QUERIES_MAX};
 
-pub(super) use builtin::{call_error, joined};
+pub(super) use builtin::call_error;
 pub(super) use methods::of as method;
 
 /// A parameter's type.
@@ -164,6 +164,21 @@ pub(super) fn find(set: FunctionSet, name: &str) -> Option<Function> {
         FunctionSet::Alertmanager => alertmanager::FUNCTIONS,
     };
     own.iter().chain(builtin::FUNCTIONS).find(|function| function.name == name)
+}
+
+/// What `html` or `urlquery` gives where the output escapes like them: the text as it is, or a URL's part that is done.
+pub(super) fn once_escaped<'a>(
+    outside: &mut Outside<'_>,
+    function: Function,
+    args: &Args<'_, 'a>,
+) -> Result<Value<'a>, String> {
+    if function.name == "html" {
+        return text(builtin::joined(args));
+    }
+    Ok(match (function.run)(outside, args)? {
+        Value::Text(text) => Value::Url(text),
+        other => other,
+    })
 }
 
 /// A text as a value, unless it is longer than a template may write.
