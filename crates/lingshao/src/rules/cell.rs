@@ -167,7 +167,7 @@ impl GroupCell {
             }
         }
         let shared = Arc::clone(shared);
-        if spawn_blocking(move || shared.end_abandoned(abandoned, at)).await.is_err() {
+        if spawn_blocking(move || shared.end_abandoned(&abandoned, at)).await.is_err() {
             tracing::error!("ending the series of a removed rule group panicked");
         }
     }

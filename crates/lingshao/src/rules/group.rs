@@ -351,6 +351,9 @@ pub(super) fn lock(group: &Mutex<Group>) -> MutexGuard<'_, Group> {
     group.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Computes an expression over what the round sees.
+type Ask<'a> = dyn Fn(&Expr, Timestamp) -> Result<Vec<VectorSample>, String> + 'a;
+
 /// A round under way.
 struct Turn<'g> {
     group: &'g Mutex<Group>,
@@ -398,12 +401,7 @@ impl Turn<'_> {
     }
 
     /// Lets a rule see its result; answers the samples.
-    fn judge(
-        &self,
-        index: usize,
-        result: &[VectorSample],
-        ask: &dyn Fn(&Expr, Timestamp) -> Result<Vec<VectorSample>, String>,
-    ) -> Result<Vec<Sample>, String> {
+    fn judge(&self, index: usize, result: &[VectorSample], ask: &Ask<'_>) -> Result<Vec<Sample>, String> {
         let options = &self.spec.options;
         let round = Round {
             at: self.at,

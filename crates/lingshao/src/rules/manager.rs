@@ -64,7 +64,7 @@ impl Shared {
     }
 
     /// Ends the series of a group that is gone, except for those that another group writes by now.
-    pub(super) fn end_abandoned(&self, series: Vec<Labels>, at: Timestamp) {
+    pub(super) fn end_abandoned(&self, series: &[Labels], at: Timestamp) {
         let cells: Vec<Arc<GroupCell>> = self.groups().values().cloned().collect();
         let wanted: HashSet<&Labels> = series.iter().collect();
         let written: HashSet<Labels> =

@@ -53,7 +53,7 @@ impl Outlet {
         let ended = |alert: Alert| {
             let labels = self.labels(&alert.labels)?;
             let is_other = next.labels(&alert.labels).as_ref() != Some(&labels);
-            is_other.then(|| Alert { labels, ends_at: Some(at), updated_at: at, ..alert })
+            is_other.then_some(Alert { labels, ends_at: Some(at), updated_at: at, ..alert })
         };
         told.filter_map(ended).collect()
     }

@@ -3,7 +3,11 @@
 #![allow(clippy::unwrap_used)]
 
 #[path = "../it/harness.rs"]
-#[allow(dead_code, reason = "shared with the other integration tests; each uses a part of it")]
+#[allow(
+    dead_code,
+    clippy::type_complexity,
+    reason = "shared with the other integration tests; each uses a part of it"
+)]
 mod harness;
 mod live;
 mod unit_tests;
