@@ -1,6 +1,7 @@
 //! A fake that speaks HTTP/1.1: requests in, answers out, each of them remembered, faults by script.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -44,7 +45,7 @@ pub enum Fault {
 }
 
 /// A request as it arrived.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Request {
     /// `POST`
     pub method: String,
@@ -174,7 +175,7 @@ impl<S: Service> Fake<S> {
         Ok(self.taken())
     }
 
-    /// Waits until everything sent so far is enough.
+    /// Waits until everything sent so far is enough. The question must not ask the fake itself, which waits for it.
     pub fn wait(
         &self,
         patience: Duration,
@@ -190,6 +191,12 @@ impl<S: Service> Fake<S> {
 
     fn faults(&self, change: impl FnOnce(&mut Faults)) {
         change(&mut self.inner.faults.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.method, self.target, String::from_utf8_lossy(&self.body))
     }
 }
 

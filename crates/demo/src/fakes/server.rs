@@ -7,7 +7,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -76,6 +76,12 @@ impl Drop for Server {
     }
 }
 
+/// The port is ours also while connections are refused.
+enum Door {
+    Open(TcpListener),
+    Shut(TcpSocket),
+}
+
 /// Runs until nobody can command any more.
 async fn serve<H: Handler>(
     listener: std::net::TcpListener,
@@ -83,28 +89,24 @@ async fn serve<H: Handler>(
     handler: &Arc<H>,
 ) {
     let address = listener.local_addr().expect("a bound socket has an address");
-    let mut listener = Some(TcpListener::from_std(listener).expect("inside a runtime"));
+    let mut door = Some(Door::Open(TcpListener::from_std(listener).expect("inside a runtime")));
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            order = orders.recv() => match order {
-                None => return,
-                Some(Command::Close(done)) => {
-                    listener = None;
-                    connections.shutdown().await;
-                    drop(done.send(Ok(()))); // Whoever asked may have stopped waiting.
-                }
-                Some(Command::Open(done)) => {
-                    if listener.is_none() {
-                        match TcpListener::bind(address).await {
-                            Ok(bound) => listener = Some(bound),
-                            Err(error) => { drop(done.send(Err(error))); continue; }
-                        }
+            order = orders.recv() => {
+                let (moved, done) = match order {
+                    None => return,
+                    Some(Command::Close(done)) => {
+                        connections.shutdown().await;
+                        (shut(door.take(), address), done)
                     }
-                    drop(done.send(Ok(())));
-                }
-            },
-            Some(stream) = accept(listener.as_ref()), if connections.len() < CONNECTIONS_MAX => {
+                    Some(Command::Open(done)) => (open(door.take()), done),
+                };
+                let (new, answer) = moved.map_or_else(|error| (None, Err(error)), |new| (Some(new), Ok(())));
+                door = new;
+                drop(done.send(answer)); // Whoever asked may have stopped waiting.
+            }
+            Some(stream) = accept(door.as_ref()), if connections.len() < CONNECTIONS_MAX => {
                 connections.spawn(Arc::clone(handler).serve(stream));
             }
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
@@ -112,9 +114,29 @@ async fn serve<H: Handler>(
     }
 }
 
-async fn accept(listener: Option<&TcpListener>) -> Option<TcpStream> {
-    match listener {
-        Some(listener) => listener.accept().await.ok().map(|(stream, _)| stream),
-        None => std::future::pending().await,
+/// A socket that is bound and does not listen: connections are refused, and nobody else gets the port.
+fn shut(door: Option<Door>, address: SocketAddr) -> io::Result<Door> {
+    if let Some(Door::Shut(socket)) = door {
+        return Ok(Door::Shut(socket));
+    }
+    drop(door);
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(Door::Shut(socket))
+}
+
+fn open(door: Option<Door>) -> io::Result<Door> {
+    match door {
+        Some(Door::Shut(socket)) => socket.listen(1_024).map(Door::Open),
+        Some(open) => Ok(open),
+        None => Err(io::Error::other("the port was lost before")),
+    }
+}
+
+async fn accept(door: Option<&Door>) -> Option<TcpStream> {
+    match door {
+        Some(Door::Open(listener)) => listener.accept().await.ok().map(|(stream, _)| stream),
+        _ => std::future::pending().await,
     }
 }
