@@ -86,7 +86,8 @@ impl Environment {
         let robot = |url: &Secret| WecomConfig {
             send_resolved: true,
             url: Some(url.clone()),
-            message_type: MessageType::Markdown,
+            // As the plan sends it, and the one kind that also shows in WeChat.
+            message_type: MessageType::Text,
             http_config: lingshao_wire::alertmanager_config::Global::default().http_config,
             ..WecomConfig::default()
         };
