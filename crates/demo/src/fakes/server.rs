@@ -98,7 +98,7 @@ async fn serve<H: Handler>(
                     None => return,
                     Some(Command::Close(done)) => {
                         connections.shutdown().await;
-                        (shut(door.take(), address), done)
+                        (shut(door.take(), address).await, done)
                     }
                     Some(Command::Open(done)) => (open(door.take()), done),
                 };
@@ -115,15 +115,24 @@ async fn serve<H: Handler>(
 }
 
 /// A socket that is bound and does not listen: connections are refused, and nobody else gets the port.
-fn shut(door: Option<Door>, address: SocketAddr) -> io::Result<Door> {
+async fn shut(door: Option<Door>, address: SocketAddr) -> io::Result<Door> {
     if let Some(Door::Shut(socket)) = door {
         return Ok(Door::Shut(socket));
     }
     drop(door);
-    let socket = TcpSocket::new_v4()?;
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    Ok(Door::Shut(socket))
+    let mut tries_left = 100;
+    loop {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_reuseaddr(true)?;
+        match socket.bind(address) {
+            // Somebody's short-lived client was given the port in the moment in which it was nobody's.
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && tries_left > 0 => {
+                tries_left -= 1;
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            bound => return bound.map(|()| Door::Shut(socket)),
+        }
+    }
 }
 
 fn open(door: Option<Door>) -> io::Result<Door> {

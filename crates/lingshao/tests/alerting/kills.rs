@@ -73,8 +73,8 @@ impl World {
         let mut home = Home::with_interval("200ms", &extra);
         home.write("rules.yml", RULES);
         let mut deaths: Box<dyn Iterator<Item = Death>> = Box::new(deaths);
-        let death = deaths.next().unwrap();
-        let (server, kills) = start(&mut home, &death);
+        let mut death = deaths.next().unwrap();
+        let (server, kills) = start(&mut home, &mut death);
         let (bad, turns, started) = ([false; ITEMS], [0; ITEMS], Instant::now());
         let posts = [const { Value::Null }; ITEMS];
         let world = World { home, shop, receivers, server, death, started, deaths, bad, posts, turns, kills };
@@ -154,7 +154,7 @@ impl World {
         if self.server.has_ended() {
             self.kills += 1;
             self.death = self.deaths.next().unwrap_or(Death::After(Duration::MAX));
-            let (server, kills) = start(&mut self.home, &self.death);
+            let (server, kills) = start(&mut self.home, &mut self.death);
             self.server = server;
             self.kills += kills;
             self.started = Instant::now();
@@ -183,10 +183,10 @@ impl World {
     }
 }
 
-/// The binary, and how often it died before it listened: a point may be passed before that, and the life after it has
-/// none.
-fn start(home: &mut Home, death: &Death) -> (Server, usize) {
-    match death {
+/// The binary, and how often it died before it listened: a point may be passed before that. The life after it is ended
+/// from outside.
+fn start(home: &mut Home, death: &mut Death) -> (Server, usize) {
+    match &*death {
         Death::At(point) => home.set("LINGSHAO_KILL_AT", point),
         Death::After(_) => home.unset("LINGSHAO_KILL_AT"),
     }
@@ -194,6 +194,7 @@ fn start(home: &mut Home, death: &Death) -> (Server, usize) {
         Ok(server) => (server, 0),
         Err(_) => {
             home.unset("LINGSHAO_KILL_AT");
+            *death = Death::After(Duration::from_millis(700));
             (home.start(), 1)
         }
     }
@@ -230,7 +231,7 @@ fn endure(kills: usize, deaths: impl Iterator<Item = Death> + 'static) {
     world.judge();
 }
 
-/// How many kills of one kind: all in all a hundred when `LINGSHAO_KILLS` is 100.
+/// How many kills of one kind: a hundred all in all, unless `LINGSHAO_KILLS` says otherwise.
 fn share_of_kills(percent: usize) -> usize {
     let all = std::env::var("LINGSHAO_KILLS").map_or(100, |text| text.parse().unwrap());
     (all * percent).div_ceil(100)
