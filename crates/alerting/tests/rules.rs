@@ -280,6 +280,25 @@ fn after_a_restart_an_end_is_still_said() {
     story.round(1301, "", "=a gone");
 }
 
+/// Whoever was told that it fires would believe it for ever.
+#[test]
+fn after_a_restart_what_fired_and_may_not_any_more_has_ended() {
+    // Its `for` was made longer while nobody looked.
+    let mut story = restored(300, row(AlertState::Firing, 900, Some(960), None), 1000, None);
+    story.round(1010, "a", "!a ended 1010; =a pending; ~a pending; ~a firing over");
+    // Its group got a limit.
+    let mut story = restored(0, row(AlertState::Firing, 900, Some(960), None), 1000, None);
+    story.limit = 1;
+    let over = "!a ended 1010; =a gone; ~a firing over; exceeded limit of 1 with 2 alerts";
+    story.round(1010, "a b", over);
+    // A reload comes before the first round, and another one right behind.
+    let mut story = restored(0, row(AlertState::Firing, 900, Some(960), None), 1000, None);
+    assert_eq!(story.rule.told().count(), 1);
+    story.rule.say_again();
+    assert_eq!(story.rule.told().count(), 1);
+    story.round(1010, "a", "!a; ~a firing");
+}
+
 #[test]
 fn rows_from_the_future_are_of_a_clock_that_was_set_back() {
     let mut story = restored(60, row(AlertState::Firing, 5000, Some(5060), None), 1000, None);

@@ -21,6 +21,7 @@ pub(super) struct Active {
     pub(super) fired_at: Option<Timestamp>,
     pub(super) resolved_at: Option<Timestamp>,
     pub(super) keep_firing_since: Option<Timestamp>,
+    /// When it was said last; [`Timestamp::MIN`] when it was said and shall be again.
     pub(super) sent_at: Option<Timestamp>,
     pub(super) value: f64,
     /// The table has a row of it.
@@ -94,6 +95,8 @@ impl Active {
             fired_at: row.fired_at,
             resolved_at: row.resolved_at,
             keep_firing_since: row.keep_firing_since,
+            // Its row was written together with what was said.
+            sent_at: (row.state == AlertState::Firing).then_some(Timestamp::MIN),
             value: row.value,
             saved: true,
             changed: false,

@@ -298,7 +298,7 @@ impl AlertingRule {
 
     /// What fires is said in the next round, whenever it was said last.
     pub fn say_again(&mut self) {
-        self.for_each(|alert| alert.sent_at = None);
+        self.for_each(|alert| alert.sent_at = alert.sent_at.map(|_| Timestamp::MIN));
     }
 
     fn for_each(&mut self, mut change: impl FnMut(&mut Active)) {
