@@ -215,6 +215,12 @@ impl Router {
         group.into_iter().chain(self.next_sweep).min()
     }
 
+    /// Whether alerts are there that will end by themselves: then the caller's clock should be in
+    /// [`Saved::saved_at`] now and then.
+    pub fn has_timed_alerts(&self, now: Timestamp) -> bool {
+        self.alerts.iter().any(|(_, entry)| entry.alert.ends_at.is_some_and(|ends_at| now < ends_at))
+    }
+
     /// A delivery came to its end. Ids of rows that were replaced or withdrawn meanwhile are known for as long as the
     /// outcome can matter; unknown ones do nothing.
     pub fn finished(&mut self, id: DeliveryId, outcome: &DeliveryOutcome, now: Timestamp) {

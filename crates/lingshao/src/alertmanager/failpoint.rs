@@ -28,6 +28,25 @@ pub(crate) fn pass(name: &str) {
     }
 }
 
+/// Stops a transaction as a disk would that does not answer, while the file is there that `LINGSHAO_HANG_FILE` names.
+#[cfg(debug_assertions)]
+pub(crate) async fn hang() {
+    use std::path::PathBuf;
+    use std::sync::LazyLock;
+    use std::time::Duration;
+
+    static FILE: LazyLock<Option<PathBuf>> =
+        LazyLock::new(|| std::env::var_os("LINGSHAO_HANG_FILE").map(PathBuf::from));
+    while FILE.as_ref().is_some_and(|file| file.exists()) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Nothing: this build is for use.
+#[cfg(not(debug_assertions))]
+#[inline]
+pub(crate) async fn hang() {}
+
 /// Nothing: this build is for use.
 #[cfg(not(debug_assertions))]
 #[inline]

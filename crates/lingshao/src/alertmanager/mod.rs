@@ -5,6 +5,7 @@
 //! senders. When the disk refuses, people are told all the same, and the rows are written as soon as it takes them.
 
 mod clock;
+mod desk;
 pub(crate) mod external;
 pub(crate) mod failpoint;
 mod handle;

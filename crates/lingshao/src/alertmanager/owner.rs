@@ -126,12 +126,13 @@ impl Owner {
         let mut first = self.round(Vec::new()).await;
         // What is newly due is among what waits.
         first.deliveries = self.router.waiting();
-        first.deliveries.retain(|delivery| self.journal.is_own(delivery));
+        first.deliveries.retain(|delivery| fresh.contains(&delivery.id) || self.journal.is_own(delivery));
         first.tell(&hooks);
         loop {
             let events = self.wait().await;
             let stops = events.iter().any(|event| matches!(event, Event::Stop));
             self.round(events).await.tell(&hooks);
+        let fresh: HashSet<_> = first.deliveries.iter().map(|delivery| delivery.id).collect();
             if stops {
                 break;
             }
@@ -139,7 +140,7 @@ impl Owner {
                 self.look(look).await;
             }
         }
-        self.journal.end().await;
+        self.journal.end(&mut self.router).await;
     }
 
     /// The next events, or none when something is due.
@@ -183,8 +184,10 @@ impl Owner {
         let changes = self.router.take_changes();
         self.note(&changes);
         self.journal.add_changes(&changes);
-        let notes = self.router.next_due().is_some();
-        let written = self.journal.write(locked, now, answers.has_results, notes).await;
+        if self.journal.wants_time() && self.router.has_timed_alerts(now) {
+            self.journal.note_time();
+        }
+        let written = self.journal.write(locked, now, answers.has_results).await;
         if !written.orphans.is_empty() {
             tracing::warn!(
                 deliveries = written.orphans.len(),
@@ -243,7 +246,7 @@ impl Owner {
                     self.router.reload(routing, now);
                     answers.done.push(done);
                 }
-                Event::Stop => self.journal.touch(),
+                Event::Stop => self.journal.finish(),
             }
         }
     }

@@ -60,10 +60,15 @@ impl Batch {
         &self.history
     }
 
-    /// Everything was written.
-    pub(crate) fn clear(&mut self) {
-        self.tables.iter_mut().for_each(HashMap::clear);
-        self.history.clear();
-        self.touched = false;
+    /// Takes in what was to be written before: a word of ours on the same key replaces it.
+    pub(crate) fn add_older(&mut self, older: Batch) {
+        for (rows, older) in self.tables.iter_mut().zip(older.tables) {
+            for (key, row) in older {
+                rows.entry(key).or_insert(row);
+            }
+        }
+        let later = std::mem::replace(&mut self.history, older.history);
+        later.into_iter().for_each(|row| self.tell(row));
+        self.touched |= older.touched;
     }
 }

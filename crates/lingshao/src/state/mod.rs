@@ -149,6 +149,7 @@ impl State {
         }
         self.write_history(batch.history()).await?;
         crate::alertmanager::failpoint::pass("in-commit");
+        crate::alertmanager::failpoint::hang().await;
         Ok(seq)
     }
 

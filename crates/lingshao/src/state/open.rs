@@ -63,6 +63,9 @@ pub(crate) enum StateError {
         /// SQLite's finding.
         what: String,
     },
+    /// Something was asked of it a while ago, and there is no answer yet.
+    #[error("the disk under `state.db` does not answer")]
+    Hangs,
     /// SQLite refuses to read or write.
     #[error("cannot use `{path}`")]
     Use {
@@ -76,7 +79,7 @@ pub(crate) enum StateError {
 impl From<StateError> for Failure {
     fn from(error: StateError) -> Failure {
         let remedy = match &error {
-            StateError::Create { .. } | StateError::Use { .. } => {
+            StateError::Create { .. } | StateError::Use { .. } | StateError::Hangs => {
                 "check the folder's owner, the file's owner and the free space".to_owned()
             }
             StateError::Newer { .. } => "install the version that wrote it, or a later one".to_owned(),

@@ -1,7 +1,7 @@
 //! `/api/v2/*` as Alertmanager answers it, with amtool as its client, over crashes and a disk that refuses.
 
 use std::process::{Command, Output};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lingshao_demo::fakes::FakeWebhook;
 use serde_json::{Value, json};
@@ -27,6 +27,11 @@ impl House {
     }
 
     fn start_with(&self, more: &str) -> Server {
+        self.start_in(&[], more)
+    }
+
+    /// The same, with variables in its environment.
+    fn start_in(&self, environment: &[(&str, &str)], more: &str) -> Server {
         let route = "{receiver: team, group_by: [alertname], group_wait: 0s, group_interval: 1s, repeat_interval: 1h}";
         let url = self.webhook.url();
         let config = format!(
@@ -34,7 +39,8 @@ impl House {
         );
         let path = self.folder.path().join("alerting.yml");
         std::fs::write(&path, config).unwrap();
-        Server::start_with(&self.folder, &["--config", &text(path)])
+        let data = self.folder.path().join("data");
+        Server::try_start_in(environment, &data, &["--config", &text(path)]).unwrap()
     }
 
     /// What the webhook was told so far: `STATUS: alertname …` per message.
@@ -278,6 +284,39 @@ fn a_disk_that_refuses_keeps_no_alert_from_being_told() {
     server.kill();
     let server = house.start();
     assert_eq!(found(&server, ""), ["DiskFull"]);
+}
+
+/// A disk that takes a transaction and does not answer.
+#[test]
+fn a_disk_that_hangs_keeps_no_alert_from_being_told() {
+    let house = House::new();
+    let hang = text(house.folder.path().join("hang"));
+    let server = house.start_in(&[("LINGSHAO_HANG_FILE", &hang)], "");
+    std::fs::write(&hang, "").unwrap();
+    let post_and_wait = |name: &str, messages: usize| {
+        let began = Instant::now();
+        let answer = post(&server, "/api/v2/alerts", &json!([alert(name, "a")]));
+        assert_eq!(answer.status, 503, "{}", answer.body);
+        house.webhook.wait_taken(messages, PATIENCE).unwrap();
+        began.elapsed()
+    };
+    let first = post_and_wait("DiskHangs", 1);
+    assert!(Duration::from_secs(4) < first && first < Duration::from_secs(8), "{first:?}");
+    let second = post_and_wait("Other", 2);
+    assert!(second < Duration::from_secs(3), "the next ones do not wait: {second:?}");
+    assert_eq!(found(&server, ""), ["DiskHangs", "Other"]);
+    assert_eq!(server.figure("lingshao_state_failed"), 1.0);
+    assert_eq!(server.log().matches("state.db cannot be written").count(), 1, "{}", server.log());
+
+    std::fs::remove_file(&hang).unwrap();
+    eventually("the rows are written", || server.figure("lingshao_state_failed") == 0.0);
+    let history = || server.data("/api/lingshao/v1/notifications")["notifications"].as_array().unwrap().len();
+    eventually("both are in the history, once", || history() == 2);
+    server.kill();
+    let server = house.start();
+    assert_eq!(found(&server, ""), ["DiskHangs", "Other"]);
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(house.told(), ["firing: DiskHangs/a", "firing: Other/a"]);
 }
 
 /// A write lock on a database, held by python3 (a client that is not ours).
