@@ -13,8 +13,13 @@ use super::{OUTPUT_BYTES_MAX, STEPS_MAX, TemplateError};
 
 /// Most templates, blocks and parentheses that may be open: recursion must end before the stack does.
 const DEPTH_MAX: usize = 200;
-/// Bytes or elements that cost one step when a function makes or reads them.
+/// Bytes that cost one step when a function makes or reads them.
 const SIZE_OF_STEP: usize = 1024;
+/// What an element of a list or map counts as, in bytes.
+const SIZE_OF_ELEMENT: usize = 16;
+/// Steps that compiling a pattern costs: one within its limit of size may take some milliseconds. Constant ones are
+/// compiled once, when the template is parsed.
+const STEPS_OF_PATTERN: usize = 50;
 
 /// Where templates are looked up: the text's own, then those of the set.
 #[derive(Clone, Copy)]
@@ -251,6 +256,7 @@ impl<'a> Machine<'a, '_> {
         let value = self.pipeline(dot, &branch.pipe)?;
         let mark = self.variables.len();
         let elements = self.elements(&value, branch)?;
+        self.step(elements.len() * SIZE_OF_ELEMENT / SIZE_OF_STEP)?;
         let mut left = Left::AtItsEnd;
         if elements.is_empty() {
             left = self.walk_list(dot, branch.otherwise.as_deref().unwrap_or(&[]))?;
@@ -572,6 +578,9 @@ impl<'a> Machine<'a, '_> {
             Some(Term::Text(literal)) => literal.pattern.as_ref(),
             _ => None,
         };
+        if pattern.is_none() && matches!(function.name, "match" | "reReplaceAll") {
+            self.step(STEPS_OF_PATTERN)?;
+        }
         let mut size: usize = values.iter().map(size).sum();
         let args = Args { values, pattern };
         let is_last =
@@ -723,14 +732,15 @@ fn shown(value: &Value<'_>) -> String {
     super::print::sprint(std::slice::from_ref(value))
 }
 
-/// Bytes or elements.
+/// Bytes, about.
 fn size(value: &Value<'_>) -> usize {
     match value {
         Value::List(list) if list.kind == ListKind::Texts => {
-            list.items().iter().map(|item| 16 + item.as_text().map_or(0, str::len)).sum()
+            list.items().iter().map(|item| SIZE_OF_ELEMENT + item.as_text().map_or(0, str::len)).sum()
         }
-        Value::List(list) => 16 * list.items().len(),
-        Value::AnyMap(map) => 16 * map.entries().len(),
+        Value::List(list) => SIZE_OF_ELEMENT * list.items().len(),
+        Value::AnyMap(map) => SIZE_OF_ELEMENT * map.entries().len(),
+        Value::TextMap(map) => SIZE_OF_ELEMENT * map.len(),
         _ => value.as_text().map_or(0, str::len),
     }
 }

@@ -267,12 +267,23 @@ struct Printer {
 }
 
 impl Printer {
+    /// What comes after more than a template may write is left out: it is refused anyway, and padding repeated for
+    /// each of ten thousand alerts would fill the memory first.
     fn push(&mut self, text: &str) {
-        self.out.push_str(text);
+        if !self.is_over() {
+            self.out.push_str(text);
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.out.len() > OUTPUT_BYTES_MAX
     }
 
     /// Fills up to the width with blanks, or with zeros in front where Go does.
     fn pad(&mut self, text: &str) {
+        if self.is_over() {
+            return;
+        }
         let missing = self.flags.width.unwrap_or(0).saturating_sub(text.chars().count());
         let missing = missing.min(OUTPUT_BYTES_MAX + 1);
         if self.flags.minus {
@@ -352,6 +363,9 @@ impl Printer {
                 let (open, close, comma) = self.brackets(value, "[", "]");
                 self.push(&open);
                 for (index, item) in list.items().iter().enumerate() {
+                    if self.is_over() {
+                        break;
+                    }
                     self.push(if index > 0 { comma } else { "" });
                     self.element(item, verb, depth + 1, list.kind == ListKind::Any);
                 }

@@ -1,5 +1,6 @@
 //! The methods of times, durations, Alertmanager's alerts and pairs.
 
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use super::super::print::own_text;
@@ -161,8 +162,8 @@ fn listed_pairs<'a>(args: &Args<'_, 'a>) -> Vec<Rc<(Text<'a>, Text<'a>)>> {
 
 fn remove<'a>(_: &mut Outside<'_>, args: &Args<'_, 'a>) -> Result<Value<'a>, String> {
     let Some(Value::TextMap(map)) = args.values.first() else { return Ok(args.value(0)) };
-    let removed = |name: &str| args.list(1).iter().any(|item| item.as_text() == Some(name));
-    let kept = map.entries().into_iter().filter(|(name, _)| !removed(name.as_str()));
+    let removed: HashSet<&str> = args.list(1).iter().filter_map(Value::as_text).collect();
+    let kept = map.entries().into_iter().filter(|(name, _)| !removed.contains(name.as_str()));
     Ok(Value::TextMap(TextMap { pairs: Pairs::Listed(kept.collect()), is_kv: true }))
 }
 
