@@ -25,6 +25,7 @@ fn delivery(labels: &Labels) -> Delivery {
         updated_at: Timestamp(1_000_000),
         generator_url: "http://h/graph?g0.expr=up".to_owned(),
         timeout: false,
+        value: String::new(),
     };
     Delivery {
         id: DeliveryId(1),

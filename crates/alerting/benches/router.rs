@@ -82,6 +82,7 @@ fn alert(at: usize) -> Alert {
         updated_at: NOW,
         generator_url: "http://127.0.0.1:9090/graph?g0.expr=up".to_owned(),
         timeout: false,
+        value: String::new(),
     }
 }
 

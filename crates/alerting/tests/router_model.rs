@@ -170,6 +170,7 @@ impl Model {
             ends_at,
             updated_at: self.now,
             timeout,
+            value: String::new(),
             ..alert(ALERTS[i], 0.0, None)
         };
         self.began[i] = self.fires[i].map_or(self.began[i], |(since, _)| since);

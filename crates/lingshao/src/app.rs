@@ -95,6 +95,8 @@ pub(crate) struct Live {
     pub(crate) resolve_timeout: TimeDelta,
     /// Names, in the order of the file.
     pub(crate) receivers: Vec<String>,
+    /// IANA name of the zone in which people read times.
+    pub(crate) time_zone: String,
     /// For people, secrets masked.
     pub(crate) config_yaml: String,
     /// What of it Alertmanager knows, in its keys.
@@ -116,6 +118,7 @@ impl Live {
             route_prefix: web.route_prefix.clone(),
             resolve_timeout: config.alerting.global.resolve_timeout,
             receivers: config.alerting.receivers.iter().map(|receiver| receiver.name.clone()).collect(),
+            time_zone: config.messages.time_zone.clone(),
             config_yaml: config.to_masked_yaml(),
             alertmanager_yaml: config.alertmanager_yaml(),
         })

@@ -53,6 +53,9 @@ pub struct Alert {
     pub generator_url: String,
     /// Whether `ends_at` is our `resolve_timeout` and not its sender's word.
     pub timeout: bool,
+    /// What the expression gave when it last held, as people read it; empty when whoever raised it did not say. For
+    /// messages only: no API of Alertmanager's has it.
+    pub value: String,
 }
 
 impl Alert {

@@ -462,10 +462,10 @@ fn check(alert: &Alert) -> Result<(), AlertRefusal> {
 /// What an alert's texts take.
 pub(super) fn alert_bytes(alert: &Alert) -> usize {
     let annotations: usize = alert.annotations.iter().map(|(name, text)| name.len() + text.len()).sum();
-    alert.labels.encoded().len() + annotations + alert.generator_url.len()
+    alert.labels.encoded().len() + annotations + alert.generator_url.len() + alert.value.len()
 }
 
-/// Whether nothing changed but the time at which it was said.
+/// Whether nothing changed but the time at which it was said and the value, which alone is not worth a write.
 fn is_same(own: &Alert, other: &Alert) -> bool {
     own.starts_at == other.starts_at
         && own.ends_at == other.ends_at

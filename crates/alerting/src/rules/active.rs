@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lingshao_model::{Alert, Annotations, Labels, METRIC_NAME, TimeDelta, Timestamp, stale_nan};
 
-use super::text::RuleText;
+use super::text::{RuleText, value_for_people};
 use super::{
     AlertState, OUTAGE_TOLERANCE, Observed, RESEND_DELAY, RESOLVED_RETENTION, Round, RuleKey, Sample,
     SavedAlert, SavedChange, SavedKey,
@@ -186,6 +186,7 @@ impl Active {
             updated_at: at,
             generator_url: generator_url.to_owned(),
             timeout: false,
+            value: value_for_people(self.value),
         })
     }
 

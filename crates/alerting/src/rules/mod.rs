@@ -22,6 +22,7 @@ use lingshao_model::{Alert, Annotations, Labels, TimeDelta, Timestamp};
 pub use alerting::AlertingRule;
 pub use recording::RecordingRule;
 pub use saved::{AlertState, RuleKey, SavedAlert, SavedChange, SavedKey};
+pub use text::value_for_people;
 
 /// How long an alert that has ended is kept, so that its end is said again.
 pub const RESOLVED_RETENTION: TimeDelta = TimeDelta::from_secs(15 * 60);

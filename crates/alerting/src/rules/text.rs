@@ -88,9 +88,46 @@ fn names_everything(text: &str) -> bool {
     false
 }
 
+/// A value as people read it on a phone: two decimals from 1 on, four digits below, no trailing zeros.
+pub fn value_for_people(value: f64) -> String {
+    if !value.is_finite() {
+        let sign = if value > 0.0 { "+" } else { "" };
+        return if value.is_nan() { "NaN".to_owned() } else { format!("{sign}{value}") };
+    }
+    let size = value.abs();
+    if size >= 1e15 || (size > 0.0 && size < 1e-4) {
+        return format!("{value:.3e}");
+    }
+    let decimals = [(1.0, 2), (0.1, 4), (0.01, 5), (0.001, 6)].into_iter().find(|(from, _)| *from <= size);
+    let text = format!("{value:.*}", decimals.map_or(7, |(_, decimals)| decimals));
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[track_caller]
+    fn check_value(value: f64, expected: &str) {
+        assert_eq!(value_for_people(value), expected, "{value:?}");
+    }
+
+    #[test]
+    fn values_are_short_and_say_enough() {
+        check_value(3.0, "3");
+        check_value(0.0, "0");
+        check_value(100.0, "100");
+        check_value(-2.5, "-2.5");
+        check_value(95.238_095, "95.24");
+        check_value(0.052_345_678, "0.05235");
+        check_value(0.1, "0.1");
+        check_value(0.000_2, "0.0002");
+        check_value(12_345_678.9, "12345678.9");
+        check_value(0.000_012_346, "1.235e-5");
+        check_value(2e15, "2.000e15");
+        check_value(f64::NAN, "NaN");
+        check_value(f64::INFINITY, "+inf");
+    }
 
     #[test]
     fn what_a_text_depends_on_is_seen_in_its_words() {

@@ -47,7 +47,11 @@ impl<'a> AlertView<'a> {
         ]
     }
 
+    /// Besides Go's own: `Value`, which only our texts know. It is in no JSON.
     pub(super) fn field(&'a self, name: &str) -> Option<Value<'a>> {
+        if name == "Value" {
+            return Some(Value::text(self.alert.value.as_str()));
+        }
         self.fields().into_iter().find(|(own, _)| *own == name).map(|(_, value)| value)
     }
 }

@@ -32,6 +32,7 @@ pub fn alert(text: &str, starts: f64, ends: Option<f64>) -> Alert {
         updated_at: at(starts),
         generator_url: String::new(),
         timeout: false,
+        value: String::new(),
     }
 }
 

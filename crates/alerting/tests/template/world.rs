@@ -30,6 +30,7 @@ pub(crate) fn alert(
         updated_at: NOW,
         generator_url: url.to_owned(),
         timeout: false,
+        value: String::new(),
     }
 }
 

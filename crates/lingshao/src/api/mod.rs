@@ -25,7 +25,6 @@ use answer::{ApiError, render};
 pub(crate) async fn dispatch(app: &Arc<App>, endpoint: Endpoint, mut call: Call) -> Reply {
     use Endpoint as E;
     match endpoint {
-        E::Index => index::page(),
         E::Healthy => lifecycle::healthy(),
         E::Ready => lifecycle::ready(app),
         E::Reload => lifecycle::reload(app).await,
@@ -59,6 +58,7 @@ async fn answer(
 ) -> Result<Reply, ApiError> {
     use Endpoint as E;
     match endpoint {
+        E::Index => index::page(app, parameters).await,
         E::Query => query::instant(app, parameters).await,
         E::QueryRange => query::range(app, parameters).await,
         E::QueryExemplars => query::exemplars(app, parameters).await,
@@ -86,8 +86,7 @@ async fn answer(
         E::ListAlerts => Ok(either(alertmanager::list_alerts(app, parameters).await)),
         E::AlertGroups => Ok(either(alertmanager::groups(app, parameters).await)),
         E::Notifications => Ok(either(alertmanager::notifications(app, parameters).await)),
-        E::Index
-        | E::Healthy
+        E::Healthy
         | E::Ready
         | E::Reload
         | E::OwnMetrics

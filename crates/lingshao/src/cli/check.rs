@@ -3,11 +3,11 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use lingshao_wire::yaml::{Diagnostics, Node, Position, Value};
+use lingshao_wire::yaml::{Node, Value};
 use serde_json::json;
 
 use super::{Outcome, config_default, print};
-use crate::config::{self, Diagnostic, Severity};
+use crate::config::{self, Diagnostic, Language, Severity};
 use crate::failure::Failure;
 
 /// Which files, and how strict.
@@ -93,13 +93,7 @@ fn check_rules(text: &str, path: &Path) -> Checked {
 }
 
 fn check_alertmanager(text: &str, path: &Path) -> Checked {
-    let (alertmanager, mut found) = config::parse_alertmanager(text, path);
-    let mut findings = Diagnostics::new(path);
-    let mut more = Vec::new();
-    let at = Position::START;
-    let templates = config::read_templates(&alertmanager.templates, at, &mut findings, &mut more);
-    found.append(&mut findings.finish());
-    found.append(&mut more);
+    let (alertmanager, templates, found) = config::parse_alertmanager(text, path, Language::Zh);
     let routing = &alertmanager.routing;
     let contents = format!(
         "{}: SUCCESS: {} receivers, {} inhibit rules, {} template files found",

@@ -73,6 +73,7 @@ fn message(receiver: &str) -> Delivery {
         updated_at: now,
         generator_url: String::new(),
         timeout: false,
+        value: String::new(),
     };
     Delivery {
         id: DeliveryId(u128::from(now.0.unsigned_abs())),

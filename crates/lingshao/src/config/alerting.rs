@@ -16,6 +16,7 @@ use serde::Serialize;
 use super::checks::{rule_checks, system_zone, zone};
 use super::glob;
 use super::load::{check_files, read_text, remedy};
+use crate::notify;
 
 /// Who is told, and in which words.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +47,15 @@ pub enum Language {
     En,
 }
 
+impl From<Language> for notify::Language {
+    fn from(language: Language) -> notify::Language {
+        match language {
+            Language::Zh => notify::Language::Chinese,
+            Language::En => notify::Language::English,
+        }
+    }
+}
+
 impl Default for Messages {
     fn default() -> Messages {
         Messages { language: Language::Zh, time_zone: "Asia/Shanghai".to_owned() }
@@ -65,6 +75,13 @@ pub struct TemplateFile {
     pub path: PathBuf,
     /// What stands in it.
     pub text: String,
+}
+
+impl TemplateFile {
+    /// What its errors are told under.
+    fn name(&self) -> &str {
+        self.path.file_name().and_then(|name| name.to_str()).unwrap_or("templates")
+    }
 }
 
 /// What of the environment belongs to the configuration.
@@ -123,20 +140,23 @@ impl Alerting {
         alerting.messages = read_messages(&mut keys, findings);
         let at = keys.node("config_file").map_or(node.at, |node| node.at);
         let config_file = keys.text("config_file", findings).filter(|path| !path.is_empty());
-        alerting.config = match config_file {
+        match config_file {
             Some(path) => {
-                refuse_sections(&keys, findings);
-                read_alertmanager_file(&folder.join(path), at, findings, more)
+                refuse_sections(&mut keys, findings);
+                let language = alerting.messages.language;
+                let read = read_alertmanager_file(&folder.join(path), language, at, findings, more);
+                (alerting.config, alerting.template_files) = read;
             }
             None => {
                 let config = AlertmanagerConfig::read(&mut keys, folder, &zone, findings);
                 check_files(&config.files, findings);
-                check_texts(&config.texts, findings);
-                config
+                let at = keys.node("templates").map_or(node.at, |node| node.at);
+                alerting.template_files = read_templates(&config.templates, at, findings, more);
+                check_texts(&config.texts, alerting.messages.language, &alerting.template_files, findings);
+                alerting.config = config;
             }
-        };
+        }
         keys.finish(findings);
-        alerting.template_files = read_templates(&alerting.config.templates, node.at, findings, more);
         alerting.tell_environment(environment);
         alerting
     }
@@ -158,7 +178,7 @@ impl Alerting {
 }
 
 /// Beside `config_file` nothing that such a file holds may stand.
-fn refuse_sections(keys: &Keys<'_>, findings: &mut Diagnostics) {
+fn refuse_sections(keys: &mut Keys<'_>, findings: &mut Diagnostics) {
     let sections = [
         "global",
         "route",
@@ -168,7 +188,10 @@ fn refuse_sections(keys: &Keys<'_>, findings: &mut Diagnostics) {
         "mute_time_intervals",
         "templates",
     ];
-    for key in sections.iter().filter(|key| keys.has(key)) {
+    for key in sections {
+        if keys.node(key).is_none() {
+            continue;
+        }
         let message = format!("`{key}` and `config_file` exclude each other");
         findings.error(keys.key_at(key), message, "move it into that file, or delete `config_file`");
     }
@@ -193,48 +216,75 @@ fn read_messages(keys: &mut Keys<'_>, findings: &mut Diagnostics) -> Messages {
 /// An existing file of Alertmanager's, unchanged.
 fn read_alertmanager_file(
     path: &Path,
+    language: Language,
     at: Position,
     findings: &mut Diagnostics,
     more: &mut Vec<Diagnostic>,
-) -> AlertmanagerConfig {
+) -> (AlertmanagerConfig, Vec<TemplateFile>) {
     match read_text(path) {
         Ok(text) => {
-            let (config, mut found) = parse_alertmanager(&text, path);
+            let (config, files, mut found) = parse_alertmanager(&text, path, language);
             more.append(&mut found);
-            config
+            (config, files)
         }
         Err(error) => {
             let message = format!("`config_file`: cannot read `{}`: {error}", path.display());
             findings.error(at, message, remedy(&error));
-            AlertmanagerConfig::default()
+            (AlertmanagerConfig::default(), Vec::new())
         }
     }
 }
 
 /// Reads a text as Alertmanager's file, the files that it names included.
-pub(crate) fn parse_alertmanager(text: &str, path: &Path) -> (AlertmanagerConfig, Vec<Diagnostic>) {
+pub(crate) fn parse_alertmanager(
+    text: &str,
+    path: &Path,
+    language: Language,
+) -> (AlertmanagerConfig, Vec<TemplateFile>, Vec<Diagnostic>) {
     let mut findings = Diagnostics::new(path);
+    let mut more = Vec::new();
     let folder = path.parent().unwrap_or(Path::new(""));
     let config = AlertmanagerConfig::read_file(text, folder, &zone, &mut findings);
     check_files(&config.files, &mut findings);
-    check_texts(&config.texts, &mut findings);
-    (config, findings.finish())
+    let files = read_templates(&config.templates, Position::START, &mut findings, &mut more);
+    check_texts(&config.texts, language, &files, &mut findings);
+    let mut found = findings.finish();
+    found.append(&mut more);
+    (config, files, found)
 }
 
-/// Reports templates in receivers that do not parse: Alertmanager finds them when the first message is due. Names of
-/// other templates are looked up by who sends, since that is where the default ones are.
-fn check_texts(texts: &[TemplateText], findings: &mut Diagnostics) {
+/// Reports templates in receivers that do not parse or that use a name which neither our texts nor the files define:
+/// Alertmanager finds them when the first message is due.
+fn check_texts(
+    texts: &[TemplateText],
+    language: Language,
+    files: &[TemplateFile],
+    findings: &mut Diagnostics,
+) {
+    let mut templates = notify::default_templates(language.into());
+    for file in files {
+        if templates.add(file.name(), &file.text).is_err() {
+            return; // Reported where it was read; what it defines is not known.
+        }
+    }
     for text in texts {
-        if let Err(error) = Templates::new().add(&text.key, &text.text) {
+        let parsed = Templates::new().add(&text.key, &text.text);
+        if let Err(error) = parsed.and_then(|()| templates.check(&text.text)) {
             findings.set_subject(text.subject.clone());
-            findings.error(text.at, format!("`{}`: {}", text.key, error.message), "");
+            // Go tells such a name as a fault of the execution, with the place in the text before it.
+            let undefined =
+                error.message.rsplit_once(">: ").filter(|(_, what)| what.ends_with("not defined"));
+            let (what, remedy) = undefined.map_or((&*error.message, ""), |(_, what)| (what, UNDEFINED));
+            findings.error(text.at, format!("`{}`: {what}", text.key), remedy);
         }
     }
     findings.set_subject(None);
 }
 
+const UNDEFINED: &str = "correct the name, or list the file that defines it under `templates`";
+
 /// Reads the files of `templates`. A name that is defined twice means the later file, as in Alertmanager.
-pub(crate) fn read_templates(
+fn read_templates(
     patterns: &[PathBuf],
     at: Position,
     findings: &mut Diagnostics,
@@ -247,12 +297,12 @@ pub(crate) fn read_templates(
             let mut own = Diagnostics::new(&path);
             match read_text(&path) {
                 Ok(text) => {
-                    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("templates");
-                    if let Err(error) = templates.add(name, &text) {
+                    let file = TemplateFile { path, text };
+                    if let Err(error) = templates.add(file.name(), &file.text) {
                         let at = Position { line: error.line.max(1), column: 1 };
                         own.error(at, error.message, "");
                     }
-                    files.push(TemplateFile { path, text });
+                    files.push(file);
                 }
                 Err(error) => {
                     own.error(Position::START, format!("cannot read the file: {error}"), remedy(&error));

@@ -24,7 +24,7 @@ pub use lingshao_wire::yaml::{Diagnostic, Severity};
 use serde::{Serialize, Serializer};
 
 pub use alerting::{Environment, Language, Messages, TemplateFile};
-pub(crate) use alerting::{parse_alertmanager, parse_rules, read_templates};
+pub(crate) use alerting::{parse_alertmanager, parse_rules};
 pub use checks::rule_checks;
 pub(crate) use load::read_text;
 pub use load::{load, parse, parse_with};

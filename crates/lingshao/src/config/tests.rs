@@ -231,6 +231,7 @@ fn alerting_is_read_in_place_or_from_alertmanagers_own_file() {
 
     fs::write(&path, format!("{ours}  receivers: []\n")).unwrap();
     assert!(refused(&folder).contains("lingshao.yml:7:3: error"), "{}", refused(&folder));
+    assert!(!refused(&folder).contains("unknown key"), "{}", refused(&folder));
     fs::write(&path, ours).unwrap();
     fs::write(folder.path().join("a.tmpl"), "{{ define \"x\" }}").unwrap();
     assert!(refused(&folder).starts_with("a.tmpl:1:1: error template: a.tmpl:1: "), "{}", refused(&folder));
@@ -282,6 +283,10 @@ fn the_outer_address_and_the_shared_state_are_read() {
     check(
         "alerting: {receivers: [{name: a, wecom_configs: [{url: 'http://h', message: '{{ .x'}]}]}\n",
         "lingshao.yml:1:77: error receiver a: `message`: template: message:1: unclosed action",
+    );
+    check(
+        "alerting: {receivers: [{name: a, wecom_configs: [{url: 'http://h', message: '{{ template \"gone\" . }}'}]}]}\n",
+        "lingshao.yml:1:77: error receiver a: `message`: template \"gone\" not defined\n    correct the name, or list the file that defines it under `templates`",
     );
     check(
         "alerting: {time_zone: Mars}\n",

@@ -214,6 +214,7 @@ mod tests {
             updated_at: Timestamp(0),
             generator_url: String::new(),
             timeout: false,
+            value: String::new(),
         };
         Delivery {
             id: DeliveryId(1),

@@ -247,6 +247,7 @@ mod tests {
             updated_at: Timestamp(0),
             generator_url: String::new(),
             timeout: false,
+            value: String::new(),
         };
         let delivery = Delivery {
             id: DeliveryId(id),

@@ -22,6 +22,8 @@ mod webhook;
 mod wechat;
 mod words;
 
+pub(crate) use words::default_templates;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
@@ -38,7 +40,7 @@ pub use crate::telemetry::notify::NotifyTelemetry;
 pub use settings::{Settings, SettingsError};
 
 use crate::clock;
-use crate::config::{self, Config};
+use crate::config::Config;
 use integration::{Integration, Told};
 use mailbox::{Mailbox, Waiting};
 use sender::Windows;
@@ -102,10 +104,7 @@ impl House {
         House {
             external_url: external_url.to_owned(),
             time_zone: Some(config.messages.time_zone.clone()),
-            language: match config.messages.language {
-                config::Language::Zh => Language::Chinese,
-                config::Language::En => Language::English,
-            },
+            language: config.messages.language.into(),
             template_files: files.map(|file| (file.path.display().to_string(), file.text.clone())).collect(),
         }
     }
@@ -288,7 +287,7 @@ fn steady_now() -> Timestamp {
 }
 
 /// An instant as people read it, in a zone by its IANA name; in UTC when there is no such zone.
-fn local_time(t: Timestamp, time_zone: &str, format: &str) -> String {
+pub(crate) fn local_time(t: Timestamp, time_zone: &str, format: &str) -> String {
     let instant = jiff::Timestamp::from_millisecond(t.0).unwrap_or_default();
     let zone = jiff::tz::TimeZone::get(time_zone).unwrap_or(jiff::tz::TimeZone::UTC);
     instant.to_zoned(zone).strftime(format).to_string()

@@ -1,7 +1,7 @@
 //! The texts of messages: templates filled with a delivery, and what is told when one fails.
 
 use lingshao_alerting::template::{Context, NotificationData, TemplateError, Templates};
-use lingshao_model::{Alert, Delivery, Labels, Timestamp};
+use lingshao_model::{Alert, Annotations, Delivery, Labels, Timestamp};
 use lingshao_wire::notify::text::without_markup;
 
 use super::digest::{self, Page};
@@ -50,15 +50,22 @@ impl Text {
     }
 }
 
+/// Our texts in a language.
+pub(crate) fn default_templates(language: Language) -> Templates {
+    let mut templates = Templates::new();
+    let (name, text) = match language {
+        Language::Chinese => ("zh.tmpl", CHINESE),
+        Language::English => ("en.tmpl", ENGLISH),
+    };
+    templates.add("common.tmpl", COMMON).expect("our own texts parse");
+    templates.add(name, text).expect("our own texts parse");
+    templates
+}
+
 impl Words {
     /// Our texts, and over them those of the files.
     pub(super) fn new(house: &House) -> Result<Words, TemplateError> {
-        let mut templates = Templates::new();
-        templates.add("common.tmpl", COMMON)?;
-        match house.language {
-            Language::Chinese => templates.add("zh.tmpl", CHINESE)?,
-            Language::English => templates.add("en.tmpl", ENGLISH)?,
-        }
+        let mut templates = default_templates(house.language);
         for (name, text) in &house.template_files {
             templates.add(name, text)?;
         }
@@ -164,22 +171,84 @@ impl Words {
     }
 }
 
-/// A delivery whose labels bring no markup: for Markdown. Annotations stay as they are, since the rules' author may
-/// want a link there.
+/// A delivery whose labels bring no markup, neither by themselves nor where an annotation quotes them: for texts in
+/// which markup works. What else stands in annotations stays, since the rules' author may want a link there.
 pub(super) fn for_markdown(delivery: &Delivery) -> Delivery {
-    let alert = |alert: &Alert| Alert { labels: plain(&alert.labels), ..alert.clone() };
     Delivery {
         group_labels: plain(&delivery.group_labels),
-        alerts: delivery.alerts.iter().map(alert).collect(),
+        alerts: delivery.alerts.iter().map(plain_alert).collect(),
         ..delivery.clone()
     }
 }
 
+fn plain_alert(alert: &Alert) -> Alert {
+    let mut marked: Vec<&str> =
+        alert.labels.iter().map(|(_, value)| value).filter(|text| !is_plain(text)).collect();
+    // A single character is no mention, but would be found everywhere. The longest first, so that a part does not hide
+    // the whole.
+    marked.retain(|value| 1 < value.chars().count());
+    marked.sort_by_key(|value| std::cmp::Reverse(value.len()));
+    let quoted = |text: &str| {
+        let text = text.to_owned();
+        marked.iter().fold(text, |text, value| text.replace(value, &without_markup(value)))
+    };
+    let annotations = alert.annotations.iter().map(|(name, text)| (name.to_owned(), quoted(text)));
+    Alert { labels: plain(&alert.labels), annotations: Annotations::from_pairs(annotations), ..alert.clone() }
+}
+
+fn is_plain(text: &str) -> bool {
+    !text.contains(['<', '>', '[', ']', '`']) && !text.contains(char::is_control)
+}
+
 fn plain(labels: &Labels) -> Labels {
-    let is_plain = |text: &str| !text.contains(['<', '>', '[', ']', '`']) && !text.contains(char::is_control);
     if labels.iter().all(|(_, value)| is_plain(value)) {
         return labels.clone();
     }
     let pairs = labels.iter().map(|(name, value)| (name.to_owned(), without_markup(value)));
     Labels::from_pairs(pairs).unwrap_or_else(|_| labels.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use lingshao_model::{DeliveryId, DeliveryReason, IntegrationId, IntegrationKind, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn labels_name_nobody_and_link_nowhere_not_even_in_an_annotation() {
+        let labels = Labels::from_pairs([
+            ("alertname", "A"),
+            ("user", "<@all>"),
+            ("path", "[win](http://evil)"),
+            ("plain", "a-1"),
+        ]);
+        let summary =
+            "user <@all> at a-1: [runbook](http://wiki), [win](http://evil) <font color=\"info\">x</font>";
+        let alert = Alert {
+            labels: labels.unwrap(),
+            annotations: Annotations::from_pairs([("summary".to_owned(), summary.to_owned())]),
+            starts_at: Timestamp(0),
+            ends_at: None,
+            updated_at: Timestamp(0),
+            generator_url: String::new(),
+            timeout: false,
+            value: String::new(),
+        };
+        let delivery = Delivery {
+            id: DeliveryId(1),
+            group_key: String::new(),
+            to: IntegrationId { receiver: String::new(), kind: IntegrationKind::WeCom, index: 0 },
+            group_labels: Labels::from_pairs([("user", "<@all>")]).unwrap(),
+            alerts: vec![alert],
+            decided_at: Timestamp(0),
+            reason: DeliveryReason::First,
+        };
+        let plain = for_markdown(&delivery);
+        assert_eq!(
+            plain.alerts[0].annotations.get("summary").unwrap(),
+            "user ＜@all＞ at a-1: [runbook](http://wiki), ［win］(http://evil) <font color=\"info\">x</font>"
+        );
+        assert_eq!(plain.alerts[0].labels.get("user"), Some("＜@all＞"));
+        assert_eq!(plain.group_labels.get("user"), Some("＜@all＞"));
+    }
 }

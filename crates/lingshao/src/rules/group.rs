@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use lingshao_alerting::rules::{
     ActiveAlert, AlertState, AlertingRule, Observed, RecordingRule, Round, RuleKey, Sample, SavedAlert,
-    SavedChange,
+    SavedChange, value_for_people,
 };
 use lingshao_alerting::template::{Context, TemplateError};
 use lingshao_model::{
@@ -525,6 +525,7 @@ pub(super) fn orphans(rows: impl Iterator<Item = SavedAlert>, outlet: &Outlet, a
             updated_at: at,
             generator_url: String::new(),
             timeout: false,
+            value: value_for_people(row.value),
         });
     }
     report.alerts = outlet.dress(alerts);

@@ -12,7 +12,7 @@ use lingshao_tsdb::Db;
 
 use crate::alertmanager::external::{self, External};
 use crate::alertmanager::{AlertsHandle, Hooks, Owner, RuleReport, Running};
-use crate::config::{self, Config, Language};
+use crate::config::{self, Config};
 use crate::failure::Failure;
 use crate::notify::{self, Finished, House, Notifier};
 use crate::rules::{self, Options, RuleManager, Tell};
@@ -40,10 +40,7 @@ impl Settings {
         let house = House {
             external_url: external_url.clone(),
             time_zone: Some(config.messages.time_zone.clone()),
-            language: match config.messages.language {
-                Language::Zh => notify::Language::Chinese,
-                Language::En => notify::Language::English,
-            },
+            language: config.messages.language.into(),
             template_files: files.map(|file| (file.path.display().to_string(), file.text.clone())).collect(),
         };
         let options = Options {

@@ -105,6 +105,7 @@ use crate::security::access::Right::{Administer, Ingest, Public, Read, Silence};
 /// All of it. Prometheus' administrative routes (delete series, snapshot) are left out on purpose.
 pub const ROUTES: &[Route] = &[
     route("/", Get, Read, Endpoint::Index),
+    route("/graph", Get, Read, Endpoint::Index),
     route("/-/healthy", Get, Public, Endpoint::Healthy),
     route("/-/ready", Get, Public, Endpoint::Ready),
     route("/-/reload", PostOrPut, Administer, Endpoint::Reload),

@@ -152,6 +152,8 @@ pub(super) struct AlertRow {
     updated_at: i64,
     generator_url: String,
     timeout: bool,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    value: String,
 }
 
 impl AlertRow {
@@ -164,6 +166,7 @@ impl AlertRow {
             updated_at: alert.updated_at.0,
             generator_url: alert.generator_url.clone(),
             timeout: alert.timeout,
+            value: alert.value.clone(),
         }
     }
 
@@ -176,6 +179,7 @@ impl AlertRow {
             updated_at: Timestamp(self.updated_at),
             generator_url: self.generator_url,
             timeout: self.timeout,
+            value: self.value,
         })
     }
 }

@@ -49,6 +49,7 @@ fn alert(instance: &str, ends_at: Option<i64>) -> Alert {
         updated_at: NOW,
         generator_url: "http://127.0.0.1:9090/graph?g0.expr=up+%3D%3D+0".to_owned(),
         timeout: ends_at.is_some(),
+        value: String::new(),
     }
 }
 

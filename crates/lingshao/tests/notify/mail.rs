@@ -70,7 +70,7 @@ async fn mails_go_out_by_every_kind_of_security() {
         assert_eq!(mail.header("Message-ID").as_deref(), Some(id));
         assert_eq!(mail.header("Subject").as_deref(), Some("🔴 告警：DatabaseDown 数据库连接失败"));
         let text = mail.part("text/plain").unwrap();
-        assert!(text.contains("🔴【严重】DatabaseDown 数据库连接失败"), "{text}");
+        assert!(text.contains("级别：严重\r\n说明：PostgreSQL数据库无法连接\r\n"), "{text}");
         assert!(text.contains("开始：2026-01-02 11:04:05"), "{text}");
         let html = mail.part("text/html").unwrap();
         assert!(html.contains("<td>PostgreSQL数据库无法连接</td>"), "{html}");

@@ -35,16 +35,17 @@ async fn wecom_tells_what_where_how_bad_since_when_and_where_to_look() {
     results.iter().for_each(|one| assert_sent(one, "0 ok"));
     let messages = fake.messages();
     assert_eq!(messages.iter().map(|one| one.kind.as_str()).collect::<Vec<_>>(), ["markdown"; 3]);
-    let expected = "**<font color=\"warning\">🔴 告警：DatabaseDown 数据库连接失败</font>**\n\n\
-        **【严重】DatabaseDown** 数据库连接失败\n\
+    let expected = "**<font color=\"warning\">🔴 告警：DatabaseDown 数据库连接失败</font>**\n\
+        > 级别：严重\n\
         > 说明：PostgreSQL数据库无法连接\n\
         > 对象：instance=db-1:9187 job=postgres\n\
+        > 数值：0\n\
         > 开始：2026-01-02 11:04:05\n\
         > [查看曲线](https://shop.example/lingshao/graph?g0.expr=up)\n\n\
         [打开告警页](https://shop.example/lingshao/#/alerts?receiver=duty)";
     assert_eq!(messages[0].text, expected);
     assert!(messages[1].text.contains("（重复提醒）"), "{}", messages[1].text);
-    let end = "> 恢复：2026-01-02 11:04:35（历时 30s）";
+    let end = "> 恢复前：0\n> 开始：2026-01-02 11:04:05\n> 恢复：2026-01-02 11:04:35（历时 30s）";
     assert!(messages[2].text.contains("✅ 已恢复") && messages[2].text.contains(end), "{}", messages[2].text);
 }
 

@@ -50,8 +50,8 @@ async fn aliyun_takes_what_we_sign() {
     bench.wait(2).await;
     let messages = fake.messages();
     let told: Vec<_> = messages.iter().map(|one| (one.number.as_str(), values(&one.values))).collect();
-    let firing = vec!["1", "数据库连接失", "postgr", "11:04"];
-    let resolved = vec!["1", "恢复数据库连", "postgr", "11:04"];
+    let firing = vec!["1", "数据库连接失败", "postgres", "11:04"];
+    let resolved = vec!["1", "恢复数据库连接失败", "postgres", "11:04"];
     assert_eq!(
         told,
         [

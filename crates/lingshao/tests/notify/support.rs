@@ -83,12 +83,13 @@ pub(crate) fn alert(labels: &[(&str, &str)], annotations: &[(&str, &str)]) -> Al
         updated_at: STARTED,
         generator_url: "https://shop.example/lingshao/graph?g0.expr=up".to_owned(),
         timeout: false,
+        value: String::new(),
     }
 }
 
 /// The plan's database alert.
 pub(crate) fn database_down() -> Alert {
-    alert(
+    let down = alert(
         &[
             ("alertname", "DatabaseDown"),
             ("severity", "critical"),
@@ -96,7 +97,8 @@ pub(crate) fn database_down() -> Alert {
             ("instance", "db-1:9187"),
         ],
         &[("summary", "数据库连接失败"), ("description", "PostgreSQL数据库无法连接")],
-    )
+    );
+    Alert { value: "0".to_owned(), ..down }
 }
 
 pub(crate) fn delivery(kind: IntegrationKind, number: u32, alerts: Vec<Alert>) -> Delivery {

@@ -1,9 +1,12 @@
 //! Alerts and silences that clients post.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use lingshao_model::{Alert, Annotations, Labels, MatchOp, Matcher, TimeDelta, Timestamp};
 use serde::Deserialize;
+use serde::Deserializer as _;
+use serde::de::{SeqAccess, Visitor};
 
 use crate::rfc3339;
 
@@ -96,24 +99,64 @@ struct MatcherBody {
     is_equal: Option<bool>,
 }
 
-/// Reads the body of `POST /api/v2/alerts`.
+/// Most alerts of one body: half of what can be kept at all. Prometheus sends 64 to 256.
+const POSTED_ALERTS_MAX: usize = 100_000;
+
+/// Reads the body of `POST /api/v2/alerts`. What is read of it takes some kilobyte for each alert: a body of bytes that
+/// are many alerts without labels does not fill the memory.
 pub fn read_alerts(body: &[u8]) -> Result<Vec<PostedAlert>, BodyError> {
-    let malformed =
-        |why: String| BodyError::Malformed(format!("parsing alerts body from \"\" failed, because {why}"));
-    let bodies: Vec<AlertBody> =
-        serde_json::from_slice(body).map_err(|error| malformed(error.to_string()))?;
-    let mut alerts = Vec::with_capacity(bodies.len());
-    for (index, body) in bodies.into_iter().enumerate() {
-        let labels = body.labels.ok_or_else(|| BodyError::Missing(format!("{index}.labels")))?;
-        alerts.push(PostedAlert {
-            labels: pairs(labels),
-            annotations: pairs(body.annotations.unwrap_or_default()),
-            starts_at: optional_time(body.starts_at.as_deref()).map_err(malformed)?,
-            ends_at: optional_time(body.ends_at.as_deref()).map_err(malformed)?,
-            generator_url: body.generator_url.unwrap_or_default(),
-        });
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let read = reader.deserialize_seq(Alerts).and_then(|alerts| reader.end().map(|()| alerts));
+    read.map_err(|error| malformed_alerts(&error.to_string()))?
+}
+
+fn malformed_alerts(why: &str) -> BodyError {
+    BodyError::Malformed(format!("parsing alerts body from \"\" failed, because {why}"))
+}
+
+/// One alert after the other, until one cannot be used; the rest is only looked at.
+struct Alerts;
+
+impl<'de> Visitor<'de> for Alerts {
+    type Value = Result<Vec<PostedAlert>, BodyError>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of alerts")
     }
-    Ok(alerts)
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let mut alerts = Vec::new();
+        while let Some(body) = items.next_element::<AlertBody>()? {
+            let posted = match alerts.len() {
+                POSTED_ALERTS_MAX => {
+                    let why = format!("more than {POSTED_ALERTS_MAX} alerts in one request");
+                    Err(BodyError::Invalid(why))
+                }
+                index => posted_alert(index, body),
+            };
+            match posted {
+                Ok(alert) => alerts.push(alert),
+                Err(error) => {
+                    // What is no JSON of the right shape is told first.
+                    while items.next_element::<AlertBody>()?.is_some() {}
+                    return Ok(Err(error));
+                }
+            }
+        }
+        Ok(Ok(alerts))
+    }
+}
+
+fn posted_alert(index: usize, body: AlertBody) -> Result<PostedAlert, BodyError> {
+    let malformed = |why: String| malformed_alerts(&why);
+    let labels = body.labels.ok_or_else(|| BodyError::Missing(format!("{index}.labels")))?;
+    Ok(PostedAlert {
+        labels: pairs(labels),
+        annotations: pairs(body.annotations.unwrap_or_default()),
+        starts_at: optional_time(body.starts_at.as_deref()).map_err(malformed)?,
+        ends_at: optional_time(body.ends_at.as_deref()).map_err(malformed)?,
+        generator_url: body.generator_url.unwrap_or_default(),
+    })
 }
 
 fn pairs(texts: Texts) -> Vec<(String, String)> {
@@ -134,6 +177,9 @@ fn optional_time(text: Option<&str>) -> Result<Option<Timestamp>, String> {
     }
 }
 
+/// Most matchers of a body that are compiled; each may take a megabyte. A silence may have no more.
+const MATCHERS_MAX: usize = 100;
+
 /// Reads the body of `POST /api/v2/silences`.
 pub fn read_silence(body: &[u8]) -> Result<PostedSilence, BodyError> {
     let malformed =
@@ -149,6 +195,10 @@ pub fn read_silence(body: &[u8]) -> Result<PostedSilence, BodyError> {
     };
     let ends_at = time("endsAt", body.ends_at)?;
     let matchers = body.matchers.ok_or_else(|| missing("matchers"))?;
+    if MATCHERS_MAX < matchers.len() {
+        let why = format!("silence invalid: {} matchers, more than {MATCHERS_MAX}", matchers.len());
+        return Err(BodyError::Invalid(why));
+    }
     let matchers = matchers.into_iter().enumerate().map(|(index, body)| matcher(index, body));
     Ok(PostedSilence {
         id: body.id.filter(|id| !id.is_empty()),
@@ -201,6 +251,7 @@ impl PostedAlert {
             updated_at: now,
             generator_url: self.generator_url,
             timeout: self.ends_at.is_none(),
+            value: String::new(),
         })
     }
 }

@@ -130,6 +130,7 @@ fn alerts_are_shown_as_alertmanager_shows_them() {
         updated_at: Timestamp(NOW.0 + 1),
         generator_url: String::new(),
         timeout: false,
+        value: String::new(),
     };
     let (receivers, silences) = (["team".to_owned()], ["id".to_owned()]);
     let entry = AlertEntry {
@@ -171,4 +172,28 @@ fn what_is_posted_is_read_as_it_was() {
     let timeless =
         |alerts: &[Alert]| alerts.iter().map(|a| Alert { timeout: false, ..a.clone() }).collect::<Vec<_>>();
     assert_eq!(again, timeless(&alerts));
+}
+
+#[test]
+fn a_body_does_not_grow_in_memory() {
+    let refused = |body: &str| read_alerts(body.as_bytes()).unwrap_err();
+    // Eight megabytes of alerts without anything: the first is told, none is kept.
+    let empty = format!("[{}{{}}]", "{},".repeat(2_700_000));
+    assert_eq!(refused(&empty), BodyError::Missing("0.labels".to_owned()));
+    let many = format!("[{}{{\"labels\":{{\"a\":\"b\"}}}}]", r#"{"labels":{"a":"b"}},"#.repeat(100_000));
+    assert_eq!(refused(&many), BodyError::Invalid("more than 100000 alerts in one request".to_owned()));
+    // What is no JSON is told before what is wrong with an alert.
+    assert!(matches!(refused("[{},{}"), BodyError::Malformed(_)));
+    assert!(matches!(refused("[{}]]"), BodyError::Malformed(_)));
+    assert!(matches!(refused(&"[".repeat(1_000_000)), BodyError::Malformed(_)));
+    assert!(matches!(refused("null"), BodyError::Malformed(_)));
+
+    let matcher = r#"{"name":"a","value":"\\pL{99}","isRegex":true},"#;
+    let silence = format!(
+        r#"{{"comment":"","createdBy":"","startsAt":"2023-11-14T22:13:10Z","endsAt":"2023-11-14T22:13:10Z","matchers":[{}{}]}}"#,
+        matcher.repeat(100_000),
+        matcher.trim_end_matches(',')
+    );
+    let error = read_silence(silence.as_bytes()).unwrap_err();
+    assert_eq!(error, BodyError::Invalid("silence invalid: 100001 matchers, more than 100".to_owned()));
 }

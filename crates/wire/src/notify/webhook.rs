@@ -190,6 +190,7 @@ mod tests {
             updated_at: Timestamp(0),
             generator_url: String::new(),
             timeout: false,
+            value: String::new(),
         }
     }
 

@@ -136,6 +136,7 @@ mod tests {
             updated_at: Timestamp(1_000),
             generator_url: String::new(),
             timeout: false,
+            value: String::new(),
         }
     }
 
