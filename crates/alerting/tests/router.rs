@@ -3,7 +3,9 @@
 
 mod router_world;
 
-use lingshao_alerting::router::{AlertFilter, NewSilence, SilenceError, SilenceId, SilenceState};
+use lingshao_alerting::router::{
+    AlertFilter, NewSilence, SILENCE_PATTERN_BYTES_MAX, SilenceError, SilenceId, SilenceState,
+};
 use lingshao_model::{MatchOp, Matcher, TimeDelta};
 use router_world::{World, alert, at, root, route};
 
@@ -610,4 +612,34 @@ fn what_cannot_be_taken_is_named() {
     ];
     assert_eq!(reasons, expected);
     assert_eq!(world.router.alerts(&AlertFilter::default(), at(6.0)).len(), 1);
+}
+
+#[test]
+fn the_patterns_of_all_silences_fit_into_memory() {
+    let mut world = World::new(root("wait 0 interval 6 repeat 600"));
+    let router = &mut world.router;
+    let new = |pattern: &str, count: usize| NewSilence {
+        id: None,
+        matchers: vec![Matcher::new(MatchOp::Regex, "l", pattern).unwrap(); count],
+        starts_at: at(0.0),
+        ends_at: at(3600.0),
+        created_by: String::new(),
+        comment: String::new(),
+    };
+    let large = new(r"\pL{20}", 100);
+    let mut ids = Vec::new();
+    let refused = loop {
+        let fresh = SilenceId(format!("{:04}", ids.len()));
+        match router.set_silence(large.clone(), fresh, at(1.0)) {
+            Ok(id) => ids.push(id),
+            Err(refused) => break refused,
+        }
+    };
+    let limit = SILENCE_PATTERN_BYTES_MAX;
+    assert_eq!((ids.len(), refused), (5, SilenceError::PatternsTooLarge { limit }));
+    // What people write still has room, and what is there can be changed.
+    let small = router.set_silence(new("db-[0-9]+", 1), SilenceId("small".to_owned()), at(2.0));
+    assert_eq!(small, Ok(SilenceId("small".to_owned())));
+    let longer = NewSilence { id: Some(ids[0].clone()), starts_at: at(1.0), ends_at: at(7200.0), ..large };
+    assert_eq!(router.set_silence(longer, SilenceId("x".to_owned()), at(3.0)), Ok(ids[0].clone()));
 }

@@ -54,7 +54,8 @@ enum Test {
     Prefix(Box<str>),
     /// Everything that starts so and is longer (`prefix.+`).
     LongerThanPrefix(Box<str>),
-    Pattern(Regex),
+    /// And whether its compiled form is larger than [`SMALL_PATTERN_BYTES`].
+    Pattern(Regex, bool),
 }
 
 /// Why a matcher cannot be built.
@@ -73,6 +74,9 @@ pub enum MatcherError {
 /// Compiled size above which a pattern is refused: 1 MiB is some 10,000 alternatives, and a query may hold
 /// many matchers.
 const PATTERN_BYTES_MAX: usize = 1 << 20;
+
+/// Compiled size of nearly all patterns that people write.
+const SMALL_PATTERN_BYTES: usize = 64 << 10;
 
 impl Matcher {
     /// Compiles a condition.
@@ -126,7 +130,16 @@ impl Matcher {
 
     /// Whether it holds a compiled pattern, which may take some hundred kilobytes.
     pub fn is_pattern(&self) -> bool {
-        matches!(self.test, Test::Pattern(_))
+        matches!(self.test, Test::Pattern(..))
+    }
+
+    /// What the compiled pattern takes at most, in bytes: for those who keep many.
+    pub fn pattern_bytes_max(&self) -> usize {
+        match self.test {
+            Test::Pattern(_, true) => PATTERN_BYTES_MAX,
+            Test::Pattern(_, false) => SMALL_PATTERN_BYTES,
+            _ => 0,
+        }
     }
 
     fn accepts(&self, value: &str) -> bool {
@@ -135,7 +148,7 @@ impl Matcher {
             Test::OneOf(values) => values.binary_search_by(|own| (**own).cmp(value)).is_ok(),
             Test::Prefix(prefix) => value.starts_with(&**prefix),
             Test::LongerThanPrefix(prefix) => value.len() > prefix.len() && value.starts_with(&**prefix),
-            Test::Pattern(pattern) => pattern.is_match(value),
+            Test::Pattern(pattern, _) => pattern.is_match(value),
         }
     }
 }
@@ -150,7 +163,10 @@ fn compile(pattern: &str) -> Result<Test, MatcherError> {
     if let Some(prefix) = pattern.strip_suffix(".+").and_then(literal) {
         return Ok(Test::LongerThanPrefix(prefix));
     }
-    anchored_regex(pattern).map(Test::Pattern)
+    match build_within(&anchored(pattern), SMALL_PATTERN_BYTES) {
+        Ok(small) => Ok(Test::Pattern(small, false)),
+        Err(_) => anchored_regex(pattern).map(|large| Test::Pattern(large, true)),
+    }
 }
 
 /// Compiles a pattern in Go's syntax that must match a whole text, for those who need its groups (relabelling,
@@ -165,11 +181,12 @@ pub fn unanchored_regex(pattern: &str) -> Result<Regex, MatcherError> {
 }
 
 fn build(pattern: &str, translated: &str) -> Result<Regex, MatcherError> {
-    RegexBuilder::new(translated)
-        .size_limit(PATTERN_BYTES_MAX)
-        .dfa_size_limit(PATTERN_BYTES_MAX)
-        .build()
+    build_within(translated, PATTERN_BYTES_MAX)
         .map_err(|error| MatcherError::Regex { pattern: pattern.to_owned(), reason: one_line(&error) })
+}
+
+fn build_within(translated: &str, bytes_max: usize) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(translated).size_limit(bytes_max).dfa_size_limit(PATTERN_BYTES_MAX).build()
 }
 
 /// Appends `template` with `$1`, `${1}`, `$name`, `${name}` replaced by what the groups caught and `$$` by `$`, as
@@ -417,6 +434,13 @@ mod tests {
         assert_eq!(values(MatchOp::Regex, r"\d|b"), None);
         assert_eq!(values(MatchOp::NotEqual, "a"), None);
         assert_eq!(values(MatchOp::Regex, "a.*"), None);
+    }
+
+    #[test]
+    fn large_patterns_say_so() {
+        let bytes = |pattern: &str| Matcher::new(MatchOp::Regex, "l", pattern).unwrap().pattern_bytes_max();
+        assert_eq!((bytes("a|b"), bytes("db-[0-9]+:9100"), bytes(r"\pL{20}")), (0, 64 << 10, 1 << 20));
+        assert!(Matcher::new(MatchOp::Regex, "l", r"\pL{20}").unwrap().matches(&"店".repeat(20)));
     }
 
     #[test]

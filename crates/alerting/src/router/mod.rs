@@ -36,7 +36,7 @@ use lingshao_model::{
 
 pub use rows::{Change, Changes, ForeignRows, GroupKey, GroupRow, LogEntry, LogKey, Saved};
 pub use silences::{
-    NewSilence, SILENCE_BYTES_MAX, SILENCE_MATCHERS_MAX, SILENCE_RETENTION, SILENCES_MAX, Silence,
+    NewSilence, SILENCE_BYTES_MAX, SILENCE_MATCHERS_MAX, SILENCE_PATTERN_BYTES_MAX, SILENCE_RETENTION, SILENCES_MAX, Silence,
     SilenceError, SilenceId, SilenceState,
 };
 pub use views::{AlertFilter, AlertView, Counts, GroupView};

@@ -22,6 +22,9 @@ pub const SILENCE_BYTES_MAX: usize = 64 * 1024;
 /// Most matchers of one silence: an alert rarely has more than twenty labels.
 pub const SILENCE_MATCHERS_MAX: usize = 100;
 
+/// Most bytes of the compiled patterns of all silences: a short text like `\pL{100}` is a megabyte of them.
+pub const SILENCE_PATTERN_BYTES_MAX: usize = 512 << 20;
+
 /// The identity of a silence: a UUID in text, given by the caller.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SilenceId(pub String);
@@ -140,6 +143,12 @@ pub enum SilenceError {
         /// How many it may have.
         limit: usize,
     },
+    /// Its patterns, with those of the others, would take too much memory.
+    #[error("silence invalid: the regular expressions of all silences would take more than {limit} bytes")]
+    PatternsTooLarge {
+        /// How many they may take.
+        limit: usize,
+    },
     /// It is too large.
     #[error("silence exceeded maximum size: {bytes} bytes (limit: {limit} bytes)")]
     TooLarge {
@@ -160,6 +169,8 @@ pub(super) struct Silences {
     loose: Vec<Arc<Silence>>,
     /// Changes whenever something that alerts remember about silences may be wrong.
     version: u64,
+    /// At most so many bytes are taken by their patterns.
+    pattern_bytes: usize,
     dirty: BTreeSet<SilenceId>,
 }
 
@@ -208,6 +219,9 @@ impl Silences {
         if self.by_id.len() >= SILENCES_MAX {
             return Err(SilenceError::TooMany { count: self.by_id.len() + 1, limit: SILENCES_MAX });
         }
+        if SILENCE_PATTERN_BYTES_MAX < self.pattern_bytes + pattern_bytes(&new.matchers) {
+            return Err(SilenceError::PatternsTooLarge { limit: SILENCE_PATTERN_BYTES_MAX });
+        }
         if let Some(previous) = previous {
             self.end(&previous, now); // What was muted stays true; the change begins now.
         }
@@ -238,6 +252,7 @@ impl Silences {
     /// Files one that is saved already.
     pub(super) fn place(&mut self, silence: Silence) {
         self.version += 1;
+        self.pattern_bytes += pattern_bytes(&silence.matchers);
         let silence = Arc::new(silence);
         if let Some(old) = self.by_id.insert(silence.id.clone(), Arc::clone(&silence)) {
             self.unfile(&old);
@@ -249,6 +264,7 @@ impl Silences {
     }
 
     fn unfile(&mut self, silence: &Silence) {
+        self.pattern_bytes -= pattern_bytes(&silence.matchers);
         let others = |own: &Arc<Silence>| own.id != silence.id;
         match pair(silence) {
             Some(pair) => {
@@ -362,6 +378,10 @@ impl Silences {
         };
         std::mem::take(&mut self.dirty).into_iter().map(change).collect()
     }
+}
+
+fn pattern_bytes(matchers: &[Matcher]) -> usize {
+    matchers.iter().map(Matcher::pattern_bytes_max).sum()
 }
 
 /// The label and value under which a silence is filed.
