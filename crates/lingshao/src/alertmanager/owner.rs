@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lingshao_alerting::router::{Change, Changes, RefusedAlert, Router, SilenceId};
+use lingshao_alerting::router::{Change, Changes, ForeignRows, RefusedAlert, Router, SilenceId};
 use lingshao_alerting::rules::SavedAlert;
 use lingshao_model::{Delivery, DeliveryId, Routing, TimeDelta, Timestamp};
 use tokio::sync::oneshot;
@@ -89,7 +89,7 @@ impl Owner {
         address: String,
         telemetry: Arc<AlertmanagerTelemetry>,
     ) -> Result<(AlertsHandle, Owner, Vec<SavedAlert>), StateError> {
-        let loaded = state.load().await?;
+        let mut loaded = state.load().await?;
         for row in &loaded.unreadable {
             tracing::error!(%row, "a row of state.db cannot be read and is skipped");
         }
@@ -97,8 +97,15 @@ impl Owner {
         let set_back = loaded.saved_at.map(|at| TimeDelta(now.0.saturating_sub(at.0))).filter(|by| by.0 < 0);
         let told: HashMap<_, _> =
             loaded.router.outbox.iter().map(|delivery| (delivery.id, Told::of(delivery))).collect();
+        let is_own = |delivery: &Delivery| state.is_own_delivery(delivery.id);
+        let (own, others) = loaded.router.outbox.into_iter().partition(is_own);
+        loaded.router.outbox = own;
         let mut router = Router::new(routing);
-        router.restore(loaded.router, loaded.saved_at.map_or(now, |at| at.max(now)));
+        let restored_at = loaded.saved_at.map_or(now, |at| at.max(now));
+        router.restore(loaded.router, restored_at);
+        // What others have to send may be about alerts that we do not know.
+        let outbox = Vec::into_iter(others).map(Change::Put).collect();
+        router.adopt(ForeignRows { outbox, ..ForeignRows::default() }, restored_at);
         if let Some(by) = set_back {
             tracing::warn!(%by, "the wall clock stands before the time at which state.db was last written");
             router.clock_moved(by);
@@ -125,6 +132,7 @@ impl Owner {
     async fn run(mut self, hooks: Hooks) {
         let mut first = self.round(Vec::new()).await;
         // What is newly due is among what waits.
+        let fresh: HashSet<_> = first.deliveries.iter().map(|delivery| delivery.id).collect();
         first.deliveries = self.router.waiting();
         first.deliveries.retain(|delivery| fresh.contains(&delivery.id) || self.journal.is_own(delivery));
         first.tell(&hooks);
@@ -132,7 +140,6 @@ impl Owner {
             let events = self.wait().await;
             let stops = events.iter().any(|event| matches!(event, Event::Stop));
             self.round(events).await.tell(&hooks);
-        let fresh: HashSet<_> = first.deliveries.iter().map(|delivery| delivery.id).collect();
             if stops {
                 break;
             }
@@ -147,6 +154,9 @@ impl Owner {
     async fn wait(&mut self) -> Vec<Event> {
         loop {
             let nap = self.nap();
+            if nap.is_zero() && self.queues.events.is_empty() {
+                return Vec::new(); // A sleep of no time would wait for the timer, while looks that wait go first.
+            }
             tokio::select! {
                 biased;
                 event = self.queues.events.recv() => {
