@@ -11,9 +11,11 @@ pub(super) use silences::{expire, get as get_silence, list as list_silences, set
 
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
+use lingshao_alerting::router::SILENCE_MATCHERS_MAX;
 use lingshao_model::Matcher;
 use lingshao_wire::alertmanager_api::{self as wire, BodyError, ClusterPeer, StatusEntry};
 use lingshao_wire::label_matchers;
+use tokio::task::spawn_blocking;
 
 use crate::alertmanager::{NotDurable, Stopped};
 use crate::app::App;
@@ -155,10 +157,26 @@ async fn document(app: &App, call: Call) -> Result<Document, Refusal> {
     read.map_err(|error: request::BodyError| refuse(error.status(), &error.to_string()))
 }
 
-/// `filter`, each a matcher.
-fn matchers(parameters: &Parameters) -> Result<Vec<Matcher>, Refusal> {
-    let texts = parameters.all("filter");
-    texts.map(|text| label_matchers::parse_matcher(text).map_err(|error| bad(&error.to_string()))).collect()
+/// Conditions of one request, as many as a silence may have: each may be a pattern of a megabyte, and is held against
+/// every alert by the one who also decides what is told.
+const FILTERS_MAX: usize = SILENCE_MATCHERS_MAX;
+
+/// `filter`, each a matcher. Many patterns take their time, which no worker of the runtime has.
+async fn matchers(parameters: &Parameters) -> Result<Vec<Matcher>, Refusal> {
+    let texts: Vec<String> = parameters.all("filter").map(str::to_owned).collect();
+    if FILTERS_MAX < texts.len() {
+        return Err(bad(&format!("more than {FILTERS_MAX} filters in one request")));
+    }
+    if texts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let parse =
+        move || texts.iter().map(|text| label_matchers::parse_matcher(text)).collect::<Result<_, _>>();
+    spawn_blocking(parse).await.map_err(|_| panicked())?.map_err(|error| bad(&error.to_string()))
+}
+
+fn panicked() -> Refusal {
+    refuse(StatusCode::INTERNAL_SERVER_ERROR, "internal error; see the server's log")
 }
 
 /// A flag as go-openapi reads it (`swag.ConvertBool`): absent is true, an unknown word is false.

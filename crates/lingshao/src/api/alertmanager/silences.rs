@@ -5,10 +5,11 @@ use lingshao_alerting::router::{NewSilence, Silence, SilenceError, SilenceId};
 use lingshao_model::{Matcher, Timestamp};
 use lingshao_wire::alertmanager_api::{self as wire, SilenceEntry};
 use ring::rand::{SecureRandom, SystemRandom};
+use tokio::task::spawn_blocking;
 
 use super::{
-    Answer, CODE_TYPE, Refusal, bad, body_error, document, invalid, json, matchers, not_durable, refuse,
-    stopped,
+    Answer, CODE_TYPE, Refusal, bad, body_error, document, invalid, json, matchers, not_durable, panicked,
+    refuse, stopped,
 };
 use crate::alertmanager::SilenceRefusal;
 use crate::app::App;
@@ -18,7 +19,7 @@ use crate::server::request::{Call, Parameters};
 
 /// `GET /api/v2/silences`
 pub(in crate::api) async fn list(app: &App, parameters: &Parameters) -> Answer {
-    let wanted = matchers(parameters)?;
+    let wanted = matchers(parameters).await?;
     let silences = app.alerts.look(|router, now| router.silences(now)).await.map_err(stopped)?;
     let now = now();
     let entries: Vec<SilenceEntry<'_>> = silences
@@ -67,7 +68,9 @@ pub(in crate::api) async fn expire(app: &App, id: &str) -> Answer {
 /// `POST /api/v2/silences`
 pub(in crate::api) async fn set(app: &App, call: Call) -> Answer {
     let document = document(app, call).await?;
-    let posted = wire::read_silence(&document.bytes).map_err(|error| body_error(&error))?;
+    // Patterns take their time to be compiled.
+    let read = spawn_blocking(move || wire::read_silence(&document.bytes)).await.map_err(|_| panicked())?;
+    let posted = read.map_err(|error| body_error(&error))?;
     let silence = NewSilence {
         id: posted.id.map(SilenceId),
         matchers: posted.matchers,
