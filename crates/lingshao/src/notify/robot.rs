@@ -139,7 +139,9 @@ impl Robot {
         let limit = if told.is_shorter { limit / 2 } else { limit };
         let bytes_max = limit - mention.len().min(limit / 2);
         let mentions = told.is_firing();
-        let mut messages = write(words, told, &self.title, &self.message, bytes_max, self.is_markdown);
+        // Feishu reads `<at …>` in plain texts too.
+        let has_markup = self.is_markdown || matches!(self.vendor, Vendor::Feishu { .. });
+        let mut messages = write(words, told, &self.title, &self.message, bytes_max, has_markup);
         if let Some(last) = messages.last_mut().filter(|_| mentions) {
             last.mentions = true;
             last.text.push_str(&mention);
@@ -240,14 +242,15 @@ pub(super) fn write(
     title: &Text,
     message: &Text,
     part_bytes_max: usize,
-    is_markdown: bool,
+    has_markup: bool,
 ) -> Vec<Message> {
     let parts_max = told.parts_max.clamp(1, DIGEST_PARTS_MAX);
     let bytes_max = parts_max.min(PARTS_MAX) * part_bytes_max;
     let (title, text) = match told.deliveries {
         [delivery] => {
-            let plain = (is_markdown && delivery.alerts.len() <= 10 * words::DETAILED_MAX)
-                .then(|| words::for_markdown(delivery));
+            // Ours tell so many alerts as in a digest, which brings no markup either.
+            let is_digest = message.is_default() && words::DETAILED_MAX < delivery.alerts.len();
+            let plain = (has_markup && !is_digest).then(|| words::for_markdown(delivery));
             let delivery = plain.as_ref().unwrap_or(delivery);
             (words.title(title, delivery, told.now), words.tell(message, delivery, told.now, bytes_max))
         }
