@@ -80,9 +80,11 @@ impl Router {
 
     fn flush(&mut self, group: u32, now: Timestamp, hours: &mut Hours, told: &mut Vec<Delivery>) {
         let sight = self.look(group, now, hours);
+        let mut is_news = !self.groups[group].flushed;
         for index in 0..self.groups[group].channels.len() {
             let channel = self.groups[group].channels[index];
             if let Some(id) = self.settle(group, channel, &sight, now) {
+                is_news = true;
                 told.extend(self.delivery(channel).filter(|delivery| delivery.id == id));
             }
         }
@@ -92,7 +94,10 @@ impl Router {
             }
         }
         let interval = self.tree.node(self.groups[group].route).group_interval;
-        self.dirty.groups.insert(group);
+        if is_news {
+            // Otherwise the row's timer may stay in the past: after a restart the group is looked at a little early.
+            self.dirty.groups.insert(group);
+        }
         self.retime(group, |own| {
             own.next_at = now + interval.max(super::GROUP_INTERVAL_MIN);
             own.flushed = true;

@@ -11,6 +11,8 @@ pub(crate) mod failpoint;
 mod handle;
 mod journal;
 mod owner;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use external::QUEUE_MAX;
 pub(crate) use handle::{AlertsHandle, NotDurable, RuleReport, SilenceRefusal, Stopped};
