@@ -20,7 +20,8 @@ use clap_complete::Shell;
 use crate::failure::Failure;
 use crate::run;
 
-/// One binary that watches an online shop: it scrapes and takes metrics, keeps them, and answers PromQL.
+/// One binary that watches an online shop: it scrapes, takes and keeps metrics, answers PromQL, judges rules and tells
+/// people.
 #[derive(Debug, Parser)]
 #[command(
     name = "lingshao",
@@ -36,7 +37,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Runs the server: scrapes, takes remote write, answers queries
+    /// Runs the server: scrapes, takes remote write, answers queries, judges rules, sends alerts
     ///
     /// Without --config it watches this host and itself. SIGHUP or POST /-/reload reads the config again, whole or
     /// not at all; SIGTERM finishes what is under way, syncs, and exits.

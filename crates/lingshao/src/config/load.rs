@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use lingshao_model::TimeDelta;
+use lingshao_model::{RuleKind, TimeDelta};
 use lingshao_wire::prometheus_config::{FileReference, PrometheusConfig, Storage};
 use lingshao_wire::yaml::{self, Diagnostic, Diagnostics, Keys, Node, Position, Value};
 
@@ -86,7 +86,22 @@ fn read_root(
     keys.no_effect_yet(&LATER, findings);
     keys.finish(findings);
     check_own_jobs(&config, &keys_at(root), findings);
+    check_listeners(&config, root.get("rule_files").map_or(Position::START, |node| node.at), findings);
     config
+}
+
+/// Rules that alert nobody are seldom meant.
+fn check_listeners(config: &Config, at: Position, findings: &mut Diagnostics) {
+    let mut rules = config.rule_groups.iter().flat_map(|group| &group.rules);
+    let has_alerts = rules.any(|rule| matches!(rule.kind, RuleKind::Alerting { .. }));
+    let mut receivers = config.alerting.routing.receivers.iter();
+    let is_somebody_told =
+        receivers.any(|one| !one.integrations.is_empty()) || !config.alertmanagers.is_empty();
+    if has_alerts && !is_somebody_told {
+        let remedy =
+            "add `alerting.receivers`, or set the variable WECHAT_WEBHOOK_URL to a WeCom robot's URL";
+        findings.warning(at, "alerts only show: nobody is told", remedy);
+    }
 }
 
 /// Where `collect` stands, for a clash of job names.

@@ -187,7 +187,8 @@ fn the_plans_rules_are_read_unchanged() {
     let folder =
         written(&[("lingshao.yml", "rule_files: ['*erts.yml', alerts.yml]\n"), ("alerts.yml", PLAN)]);
     let loaded = loaded(&folder);
-    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    let said: Vec<_> = loaded.warnings.iter().map(|one| one.message.as_str()).collect();
+    assert_eq!(said, ["alerts only show: nobody is told"]);
     let groups: Vec<_> =
         loaded.config.rule_groups.iter().map(|group| (group.name.as_str(), group.rules.len())).collect();
     assert_eq!(groups, [("system", 3), ("business", 3)]);
@@ -292,4 +293,21 @@ fn the_outer_address_and_the_shared_state_are_read() {
         "alerting: {time_zone: Mars}\n",
         "lingshao.yml:1:23: error unknown time zone `Mars`\n    write a name of the IANA database: Asia/Shanghai, UTC",
     );
+}
+
+#[test]
+fn alerts_of_which_nobody_is_told_are_a_warning() {
+    let folder = written(&[
+        ("r.yml", "groups: [{name: g, rules: [{alert: A, expr: up == 0}]}]\n"),
+        ("a.yml", "rule_files: [r.yml]\n"),
+    ]);
+    let path = folder.path().join("a.yml");
+    let warnings = |more: &str| {
+        let loaded = parse(&format!("rule_files: [r.yml]\n{more}"), &path).unwrap();
+        loaded.warnings.iter().map(|one| one.message.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(warnings(""), ["alerts only show: nobody is told"]);
+    let told = "alerting: {receivers: [{name: a, webhook_configs: [{url: 'http://h'}]}]}";
+    assert_eq!(warnings(told), [""; 0]);
+    assert_eq!(warnings("alerting: {alertmanagers: [{static_configs: [{targets: ['h:9093']}]}]}"), [""; 0]);
 }

@@ -113,6 +113,8 @@ impl Alerting {
         let external = Arc::new(External::start(settings.external, telemetry.external.clone()));
         let tell = tell(&alerts, &external);
         let rules = RuleManager::start(settings.rules, db, tell, saved, telemetry.rules.clone());
+        let rule_count: usize = config.rule_groups.iter().map(|group| group.rules.len()).sum();
+        tracing::info!(rules = rule_count, integrations = notifier.status().len(), "alerting started");
         Ok(Alerting { alerts, notifier, rules: Arc::new(rules), external, owner })
     }
 

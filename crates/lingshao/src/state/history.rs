@@ -1,6 +1,7 @@
 //! Who was told what, when, and what the receiver answered: the last deliveries, for people.
 
 use lingshao_model::{Delivery, DeliveryOutcome, DeliveryReason, Labels, Timestamp};
+use lingshao_wire::alertmanager_api;
 use serde::{Deserialize, Serialize};
 use sqlx::{AssertSqlSafe, Row};
 
@@ -79,14 +80,40 @@ impl Batch {
     }
 }
 
+impl HistoryRow {
+    /// As the API shows it: its names and times are written as everywhere else there.
+    fn shown(&self) -> serde_json::Value {
+        let time = |millis| alertmanager_api::time(Timestamp(millis));
+        serde_json::json!({
+            "id": self.id,
+            "groupKey": self.group_key,
+            "to": self.to,
+            "reason": self.reason,
+            "groupLabels": self.group_labels,
+            "firing": self.firing,
+            "resolved": self.resolved,
+            "decidedAt": time(self.decided_at),
+            "beganAt": time(self.began_at),
+            "endedAt": time(self.ended_at),
+            "attempts": self.attempts,
+            "sent": self.sent,
+            "answer": self.answer,
+            "member": self.member,
+        })
+    }
+}
+
 impl State {
-    /// The last deliveries, newest first, as JSON objects.
+    /// The last deliveries, newest first, as JSON objects. A row that cannot be read is shown as it is.
     pub(crate) async fn history(&mut self, rows_max: u32) -> Result<Vec<String>, StateError> {
         let query = sqlx::query("SELECT row FROM history ORDER BY n DESC LIMIT ?1").bind(rows_max);
         let found = query.fetch_all(&mut self.connection).await;
         let found = found.map_err(|source| self.failed(source))?;
-        let rows = found.iter().map(|row| row.try_get(0)).collect::<Result<_, sqlx::Error>>();
-        rows.map_err(|source| self.failed(source))
+        let rows = found.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, sqlx::Error>>();
+        let shown = |row: String| {
+            serde_json::from_str::<HistoryRow>(&row).map_or(row, |known| known.shown().to_string())
+        };
+        Ok(rows.map_err(|source| self.failed(source))?.into_iter().map(shown).collect())
     }
 
     pub(super) async fn write_history(&mut self, rows: &[String]) -> Result<(), StateError> {
