@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use lingshao_model::{TimeDelta, Timestamp};
 use lingshao_wire::notify::{Answer, Request, Verdict};
 use lingshao_wire::prometheus_config::{HttpClientConfig, Secret};
@@ -67,6 +69,7 @@ impl Http {
         let mut headers =
             credentials(&self.config).await.map_err(|error| Verdict::retry(error.to_string()))?;
         put_headers(&mut headers, &request)?;
+        let secrets = Secrets::of_headers(&headers);
         let method = if request.is_post { Method::POST } else { Method::GET };
         let url = reqwest::Url::parse(&request.url)
             .map_err(|error| Verdict::Final(format!("the configured URL is none: {error}")))?;
@@ -81,7 +84,7 @@ impl Http {
             let Some(chunk) = chunk else { break };
             body.extend_from_slice(&chunk[..chunk.len().min(ANSWER_BYTES_MAX - body.len())]);
         }
-        Ok(Received { status, retry_after, body, now: clock::now() })
+        Ok(Received { status, retry_after, body: secrets.mask_bytes(body), now: clock::now() })
     }
 }
 
@@ -107,6 +110,8 @@ pub(super) struct Secrets(Vec<String>);
 
 /// Shorter texts are no secrets, and masking them would garble what is said.
 const SECRET_CHARS_MIN: usize = 4;
+/// Shorter parts of a path are names.
+const TOKEN_CHARS_MIN: usize = 16;
 
 impl std::fmt::Debug for Secrets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -124,7 +129,7 @@ impl Secrets {
         }
     }
 
-    /// A URL that is one: also what stands in its query, and the last part of its path, where tokens are.
+    /// A URL that is one: also what stands in its query, and the long parts of its path, where tokens are.
     pub(super) fn add_url(&mut self, url: &str) {
         self.add(url);
         let (path, query) = url.split_once('?').unwrap_or((url, ""));
@@ -137,11 +142,29 @@ impl Secrets {
         if let Some((authority, rest)) = after_scheme.split_once('/') {
             if let Some((user, _)) = authority.rsplit_once('@') {
                 self.add(user);
+                self.add(&STANDARD.encode(user));
             }
-            if let Some(last) = rest.rsplit('/').next().filter(|last| 16 <= last.len()) {
-                self.add(last);
-            }
+            rest.split('/').filter(|part| TOKEN_CHARS_MIN <= part.len()).for_each(|part| self.add(part));
         }
+    }
+
+    /// The credentials in headers, wherever they were read from.
+    fn of_headers(headers: &HeaderMap) -> Secrets {
+        let mut secrets = Secrets::default();
+        let sensitive = headers.values().filter(|value| value.is_sensitive());
+        let texts =
+            sensitive.filter_map(|value| value.to_str().ok()).filter_map(|text| text.rsplit(' ').next());
+        texts.for_each(|text| secrets.add(text));
+        secrets
+    }
+
+    /// An answer with every secret masked; one without any stays as it came.
+    fn mask_bytes(&self, bytes: Vec<u8>) -> Vec<u8> {
+        let has = |secret: &String| bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+        if !self.0.iter().any(has) {
+            return bytes;
+        }
+        self.mask(String::from_utf8_lossy(&bytes).into_owned()).into_bytes()
     }
 
     /// The credentials of a client.
@@ -182,9 +205,25 @@ mod tests {
     #[test]
     fn no_part_of_a_secret_url_is_said() {
         let mut secrets = Secrets::default();
-        secrets.add_url("https://user:pass@h/hook/0123456789abcdef?key=KEY12345&v=1");
-        let said = "https://user:pass@h/hook/0123456789abcdef?key=KEY12345&v=1 KEY12345 0123456789abcdef user:pass 1";
-        assert_eq!(secrets.mask(said.to_owned()), "<secret> <secret> <secret> <secret> 1");
-        assert_eq!(format!("{secrets:?}"), "Secrets(4)");
+        secrets.add_url("https://user:pass@h/hook/0123456789abcdef/slack?key=KEY12345&v=1");
+        let said = "https://user:pass@h/hook/0123456789abcdef/slack?key=KEY12345&v=1 KEY12345 /hook/0123456789abcdef/slack \
+                    user:pass dXNlcjpwYXNz 1";
+        let masked = "<secret> <secret> /hook/<secret>/slack <secret> <secret> 1";
+        assert_eq!(secrets.mask(said.to_owned()), masked);
+        assert_eq!(format!("{secrets:?}"), "Secrets(5)");
+    }
+
+    #[test]
+    fn a_service_that_quotes_our_header_tells_no_password() {
+        let mut headers = HeaderMap::new();
+        let mut value = HeaderValue::from_static("Basic Ym9iOnMzY3JldA==");
+        value.set_sensitive(true);
+        headers.insert(reqwest::header::AUTHORIZATION, value);
+        headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+        let secrets = Secrets::of_headers(&headers);
+        let said = "400: authorization: Basic Ym9iOnMzY3JldA== \u{fffd}".to_owned();
+        assert_eq!(secrets.mask(said), "400: authorization: Basic <secret> \u{fffd}");
+        assert_eq!(secrets.mask_bytes(b"\xffYm9iOnMzY3JldA==".to_vec()), "\u{fffd}<secret>".as_bytes());
+        assert_eq!(secrets.mask_bytes(b"\xff ok".to_vec()), b"\xff ok");
     }
 }
