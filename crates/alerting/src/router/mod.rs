@@ -27,7 +27,7 @@ mod silences;
 mod state;
 mod views;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use lingshao_model::{
@@ -36,8 +36,8 @@ use lingshao_model::{
 
 pub use rows::{Change, Changes, ForeignRows, GroupKey, GroupRow, LogEntry, LogKey, Saved};
 pub use silences::{
-    NewSilence, SILENCE_BYTES_MAX, SILENCE_MATCHERS_MAX, SILENCE_PATTERN_BYTES_MAX, SILENCE_RETENTION, SILENCES_MAX, Silence,
-    SilenceError, SilenceId, SilenceState,
+    NewSilence, SILENCE_BYTES_MAX, SILENCE_MATCHERS_MAX, SILENCE_PATTERN_BYTES_MAX, SILENCE_RETENTION,
+    SILENCES_MAX, Silence, SilenceError, SilenceId, SilenceState,
 };
 pub use views::{AlertFilter, AlertView, Counts, GroupView};
 
@@ -179,6 +179,18 @@ impl Router {
             }
         }
         refused
+    }
+
+    /// After a restart: alerts without an end are those of rules, which end by their rule's word only. One that no rule
+    /// claims under these labels any more (its labels are made otherwise now) ends here, or it would fire for ever.
+    pub fn end_unclaimed(&mut self, claimed: &HashSet<Labels>, now: Timestamp) {
+        self.see(now);
+        for lost in self.unclaimed(claimed, now) {
+            // It was taken once, and its end makes nothing of it larger.
+            if let Err(reason) = self.take_in(lost, now) {
+                debug_assert!(false, "an alert that was taken once is refused: {reason}");
+            }
+        }
     }
 
     /// Makes or changes a silence; `fresh_id` is used when a new one is made, also when an active one is changed in a way

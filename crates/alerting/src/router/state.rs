@@ -133,6 +133,17 @@ impl Router {
         }
     }
 
+    /// Alerts without an end that are not among these, ended now.
+    pub(super) fn unclaimed(&self, claimed: &HashSet<Labels>, now: Timestamp) -> Vec<Alert> {
+        let lost = |alert: &&Alert| alert.ends_at.is_none() && !claimed.contains(&alert.labels);
+        let end = |alert: &Alert| Alert {
+            ends_at: Some(now.max(alert.starts_at)),
+            updated_at: now,
+            ..alert.clone()
+        };
+        self.alerts.iter().map(|(_, entry)| &*entry.alert).filter(lost).map(end).collect()
+    }
+
     fn update(
         &mut self,
         at: u32,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use lingshao_alerting::router::{Change, Changes, ForeignRows, RefusedAlert, Router, SilenceId};
 use lingshao_alerting::rules::SavedAlert;
-use lingshao_model::{Delivery, DeliveryId, Routing, TimeDelta, Timestamp};
+use lingshao_model::{Delivery, DeliveryId, Labels, Routing, TimeDelta, Timestamp};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -122,6 +122,11 @@ impl Owner {
             counted_at: None,
         };
         Ok((handle, owner, loaded.rule_alerts))
+    }
+
+    /// Ends alerts of rules that were told under labels under which nobody will tell their end.
+    pub(crate) fn end_unclaimed(&mut self, claimed: &HashSet<Labels>) {
+        self.router.end_unclaimed(claimed, clock::now());
     }
 
     /// Begins: first what was waiting when the last life ended.

@@ -13,7 +13,7 @@ use lingshao_model::{
 };
 use lingshao_tsdb::Db;
 use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, block_in_place};
 use tokio::time::timeout;
 
 use super::cell::GroupCell;
@@ -110,6 +110,11 @@ impl RuleManager {
 
     /// Puts other groups in force. Those that stay go on with their alerts, at their own slots.
     pub(crate) fn replace(&self, settings: Settings) {
+        // A template that asks questions holds its group meanwhile: other tasks must not wait with us.
+        block_in_place(|| self.exchange(settings));
+    }
+
+    fn exchange(&self, settings: Settings) {
         let at = now();
         let mut gone: HashSet<GroupId> = self.shared.groups().keys().cloned().collect();
         for group in settings.groups {
@@ -168,7 +173,8 @@ impl RuleManager {
     /// All groups, by file and name.
     pub(crate) fn groups(&self, with_alerts: bool) -> Vec<GroupView> {
         let cells: Vec<Arc<GroupCell>> = self.shared.groups().values().cloned().collect();
-        cells.iter().map(|cell| lock(&cell.group).view(with_alerts)).collect()
+        // As in `replace`.
+        block_in_place(|| cells.iter().map(|cell| lock(&cell.group).view(with_alerts)).collect())
     }
 }
 

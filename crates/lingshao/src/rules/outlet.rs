@@ -30,7 +30,7 @@ impl Outlet {
     }
 
     /// Under which labels an alert is told; `None` when it is not.
-    fn labels(&self, own: &Labels) -> Option<Labels> {
+    pub(super) fn labels(&self, own: &Labels) -> Option<Labels> {
         let absent = self.external_labels.iter().filter(|(name, _)| own.get(name).is_none());
         let mut labels = LabelsBuilder::default();
         own.iter().chain(absent).for_each(|(name, value)| labels.push(name, value));

@@ -1,9 +1,9 @@
 //! Rule groups that can be evaluated: expressions and templates are parsed here, once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use lingshao_alerting::rules::RuleKey;
+use lingshao_alerting::rules::{AlertState, RuleKey, SavedAlert};
 use lingshao_model::{Labels, METRIC_NAME, MatchOp, Rule, RuleGroup, RuleKind, TimeDelta};
 use lingshao_promql::{Expr, Limits};
 use lingshao_wire::relabel::Relabel;
@@ -36,6 +36,14 @@ pub(crate) struct Options {
 pub(crate) struct Settings {
     pub(super) groups: Vec<Group>,
     pub(super) outlet: Arc<Outlet>,
+}
+
+impl Settings {
+    /// Under which labels these rows' firing alerts are told now.
+    pub(crate) fn told_as(&self, saved: &[SavedAlert]) -> HashSet<Labels> {
+        let firing = saved.iter().filter(|row| row.state == AlertState::Firing);
+        firing.filter_map(|row| self.outlet.labels(&row.labels)).collect()
+    }
 }
 
 /// A rule that cannot be evaluated. Rule files are checked when they are read; this names what slipped through.

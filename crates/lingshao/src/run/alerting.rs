@@ -106,8 +106,9 @@ impl Alerting {
         let state = State::open(&location).await?;
         tracing::info!(path = %state.path().display(), member = state.member(), "state opened");
         let figures = telemetry.alertmanager.clone();
-        let (alerts, owner, saved) =
+        let (alerts, mut owner, saved) =
             Owner::restore(state, settings.routing, address.to_string(), figures).await?;
+        owner.end_unclaimed(&settings.rules.told_as(&saved));
         let notifier = Arc::new(Notifier::start(settings.senders, report(&alerts), telemetry.notify.clone()));
         let owner = owner.start(alerts.clone(), hooks(&notifier));
         let external = Arc::new(External::start(settings.external, telemetry.external.clone()));

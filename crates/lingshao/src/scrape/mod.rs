@@ -31,8 +31,8 @@ use lingshao_wire::prometheus_config::ScrapeConfig;
 use tokio::sync::{Mutex, oneshot, watch};
 use tokio::task::JoinHandle;
 
-pub(crate) use client::{credentials, http_client, pem, secret};
 pub use client::{Job, SettingsError};
+pub(crate) use client::{credentials, http_client, pem, secret};
 pub(crate) use fetch::describe;
 pub use metadata::{Family, Metadata};
 

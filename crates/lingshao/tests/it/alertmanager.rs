@@ -130,7 +130,8 @@ fn an_alert_that_is_posted_is_told_and_shown() {
     assert_eq!(one["to"], json!({"receiver": "team", "kind": "webhook", "index": 0}));
     assert_eq!((&one["sent"], &one["firing"], &one["resolved"]), (&json!(true), &json!(1), &json!(0)));
     assert_eq!((&one["attempts"], &one["reason"]), (&json!(1), &json!("first")));
-    let since = |name: &str| one[name].as_str().is_some_and(|time| time.starts_with("20") && time.ends_with('Z'));
+    let since =
+        |name: &str| one[name].as_str().is_some_and(|time| time.starts_with("20") && time.ends_with('Z'));
     assert!(since("decidedAt") && since("beganAt") && since("endedAt"), "{one}");
     assert_eq!(told["integrations"][0]["integration"], "team/webhook[0]");
 }

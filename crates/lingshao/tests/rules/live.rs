@@ -152,6 +152,23 @@ fn a_restart_goes_on_waiting_and_forgets_nothing() {
     assert!(begun.elapsed() < Duration::from_millis(5500), "it waited anew: {:?}", begun.elapsed());
 }
 
+/// The labels under which an alert is told may change while we are down; the old ones must not fire for ever.
+#[test]
+fn an_alert_that_is_told_under_other_labels_after_a_restart_has_ended_under_the_old_ones() {
+    let folder = folder("groups: [{name: g, rules: [{alert: Always, expr: vector(1)}]}]");
+    let server = start(&folder);
+    let zones = |server: &Server| -> Vec<Value> {
+        let told = server.get("/api/v2/alerts").json();
+        told.as_array().unwrap().iter().map(|alert| alert["labels"]["zone"].clone()).collect()
+    };
+    wait("it is told", || (zones(&server) == ["cn"]).then_some(()));
+    server.kill();
+    let config = folder.path().join("lingshao.yml");
+    fs::write(&config, fs::read_to_string(&config).unwrap().replace("zone: cn", "zone: us")).unwrap();
+    let server = start(&folder);
+    wait("it is told under the new label only", || (zones(&server) == ["us"]).then_some(()));
+}
+
 #[test]
 fn a_rule_that_is_gone_after_a_restart_has_ended() {
     let folder = folder("groups: [{name: g, rules: [{alert: Fast, expr: vector(1)}]}]");
