@@ -311,9 +311,10 @@ impl Sender {
         if job.parts_sent > 0 {
             return Some(job);
         }
-        for waiting in &mut job.waiting {
-            waiting.not_before = now + after.unwrap_or(TimeDelta::ZERO).max(pause(waiting.attempts));
-        }
+        // What failed together is due together, or the first of a digest would go alone and spend the budget.
+        let attempts = job.waiting.iter().map(|waiting| waiting.attempts).max().unwrap_or(0);
+        let not_before = now + after.unwrap_or(TimeDelta::ZERO).max(pause(attempts));
+        job.waiting.iter_mut().for_each(|waiting| waiting.not_before = not_before);
         self.mailbox.put_back(job.waiting);
         None
     }

@@ -13,6 +13,7 @@ mod bad_input;
 mod cli;
 mod damage;
 mod durability;
+#[allow(dead_code, reason = "each test program uses its own part of this")]
 mod harness;
 mod kill_loop;
 mod lifecycle;
