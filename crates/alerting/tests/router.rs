@@ -326,6 +326,26 @@ fn while_a_receiver_is_down_changes_collapse_into_one_message() {
     world.expect(7.0, &["web changed ✓alertname=b"]);
 }
 
+/// With Alertmanager's usual intervals: one alert fires all the time, and every ten minutes another comes and goes.
+#[test]
+fn six_hours_without_a_receiver_are_told_in_one_message() {
+    const HOUR: f64 = 3600.0;
+    let mut world = World::new(root("wait 30 interval 300 repeat 14400"));
+    world.up = false;
+    world.fire(0.0, "alertname=a");
+    for round in 0..36 {
+        let text = format!("alertname=b i={round}");
+        world.fire(f64::from(round) * 600.0 + 60.0, &text);
+        world.end(f64::from(round) * 600.0 + 500.0, &text);
+    }
+    world.run(6.1 * HOUR); // Its last look was after the last end.
+    let waiting = world.router.waiting();
+    assert_eq!((waiting.len(), waiting[0].firing().count(), waiting[0].resolved().count()), (1, 1, 36));
+    world.come_back(6.1 * HOUR);
+    world.expect(10.0 * HOUR, &[]);
+    world.expect(10.2 * HOUR, &["web repeat alertname=a"]);
+}
+
 #[test]
 fn an_end_and_a_new_beginning_while_a_receiver_is_down_say_that_it_fires() {
     let mut world = World::new(root("wait 0 interval 1 repeat 1000"));
