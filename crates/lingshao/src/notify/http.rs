@@ -11,7 +11,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGEN
 use reqwest::{Client, Method};
 
 use crate::clock;
-use crate::scrape::{credentials, http_client};
+use crate::scrape::{credentials, describe, http_client};
 
 /// How long a request may take in all: services answer within a second or are ill.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -97,11 +97,6 @@ fn put_headers(headers: &mut HeaderMap, request: &Request) -> Result<(), Verdict
         headers.insert(HeaderName::from_static(name), value);
     }
     Ok(())
-}
-
-/// An error with its causes on one line, the URL left out.
-fn describe(error: &reqwest::Error) -> String {
-    crate::scrape::describe(error)
 }
 
 /// Texts that must not be seen, and the mask over them.

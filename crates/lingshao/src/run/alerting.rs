@@ -36,13 +36,7 @@ impl Settings {
     pub(super) fn new(config: &Config, address: SocketAddr) -> anyhow::Result<Settings> {
         let external_url = external_url(&config.web, address);
         let alerting = &config.alerting;
-        let files = config.template_files.iter();
-        let house = House {
-            external_url: external_url.clone(),
-            time_zone: Some(config.messages.time_zone.clone()),
-            language: config.messages.language.into(),
-            template_files: files.map(|file| (file.path.display().to_string(), file.text.clone())).collect(),
-        };
+        let house = House::new(config, &external_url);
         let options = Options {
             evaluation_interval: config.global.evaluation_interval,
             query_offset: config.global.rule_query_offset,
