@@ -187,6 +187,9 @@ fn log_report(report: &OpenReport) {
     for damage in &report.quarantined {
         tracing::error!(%damage, "a damaged block was set aside in `quarantine`; its samples are lost");
     }
+    if report.withdrawn > 0 {
+        tracing::info!(blocks = report.withdrawn, "an unfinished import was taken back");
+    }
     if let Some(recovery) = &report.wal {
         for Cut { segment, offset, bytes } in &recovery.cut {
             tracing::info!(segment, offset, bytes, "an unfinished end of the log was cut off");
