@@ -12,7 +12,9 @@ use crate::alertmanager::AlertsHandle;
 use crate::alertmanager::external::External;
 use crate::api::query::QueryGate;
 use crate::api::write::WriteGate;
+use crate::boards::BoardsHandle;
 use crate::config::Config;
+use crate::demo::DemoHandle;
 use crate::durable::Durable;
 use crate::notify::Notifier;
 use crate::rules::RuleManager;
@@ -46,10 +48,14 @@ pub(crate) struct App {
     pub(crate) rules: Arc<RuleManager>,
     /// Alerts, silences, and what was told.
     pub(crate) alerts: AlertsHandle,
+    /// Boards, saved and in files.
+    pub(crate) boards: BoardsHandle,
     /// The senders.
     pub(crate) notifier: Arc<Notifier>,
     /// Alertmanagers elsewhere.
     pub(crate) external: Arc<External>,
+    /// The shop that we watch, in demo mode.
+    pub(crate) demo: Option<DemoHandle>,
     /// Takes reloads, one at a time, each with the sender of its outcome.
     pub(crate) reloads: mpsc::Sender<ReloadRequest>,
     /// What a reload replaces.

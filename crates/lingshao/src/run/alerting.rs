@@ -72,6 +72,15 @@ pub(super) fn member(config: &Config, address: SocketAddr) -> String {
     config.state.member.clone().unwrap_or_else(|| address.to_string())
 }
 
+/// Where our state lies.
+pub(super) fn location(config: &Config, folder: &Path, address: SocketAddr) -> Location {
+    let shared = config.state.path();
+    Location {
+        member: shared.is_some().then(|| member(config, address)),
+        path: shared.unwrap_or_else(|| folder.join(STATE_FILE)),
+    }
+}
+
 /// The parts at work.
 #[derive(Debug)]
 pub(super) struct Alerting {
@@ -92,12 +101,7 @@ impl Alerting {
         db: Arc<Db>,
         telemetry: &Telemetry,
     ) -> Result<Alerting, Failure> {
-        let shared = config.state.path();
-        let location = Location {
-            member: shared.is_some().then(|| member(config, address)),
-            path: shared.unwrap_or_else(|| folder.join(STATE_FILE)),
-        };
-        let state = State::open(&location).await?;
+        let state = State::open(&location(config, folder, address)).await?;
         tracing::info!(path = %state.path().display(), member = state.member(), "state opened");
         let figures = telemetry.alertmanager.clone();
         let (alerts, mut owner, saved) =

@@ -31,6 +31,10 @@ pub enum Right {
     Ingest,
     /// Set and end silences.
     Silence,
+    /// Change boards.
+    Edit,
+    /// Act on the shop's data.
+    Act,
     /// Change how this process runs.
     Administer,
 }
@@ -41,7 +45,8 @@ impl Right {
     pub fn is_given_to(self, role: Role) -> bool {
         match self {
             Right::Public | Right::Read => true,
-            Right::Ingest => matches!(role, Role::Editor | Role::Admin),
+            Right::Ingest | Right::Edit => matches!(role, Role::Editor | Role::Admin),
+            Right::Act => matches!(role, Role::Admin | Role::Operator),
             Right::Silence => matches!(role, Role::Editor | Role::Admin | Role::Operator),
             Right::Administer => role == Role::Admin,
         }
@@ -183,6 +188,12 @@ fn basic(authorization: &[u8]) -> Option<Vec<u8>> {
     scheme.eq_ignore_ascii_case("basic").then(|| STANDARD.decode(encoded.trim()).ok()).flatten()
 }
 
+/// The name in an `Authorization` header; whether the password is right, [`Doorkeeper::check`] has said before.
+pub(crate) fn user_name(authorization: &[u8]) -> Option<String> {
+    let credentials = String::from_utf8(basic(authorization)?).ok()?;
+    credentials.split_once(':').map(|(name, _)| name.to_owned())
+}
+
 /// An argon2id hash with a fresh salt, in the form that `web.users` takes.
 pub(crate) fn hash_password(password: &str) -> anyhow::Result<String> {
     let hash: PasswordHash = Argon2::default()
@@ -252,11 +263,11 @@ mod tests {
 
     #[test]
     fn rights_follow_the_role() {
-        let rights = [Right::Public, Right::Read, Right::Silence, Right::Ingest, Right::Administer];
+        let rights = [Right::Read, Right::Silence, Right::Ingest, Right::Edit, Right::Act, Right::Administer];
         let of = |role| rights.map(|right| right.is_given_to(role));
-        assert_eq!(of(Role::Viewer), [true, true, false, false, false]);
-        assert_eq!(of(Role::Operator), [true, true, true, false, false]);
-        assert_eq!(of(Role::Editor), [true, true, true, true, false]);
-        assert_eq!(of(Role::Admin), [true, true, true, true, true]);
+        assert_eq!(of(Role::Viewer), [true, false, false, false, false, false]);
+        assert_eq!(of(Role::Operator), [true, true, false, false, true, false]);
+        assert_eq!(of(Role::Editor), [true, true, true, true, false, false]);
+        assert_eq!(of(Role::Admin), [true, true, true, true, true, true]);
     }
 }

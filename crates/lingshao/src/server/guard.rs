@@ -9,11 +9,11 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use hyper::body::Incoming;
 
 use super::reply::{self, Reply};
-use super::request::Call;
-use super::routes::{self, ROUTES, Route};
+use super::request::{Call, Caller};
+use super::routes::{self, Found, ROUTES, Route};
 use crate::api;
 use crate::app::{App, Live};
-use crate::security::access::{Access, Right, role_name};
+use crate::security::access::{self, Access, Right, role_name};
 
 /// Longest URL; a query that needs more is sent as a form.
 const URL_BYTES_MAX: usize = 16 << 10;
@@ -26,11 +26,15 @@ pub(crate) async fn answer(app: Arc<App>, peer: IpAddr, request: Request<Incomin
     let (parts, body) = request.into_parts();
     let live = app.live();
     let found = own_path(&live, parts.uri.path()).and_then(|path| routes::find(path, &parts.method));
-    let (index, name) =
-        found.map_or((None, None), |found| (Some(found.index), found.name.map(str::to_owned)));
+    let index = found.map(|found| found.index);
+    let segment = |own: fn(&Found<'_>) -> Option<String>| found.as_ref().and_then(own);
+    let name = segment(|found| found.name.map(str::to_owned));
+    let version = segment(|found| found.version.map(str::to_owned));
     let mut reply = match admit(&app, &live, peer, &parts, index.map(|index| &ROUTES[index])).await {
         Err(refusal) => refusal,
-        Ok(route) => api::dispatch(&app, route.endpoint, Call { parts, body, name }).await,
+        Ok((route, caller)) => {
+            api::dispatch(&app, route.endpoint, Call { parts, body, name, version, caller }).await
+        }
     };
     reply::secure(&mut reply);
     app.telemetry.http.observe(index, reply.status(), started.elapsed());
@@ -51,7 +55,7 @@ async fn admit<'a>(
     peer: IpAddr,
     parts: &http::request::Parts,
     route: Option<&'a Route>,
-) -> Result<&'a Route, Reply> {
+) -> Result<(&'a Route, Caller), Reply> {
     if URL_BYTES_MAX < parts.uri.path_and_query().map_or(0, |path| path.as_str().len()) {
         let why =
             format!("URL is longer than {URL_BYTES_MAX} bytes; send the parameters as a form with POST");
@@ -73,14 +77,14 @@ async fn admit<'a>(
         refusal.headers_mut().insert(header::ALLOW, allow);
         return Err(refusal);
     }
-    authorize(app, live, peer, &parts.headers, route.right).await?;
+    let caller = authorize(app, live, peer, &parts.headers, route.right).await?;
     let reads = parts.method == Method::GET || parts.method == Method::HEAD;
     let header = |name: HeaderName| parts.headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     if !reads && !live.hosts.same_origin(host, header(header::ORIGIN), header(SEC_FETCH_SITE)) {
         let why = "a page of another origin may not do this; add its host to `web.hosts` if it is yours";
         return Err(reply::text(StatusCode::FORBIDDEN, why));
     }
-    Ok(route)
+    Ok((route, caller))
 }
 
 /// From the URL if it is absolute, else from the header (RFC 9112 §3.2.2).
@@ -100,13 +104,16 @@ async fn authorize(
     peer: IpAddr,
     headers: &HeaderMap,
     right: Right,
-) -> Result<(), Reply> {
+) -> Result<Caller, Reply> {
     if right == Right::Public {
-        return Ok(());
+        return Ok(Caller::default());
     }
     let authorization = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
     match app.doorkeeper.check(&live.users, peer, authorization).await {
-        Access::Granted(role) if right.is_given_to(role) => Ok(()),
+        Access::Granted(role) if right.is_given_to(role) => {
+            let name = if live.users.is_empty() { None } else { authorization.and_then(access::user_name) };
+            Ok(Caller { name: name.unwrap_or_default(), role: Some(role) })
+        }
         Access::Granted(role) => {
             let why = format!("role `{}` may not do this", role_name(role));
             Err(reply::text(StatusCode::FORBIDDEN, why))

@@ -11,6 +11,9 @@ use hyper::body::{Body, Incoming};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::config::Role;
+use crate::security::access::Right;
+
 /// A sender that pauses longer than this inside a body is cut off.
 const PROGRESS_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest that any body may take: 16 MiB in a minute is 2 Mbit/s.
@@ -35,6 +38,26 @@ pub(crate) struct Call {
     pub(crate) body: Incoming,
     /// The `{name}` segment of the path, still percent-encoded.
     pub(crate) name: Option<String>,
+    /// And the `{version}` segment.
+    pub(crate) version: Option<String>,
+    /// Who asks.
+    pub(crate) caller: Caller,
+}
+
+/// Somebody who may make a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Caller {
+    /// As which user; empty when nobody has to log in.
+    pub(crate) name: String,
+    /// Nothing on a route that is open to everybody.
+    pub(crate) role: Option<Role>,
+}
+
+impl Caller {
+    /// Whether the caller has this right.
+    pub(crate) fn may(&self, right: Right) -> bool {
+        self.role.is_some_and(|role| right.is_given_to(role))
+    }
 }
 
 /// Why a body was not read to its end.

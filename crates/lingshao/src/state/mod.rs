@@ -3,9 +3,11 @@
 //! Contract: [`State::open`] makes the file or brings it forward, and refuses a newer or damaged one with the remedy.
 //! [`State::load`] gives back what was committed. [`State::begin`] takes the write lock, so that whoever decides sees
 //! what other members decided before; [`State::commit`] writes a [`Batch`] in that same transaction and returns when it
-//! is on disk. One connection, one owner: `lingshao::alertmanager`. The byte table is docs/format/state.md.
+//! is on disk. One connection, one owner: `lingshao::alertmanager`. [`BoardStore`] is a second connection with an owner of
+//! its own, `lingshao::boards`; neither touches the other's tables. The byte table is docs/format/state.md.
 
 mod batch;
+mod boards;
 mod convert;
 mod history;
 mod members;
@@ -26,6 +28,7 @@ use sqlx::sqlite::{Sqlite, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection, Row};
 
 pub(crate) use batch::Batch;
+pub(crate) use boards::{BoardStore, NewVersion, SavedBoard, SavedVersion};
 pub(crate) use history::Told;
 pub(crate) use members::{HEARTBEAT, Member};
 pub(crate) use open::{Location, StateError};

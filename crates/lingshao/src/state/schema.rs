@@ -4,7 +4,8 @@
 pub(super) const APPLICATION_ID: i64 = 0x4C53_DB01;
 
 /// Each brings the schema from its index to the next number. Never changed once released; new ones are added.
-pub(super) const MIGRATIONS: &[&str] = &[r#"
+pub(super) const MIGRATIONS: &[&str] = &[
+    r#"
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 INSERT INTO meta VALUES ('seq', 0);
 CREATE TABLE members (name TEXT PRIMARY KEY, address TEXT NOT NULL, started_at INTEGER NOT NULL,
@@ -25,7 +26,16 @@ CREATE INDEX silences_seq ON silences (seq);
 CREATE INDEX log_seq ON log (seq);
 CREATE INDEX outbox_seq ON outbox (seq);
 CREATE TABLE history (n INTEGER PRIMARY KEY AUTOINCREMENT, row TEXT NOT NULL) STRICT;
-"#];
+"#,
+    r#"
+CREATE TABLE boards (uid TEXT PRIMARY KEY, title TEXT NOT NULL, tags TEXT NOT NULL, version INTEGER NOT NULL,
+    created_at INTEGER NOT NULL, created_by TEXT NOT NULL, updated_at INTEGER NOT NULL, updated_by TEXT NOT NULL)
+    STRICT, WITHOUT ROWID;
+CREATE TABLE board_versions (uid TEXT NOT NULL, version INTEGER NOT NULL, created_at INTEGER NOT NULL,
+    created_by TEXT NOT NULL, message TEXT NOT NULL, bytes INTEGER NOT NULL, document TEXT NOT NULL,
+    PRIMARY KEY (uid, version)) STRICT;
+"#,
+];
 
 /// The tables whose rows follow the engines' state. `groups` is a keyword of newer SQLite, hence the quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
