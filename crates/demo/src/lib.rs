@@ -4,10 +4,16 @@
 //! database, with customers who use it as people do; [`history`] says what would have been measured in it before it
 //! was started; [`fakes`] are WeCom, SMTP, SMS and other services, as strict as the real ones.
 
+mod catalogue;
+mod dice;
 pub mod fakes;
 pub mod history;
 mod incident;
+mod money;
+mod plan;
+mod rhythm;
 mod shop;
+mod time;
 
 pub use incident::{Incident, IncidentError, IncidentState, Phase, UnknownIncident};
 pub use shop::{DemoError, DemoShop, Figures, Settings};

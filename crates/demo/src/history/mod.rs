@@ -1,8 +1,23 @@
 //! What would have been measured in the shop and on its host before the demo was started.
 //!
-//! Contract: pure. The same scope gives the same series; rates are those of the live shop; counters never fall.
+//! Contract: pure. The same scope gives the same series; orders, visits and rates are those of the live shop; counters
+//! never fall but at a restart of the host. Where the live values begin, the history has ended: the shop's gauges are
+//! those of its first start, the host's counters end at what the collector reads.
+
+mod host;
+mod past;
+mod shop;
+mod story;
+
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
+
+use story::Story;
+
+/// Most series that are given.
+pub const SERIES_MAX: usize = 400;
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,7 +28,7 @@ pub struct Scope {
     pub start_ms: i64,
     /// No sample lies behind this time, in milliseconds since 1970.
     pub end_ms: i64,
-    /// Distance of samples, which lie on multiples of it.
+    /// Distance of samples, which lie on multiples of it: 30 s, or a multiple of that.
     pub step: Duration,
     /// The labels that a scrape of the shop gives.
     pub shop: Target,
@@ -40,38 +55,15 @@ pub struct Target {
     pub instance: String,
 }
 
-/// Facts of the host, so that its history is continued by what its collector measures.
+/// The host, so that its history is continued by what its collector measures.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Host {
-    /// The labels that the host's collector gives.
+    /// The labels that a scrape of the collector gives.
     pub target: Target,
-    /// Number of processors.
-    pub cores: usize,
-    /// Memory in bytes.
-    pub memory_bytes: u64,
-    /// When the host was started, in milliseconds since 1970.
-    pub booted_ms: i64,
-    /// The main file system.
-    pub file_system: FileSystem,
-    /// Block device, such as `vda`.
-    pub disk: String,
-    /// Network device, such as `eth0`.
-    pub network: String,
-}
-
-/// The host's main file system.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileSystem {
-    /// The label `device`, such as `/dev/vda1`.
-    pub device: String,
-    /// The label `mountpoint`.
-    pub mountpoint: String,
-    /// The label `fstype`.
-    pub fstype: String,
-    /// Size in bytes.
-    pub size_bytes: u64,
-    /// Bytes that are available at the end.
-    pub available_bytes: u64,
+    /// What the collector (or node_exporter) says at the end, in Prometheus' text format. Processors, devices, file
+    /// systems and memory are taken from it, and counters end at its values: had they ended elsewhere, the first live
+    /// value would look like a burst.
+    pub page: String,
 }
 
 /// One series: a value for each of [`timestamps`].
@@ -85,12 +77,39 @@ pub struct Series {
 
 /// The common timestamps, in milliseconds since 1970.
 pub fn timestamps(scope: &Scope) -> Vec<i64> {
-    let step = scope.step.as_millis() as i64;
+    let step = (scope.step.as_millis() as i64).max(1);
     let first = scope.start_ms.div_euclid(step) + i64::from(scope.start_ms.rem_euclid(step) != 0);
     (first..=scope.end_ms.div_euclid(step)).map(|n| n * step).collect()
 }
 
-/// The series, at most 400, one at a time.
-pub fn series(_scope: &Scope) -> impl Iterator<Item = Series> {
-    std::iter::empty()
+/// The series, at most [`SERIES_MAX`], one at a time.
+pub fn series(scope: &Scope) -> impl Iterator<Item = Series> + use<> {
+    let times = timestamps(scope);
+    let story = Story::new(scope, &times);
+    let mut recipes = if times.is_empty() { Vec::new() } else { shop::recipes(scope) };
+    if let Some(host) = scope.host.as_ref().filter(|_| !times.is_empty()) {
+        recipes.extend(host::recipes(scope.seed, host, SERIES_MAX - recipes.len()));
+    }
+    recipes.into_iter().map(move |recipe| Series { values: (recipe.values)(&story), labels: recipe.labels })
+}
+
+/// A series that is not made yet.
+struct Recipe {
+    labels: Vec<(String, String)>,
+    values: Box<dyn Fn(&Story) -> Vec<f64> + Send>,
+}
+
+impl Recipe {
+    fn new(
+        target: &Target,
+        name: &str,
+        labels: &[(&str, &str)],
+        values: impl Fn(&Story) -> Vec<f64> + Send + 'static,
+    ) -> Recipe {
+        let own = [("__name__", name), ("job", &target.job), ("instance", &target.instance)];
+        let all = own.iter().chain(labels).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let mut labels: Vec<(String, String)> = all.collect();
+        labels.sort();
+        Recipe { labels, values: Box::new(values) }
+    }
 }

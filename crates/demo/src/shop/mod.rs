@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use crate::incident::{Incident, IncidentError, IncidentState, Phase};
+use crate::time::Day;
 
 /// How the shop is to run.
 #[derive(Clone, Debug)]
@@ -103,4 +104,13 @@ impl DemoShop {
 
     /// Closes the shop in good order: what customers have begun is answered, log records are sent.
     pub async fn stop(self) {}
+}
+
+/// Connections of the shop's database pool.
+pub(crate) const POOL_SIZE: u32 = 8;
+
+/// Orders that the shop had seen before a day began: it opened in March 2025 and has had 33,000 a day.
+pub(crate) fn orders_before(day: Day) -> u64 {
+    const OPENED: Day = Day(20_148);
+    day.0.saturating_sub(OPENED.0).max(0) as u64 * 33_000
 }
