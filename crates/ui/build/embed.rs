@@ -22,15 +22,15 @@ pub(crate) fn write(out: &Path, pages: Result<&Path, String>) -> io::Result<()> 
             let mut files = Vec::new();
             collect(&pages, Path::new(""), &mut files)?;
             files.sort();
-            put(&mut text, "INDEX: Asset", &asset(&pages, Path::new("index.html"))?);
+            let index = asset(&pages, Path::new("index.html"))?;
+            put(&mut text, "INDEX: Option<Asset>", &format!("Some({index})"));
             files.retain(|file| file != Path::new("index.html"));
             let assets = files.iter().map(|file| asset(&pages, file)).collect::<io::Result<Vec<_>>>()?;
             put(&mut text, "ASSETS: &[Asset]", &format!("&[\n{}]", assets.join(",\n")));
             put(&mut text, "NOTICE: &str", "\"\"");
         }
         Err(notice) => {
-            fs::write(out.join("index.html"), page(&notice))?;
-            put(&mut text, "INDEX: Asset", &asset(&out.canonicalize()?, Path::new("index.html"))?);
+            put(&mut text, "INDEX: Option<Asset>", "None");
             put(&mut text, "ASSETS: &[Asset]", "&[]");
             put(&mut text, "NOTICE: &str", &format!("{notice:?}"));
         }
@@ -40,14 +40,6 @@ pub(crate) fn write(out: &Path, pages: Result<&Path, String>) -> io::Result<()> 
 
 fn put(text: &mut String, what: &str, value: &str) {
     writeln!(text, "static {what} = {value};").expect("writing to a String does not fail");
-}
-
-fn page(notice: &str) -> String {
-    format!(
-        "<!doctype html>\n<html lang=\"zh\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>灵哨 Lingshao</title>\n\
-         </head>\n<body>\n<h1>灵哨 Lingshao</h1>\n{notice}</body>\n</html>\n"
-    )
 }
 
 fn collect(root: &Path, folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {

@@ -1,8 +1,8 @@
 //! Embeds the built `web/`: its pages and files as bytes, compressed when they were built.
 //!
-//! Contract: [`find`] and [`index`] give what was embedded and never fail. A build without pages (no Node, or a
-//! development build that leaves them out; `build/main.rs` decides) has an [`index`] that says so in Chinese and
-//! English, no other files, and [`is_built`] is false. Knows no HTTP.
+//! Contract: [`index`] and [`find`] give what was embedded and never fail. A build without pages (no Node, or a
+//! development build that leaves them out; `build/main.rs` decides) has no index and no files, but a [`notice`] that
+//! says why, in Chinese and English. Knows no HTTP.
 
 mod content_type;
 
@@ -37,14 +37,14 @@ pub fn find(path: &str) -> Option<&'static Asset> {
     ASSETS.iter().find(|asset| asset.path == path)
 }
 
-/// The page that loads all others. [`NONCE_PLACE`] stands in it, so that it cannot come compressed.
-pub fn index() -> &'static Asset {
-    &INDEX
+/// The page that loads all others, if this build has pages. [`NONCE_PLACE`] stands in it, so it is not compressed.
+pub fn index() -> Option<&'static Asset> {
+    INDEX.as_ref()
 }
 
 /// Whether there are pages.
 pub fn is_built() -> bool {
-    NOTICE.is_empty()
+    INDEX.is_some()
 }
 
 /// Why there are no pages and how to get them: a piece of HTML in Chinese and English, without scripts and styles.
