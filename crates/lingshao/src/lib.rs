@@ -15,6 +15,7 @@ mod demo;
 mod durable;
 mod failure;
 pub mod notify;
+mod pages;
 mod rules;
 mod run;
 pub mod scrape;

@@ -82,7 +82,7 @@ pub fn timestamps(scope: &Scope) -> Vec<i64> {
     (first..=scope.end_ms.div_euclid(step)).map(|n| n * step).collect()
 }
 
-/// The series, at most [`SERIES_MAX`], one at a time.
+/// The series, at most [`SERIES_MAX`], one at a time, in ascending order of labels.
 pub fn series(scope: &Scope) -> impl Iterator<Item = Series> + use<> {
     let times = timestamps(scope);
     let story = Story::new(scope, &times);
@@ -90,6 +90,7 @@ pub fn series(scope: &Scope) -> impl Iterator<Item = Series> + use<> {
     if let Some(host) = scope.host.as_ref().filter(|_| !times.is_empty()) {
         recipes.extend(host::recipes(scope.seed, host, SERIES_MAX - recipes.len()));
     }
+    recipes.sort_by(|a, b| a.labels.cmp(&b.labels));
     recipes.into_iter().map(move |recipe| Series { values: (recipe.values)(&story), labels: recipe.labels })
 }
 

@@ -30,7 +30,7 @@ pub(super) async fn search(app: &App, parameters: &Parameters) -> Reply {
         Ok(listed) => listed,
         Err(refusal) => return refuse(&refusal),
     };
-    let prefix = &app.live().route_prefix;
+    let prefix = &app.live().web.route_prefix;
     let saved = listed.saved.iter().map(|board| Entry {
         uid: &board.uid,
         title: &board.title,
@@ -47,7 +47,7 @@ pub(super) async fn search(app: &App, parameters: &Parameters) -> Reply {
     let mut found: Vec<_> = saved.chain(files).filter(|entry| entry.is_wanted(parameters)).collect();
     found.sort_by(|a, b| (a.title, a.uid).cmp(&(b.title, b.uid)));
     let found = found.iter().take(limit.min(SEARCH_MAX)).map(|entry| entry.render(prefix));
-    json_reply(StatusCode::OK, &Value::Array(found.collect()))
+    reply::value(StatusCode::OK, &Value::Array(found.collect()))
 }
 
 /// A board in a list.
@@ -86,8 +86,8 @@ impl Entry<'_> {
 
 /// `GET /api/dashboards/uid/{uid}`
 pub(super) async fn get(app: &App, call: &Call) -> Reply {
-    let prefix = app.live().route_prefix.clone();
-    let may_edit = call.caller.may(Right::Edit);
+    let prefix = app.live().web.route_prefix.clone();
+    let may_edit = call.caller.as_ref().is_some_and(|caller| Right::Edit.is_given_to(caller.role));
     let (document, meta) = match app.boards.get(uid(call)).await {
         Ok(Found::Saved(board, document)) => (document, saved_meta(&board, &prefix, may_edit)),
         Ok(Found::File(file)) => {
@@ -138,10 +138,10 @@ fn file_meta(file: &FileBoard, version: i64, prefix: &str) -> Value {
 
 /// `POST /api/dashboards/db`
 pub(super) async fn save(app: &App, call: Call) -> Reply {
-    let by = call.caller.name.clone();
+    let by = caller(&call);
     let document = match Document::read(call, BYTES_MAX + ENVELOPE_BYTES_MAX, &app.forms).await {
         Ok(document) => document,
-        Err(error) => return json_reply(error.status(), &json!({"message": error.to_string()})),
+        Err(error) => return reply::value(error.status(), &json!({"message": error.to_string()})),
     };
     let upload = std::str::from_utf8(&document.bytes)
         .map_err(|error| BoardError::NotJson(error.to_string()))
@@ -156,10 +156,10 @@ pub(super) async fn save(app: &App, call: Call) -> Reply {
 fn saved(app: &App, outcome: Result<Saved, Refusal>) -> Reply {
     match outcome {
         Ok(Saved { uid, version, title }) => {
-            let url = url(&app.live().route_prefix, &uid, &title);
+            let url = url(&app.live().web.route_prefix, &uid, &title);
             let slug = slug(&uid, &title);
             let body = json!({"uid": uid, "url": url, "status": "success", "version": version, "slug": slug});
-            json_reply(StatusCode::OK, &body)
+            reply::value(StatusCode::OK, &body)
         }
         Err(refusal) => refuse(&refusal),
     }
@@ -170,7 +170,7 @@ pub(super) async fn delete(app: &App, call: &Call) -> Reply {
     match app.boards.delete(uid(call)).await {
         Ok(title) => {
             let message = format!("Dashboard {title} deleted");
-            json_reply(StatusCode::OK, &json!({"title": title, "message": message, "uid": uid(call)}))
+            reply::value(StatusCode::OK, &json!({"title": title, "message": message, "uid": uid(call)}))
         }
         Err(refusal) => refuse(&refusal),
     }
@@ -181,7 +181,7 @@ pub(super) async fn versions(app: &App, call: &Call) -> Reply {
     match app.boards.versions(uid(call)).await {
         Ok(versions) => {
             let versions: Vec<Value> = versions.iter().map(render_version).collect();
-            json_reply(StatusCode::OK, &json!({"versions": versions}))
+            reply::value(StatusCode::OK, &json!({"versions": versions}))
         }
         Err(refusal) => refuse(&refusal),
     }
@@ -220,10 +220,10 @@ struct Restore {
 
 /// `POST /api/dashboards/uid/{uid}/restore`
 pub(super) async fn restore(app: &App, call: Call) -> Reply {
-    let (uid, by) = (uid(&call).to_owned(), call.caller.name.clone());
+    let (uid, by) = (uid(&call).to_owned(), caller(&call));
     let document = match Document::read(call, RESTORE_BYTES_MAX, &app.forms).await {
         Ok(document) => document,
-        Err(error) => return json_reply(error.status(), &json!({"message": error.to_string()})),
+        Err(error) => return reply::value(error.status(), &json!({"message": error.to_string()})),
     };
     let Ok(Restore { version }) = serde_json::from_slice(&document.bytes) else {
         let expected = "a number";
@@ -235,9 +235,14 @@ pub(super) async fn restore(app: &App, call: Call) -> Reply {
 /// `GET /api/lingshao/v1/boards/problems`: files that are not shown as boards, and why.
 pub(super) async fn problems(app: &App) -> Reply {
     match app.boards.list().await {
-        Ok(listed) => json_reply(StatusCode::OK, &json!({"problems": listed.problems})),
+        Ok(listed) => reply::value(StatusCode::OK, &json!({"problems": listed.problems})),
         Err(refusal) => refuse(&refusal),
     }
+}
+
+/// Who asks; empty when nobody has to log in.
+fn caller(call: &Call) -> String {
+    call.caller.as_ref().and_then(|caller| caller.user.clone()).unwrap_or_default()
 }
 
 /// As it stands in the path: a `uid` needs no escapes, so one that has some is no board's.
@@ -261,9 +266,5 @@ fn refuse(refusal: &Refusal) -> Reply {
     if let Some(word) = word {
         body["status"] = word.into();
     }
-    json_reply(status, &body)
-}
-
-fn json_reply(status: StatusCode, body: &Value) -> Reply {
-    reply::json(status, body.to_string().into_bytes())
+    reply::value(status, &body)
 }

@@ -10,25 +10,25 @@ use crate::server::request::Call;
 
 /// `GET /api/lingshao/v1/demo`
 pub(super) fn state(app: &App) -> Reply {
-    in_demo(app, |demo| json_reply(StatusCode::OK, &demo.state()))
+    in_demo(app, |demo| reply::value(StatusCode::OK, &demo.state()))
 }
 
 /// `GET /api/lingshao/v1/demo/inbox`
 pub(super) fn inbox(app: &App) -> Reply {
-    in_demo(app, |demo| json_reply(StatusCode::OK, &json!({"messages": demo.inbox()})))
+    in_demo(app, |demo| reply::value(StatusCode::OK, &json!({"messages": demo.inbox()})))
 }
 
 /// `POST /demo/incidents/{name}`
 pub(super) fn begin(app: &App, call: &Call) -> Reply {
     let name = call.name.as_deref().unwrap_or_default();
     in_demo(app, |demo| match demo.begin(name) {
-        Ok(state) => json_reply(StatusCode::ACCEPTED, &state),
+        Ok(state) => reply::value(StatusCode::ACCEPTED, &state),
         Err(error) => {
             let status = match error {
                 BeginError::Unknown(_) => StatusCode::NOT_FOUND,
                 BeginError::UnderWay(_) => StatusCode::CONFLICT,
             };
-            json_reply(status, &json!({"error": error.to_string()}))
+            reply::value(status, &json!({"error": error.to_string()}))
         }
     })
 }
@@ -38,11 +38,7 @@ fn in_demo(app: &App, answer: impl FnOnce(&DemoHandle) -> Reply) -> Reply {
         Some(demo) => answer(demo),
         None => {
             let error = "this is no demo; start one with `lingshao demo`";
-            json_reply(StatusCode::NOT_FOUND, &json!({"error": error}))
+            reply::value(StatusCode::NOT_FOUND, &json!({"error": error}))
         }
     }
-}
-
-fn json_reply(status: StatusCode, body: &serde_json::Value) -> Reply {
-    reply::json(status, body.to_string().into_bytes())
 }

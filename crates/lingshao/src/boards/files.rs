@@ -12,7 +12,7 @@ use lingshao_model::Timestamp;
 use lingshao_wire::board::{BYTES_MAX, Board};
 use ring::digest;
 
-use super::words::{FileFault, Problem, unreadable};
+use super::words::{FileFault, Problem};
 use crate::config::glob;
 
 /// Time between two looks at the files: who edits one waits for it, and looking is a `stat` a file.
@@ -72,7 +72,7 @@ impl Files {
         let mut places = Vec::new();
         for pattern in &settings.patterns {
             if let Err(error) = find(pattern, &mut places) {
-                files.problems.push(unreadable(&settings.shown(pattern).into(), &error));
+                files.problems.push(unreadable(&error).of(&settings.shown(pattern)));
             }
         }
         places.sort();
@@ -89,7 +89,7 @@ impl Files {
                     Some((before, outcome)) if *before == stamp => (stamp, outcome.clone()),
                     _ => (stamp, read(&place, &file, stamp)),
                 },
-                Err(error) => (Stamp::NONE, Err(FileFault::Unreadable(error.to_string()).of(&file))),
+                Err(error) => (Stamp::NONE, Err(unreadable(&error).of(&file))),
             };
             files.add(outcome.clone(), &file);
             files.read.insert(place.path, (stamp, outcome));
@@ -185,7 +185,7 @@ fn stamp(path: &Path) -> io::Result<Stamp> {
 }
 
 fn read(place: &Place, file: &str, stamp: Stamp) -> Outcome {
-    let text = read_text(&place.path).map_err(|error| FileFault::Unreadable(error.to_string()).of(file))?;
+    let text = read_text(&place.path).map_err(|error| unreadable(&error).of(file))?;
     let board = Board::read(&text).map_err(|error| FileFault::Document(error).of(file))?;
     Ok(Arc::new(FileBoard {
         uid: board.uid.clone().unwrap_or_else(|| uid_of(file)),
@@ -195,6 +195,10 @@ fn read(place: &Place, file: &str, stamp: Stamp) -> Outcome {
         modified_at: Timestamp(i64::try_from(stamp.modified_nanos / 1_000_000).unwrap_or(0)),
         bytes: text.len(),
     }))
+}
+
+fn unreadable(error: &io::Error) -> FileFault {
+    FileFault::Unreadable(error.to_string())
 }
 
 fn read_text(path: &Path) -> io::Result<String> {

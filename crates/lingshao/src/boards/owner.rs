@@ -107,7 +107,7 @@ impl Owner {
             match request {
                 Request::List(answer) => drop(answer.send(self.store.list().await.map_err(refusal))),
                 Request::Get { uid, answer } => {
-                    drop(answer.send(self.store.get(&uid).await.map_err(refusal)))
+                    drop(answer.send(self.store.get(&uid).await.map_err(refusal)));
                 }
                 Request::Versions { uid, answer } => {
                     drop(answer.send(self.store.versions(&uid).await.map_err(refusal)));

@@ -1,7 +1,5 @@
 //! What is wrong with a board, in Chinese and English.
 
-use std::path::PathBuf;
-
 use lingshao_wire::board::{self, BoardError};
 use serde::Serialize;
 
@@ -143,11 +141,6 @@ impl FileFault {
     pub(super) fn of(self, file: &str) -> Problem {
         Problem { file: file.to_owned(), message: self.words() }
     }
-}
-
-/// A fault of a file whose name is shown as a path.
-pub(super) fn unreadable(path: &PathBuf, error: &std::io::Error) -> Problem {
-    FileFault::Unreadable(error.to_string()).of(&path.to_string_lossy())
 }
 
 fn document(error: &BoardError) -> Words {

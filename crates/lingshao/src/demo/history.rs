@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
-use lingshao_demo::history::{Scope, Series, Target, series, timestamps};
+use lingshao_demo::history::{Host, Scope, Series, Target, series, timestamps};
 use lingshao_model::{Labels, TimeDelta, Timestamp};
 use lingshao_tsdb::Db;
 use tokio::task::spawn_blocking;
 
-use super::host::Facts;
 use crate::clock::now;
+use crate::collect::host::Host as Collector;
 use crate::config::CollectHost;
 use crate::failure::Failure;
 
@@ -51,31 +51,23 @@ impl History {
         if newest.is_some() && end - start < GAP_MIN {
             return Ok(());
         }
-        let facts = host.and_then(Facts::read);
         let scope = Scope {
             seed: self.seed,
             start_ms: start.0,
             end_ms: end.0,
             step: STEP,
             shop: Target { job: "shop".to_owned(), instance: "shop".to_owned() },
-            host: facts.as_ref().map(|facts| facts.host.clone()),
+            host: host.map(measured),
             orders_total: Some(self.orders_total).filter(|orders| *orders > 0),
         };
         let times: Vec<Timestamp> = timestamps(&scope).into_iter().map(Timestamp).collect();
         if times.is_empty() {
             return Ok(());
         }
-        self.import(db, &scope, &times, facts.as_ref(), end)
+        self.import(db, &scope, &times, end)
     }
 
-    fn import(
-        &self,
-        db: &Db,
-        scope: &Scope,
-        times: &[Timestamp],
-        facts: Option<&Facts>,
-        now: Timestamp,
-    ) -> anyhow::Result<()> {
+    fn import(&self, db: &Db, scope: &Scope, times: &[Timestamp], now: Timestamp) -> anyhow::Result<()> {
         let begun = Instant::now();
         let mut told = begun;
         let span = times[times.len() - 1] - times[0];
@@ -88,9 +80,7 @@ impl History {
             let pairs = labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
             let labels =
                 Labels::from_pairs(pairs).context("the demo's history has a series without proper labels")?;
-            if labels.metric_name().is_some_and(|name| facts.is_none_or(|facts| facts.has(name))) {
-                import.add(&labels, &values)?;
-            }
+            import.add(&labels, &values)?;
             if told.elapsed() >= PROGRESS_PAUSE {
                 told = Instant::now();
                 tracing::info!(series = number + 1, "writing history 正在写入历史数据");
@@ -101,4 +91,13 @@ impl History {
         tracing::info!(series = done.series, samples = done.samples, took, "history written 历史数据已写入");
         Ok(())
     }
+}
+
+/// This host as the collector sees it that goes on measuring, so that the labels are the same and counters go on.
+fn measured(config: &CollectHost) -> Host {
+    let collector = Collector::new(config);
+    let mut page = Vec::new();
+    collector.collect(&mut page);
+    let target = Target { job: config.job_name.clone(), instance: collector.instance().to_owned() };
+    Host { target, page: String::from_utf8_lossy(&page).into_owned() }
 }

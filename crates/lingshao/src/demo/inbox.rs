@@ -34,7 +34,8 @@ enum Channel {
 /// The newest messages of all services, newest first.
 pub(super) fn read(services: &Services) -> Vec<InboxMessage> {
     let robots = services.wecom.messages().into_iter().map(of_robot);
-    let mails = services.smtp.mails().into_iter().map(of_mail);
+    let mails = services.smtp.mails();
+    let mails = mails.iter().map(of_mail);
     let short = services.sms.messages().into_iter().map(of_short);
     let mut all: Vec<InboxMessage> = robots.chain(mails).chain(short).collect();
     all.sort_by_key(|message| std::cmp::Reverse(message.order));
@@ -46,7 +47,7 @@ fn of_robot(message: Message) -> InboxMessage {
     InboxMessage { text: message.text, ..head(Channel::Wecom, message.at, "群机器人".to_owned()) }
 }
 
-fn of_mail(mail: Mail) -> InboxMessage {
+fn of_mail(mail: &Mail) -> InboxMessage {
     let text = mail.part("text/plain").unwrap_or_default();
     let subject = mail.header("subject");
     InboxMessage { subject, text, ..head(Channel::Email, mail.at, mail.to.join(", ")) }

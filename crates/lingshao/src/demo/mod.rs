@@ -7,7 +7,6 @@
 mod folder;
 mod handle;
 mod history;
-mod host;
 mod inbox;
 mod services;
 
@@ -104,8 +103,13 @@ async fn start(arguments: &Arguments, cancel: &Arc<AtomicBool>) -> Result<(Runni
     let address = site.address();
     shop.watch(format!("http://{}", if address.ip().is_unspecified() { loopback(address) } else { address }));
     let demo = DemoHandle::new(shop, services, arguments.speed);
-    let run_arguments =
-        run::Arguments { config: Some(file), listen: Some(wanted), data: None, insecure: false };
+    let run_arguments = run::Arguments {
+        config: Some(file),
+        listen: Some(wanted),
+        data: None,
+        insecure: false,
+        ui_dir: None,
+    };
     let extras = Extras { demo: Some(demo.clone()), history: Some(history) };
     let running = run::start(site, run_arguments, config, extras).await?;
     Ok((running, demo))

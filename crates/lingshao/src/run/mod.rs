@@ -38,6 +38,9 @@ pub(crate) struct Arguments {
     /// Lets everybody who can reach the address do everything, without users
     #[arg(long, env = "LINGSHAO_INSECURE")]
     pub(crate) insecure: bool,
+    /// Serves the page from this folder (web/dist), for whoever works on it
+    #[arg(long, env = "LINGSHAO_UI_DIR", value_name = "DIR")]
+    pub(crate) ui_dir: Option<PathBuf>,
 }
 
 /// What requests under way have to finish after SIGTERM.

@@ -26,10 +26,13 @@ use crate::config::{Config, Metrics};
 use crate::demo::{DemoHandle, History};
 use crate::durable::Committer;
 use crate::failure::Failure;
+use crate::pages::Pages;
 use crate::scrape::{self, OwnPage, Scraper, Sinks};
 use crate::security::access::Doorkeeper;
+use crate::security::sessions::Sessions;
 use crate::server::request::FormGate;
 use crate::server::{self, listen};
+use crate::state::SessionStore;
 use crate::telemetry::Telemetry;
 
 /// Where the data lies when nobody says otherwise.
@@ -115,6 +118,7 @@ struct Checked {
     address: SocketAddr,
     live: Live,
     settings: scrape::Settings,
+    pages: Pages,
 }
 
 fn check(arguments: &Arguments, config: &Config) -> Result<Checked, Failure> {
@@ -124,7 +128,8 @@ fn check(arguments: &Arguments, config: &Config) -> Result<Checked, Failure> {
     listen::check_reach(address, !config.web.users.is_empty(), arguments.insecure)?;
     let live = Live::new(config, &listen).map_err(Failure::input)?;
     let settings = scrape::Settings::new(config).map_err(Failure::input)?;
-    Ok(Checked { listen, address, live, settings })
+    let pages = Pages::new(arguments.ui_dir.clone()).map_err(Failure::input)?;
+    Ok(Checked { listen, address, live, settings, pages })
 }
 
 /// Starts every part, or says which one could not be.
@@ -134,7 +139,7 @@ pub(crate) async fn start(
     config: Config,
     extras: Extras,
 ) -> Result<Running, Failure> {
-    let Checked { listen: wanted, live, settings, .. } = check(&arguments, &config)?;
+    let Checked { listen: wanted, live, settings, pages, .. } = check(&arguments, &config)?;
     let Site { disk, folder, data, listener, address } = site;
     let memory_bytes = memory::available_bytes();
     let storage = options(&config.metrics, memory_bytes);
@@ -145,11 +150,7 @@ pub(crate) async fn start(
     }
     telemetry.reload.successful.set(1.0);
     telemetry.reload.last_success.set(now().as_seconds());
-    let environment = |error: std::io::Error| {
-        Failure::environment(anyhow::Error::new(error).context("cannot start a thread"))
-    };
-    let committer = Committer::start(db.wal(), telemetry.wal.clone()).map_err(environment)?;
-    let maintainer = Maintainer::start(db.clone(), telemetry.clone()).map_err(environment)?;
+    let (committer, maintainer) = start_threads(&db, &telemetry)?;
     let alerting = alerting::Settings::new(&config, address).map_err(Failure::input)?;
     let alerting = Alerting::start(&config, alerting, &folder, address, db.clone(), &telemetry).await?;
     let location = alerting::location(&config, &folder, address);
@@ -157,10 +158,20 @@ pub(crate) async fn start(
     let scraper = start_scraper(settings, &db, &telemetry, address);
 
     let member = alerting::member(&config, address);
+    let sessions = SessionStore::new(location);
+    let about = About {
+        started_at: now(),
+        listen: address,
+        member,
+        data: folder,
+        config_file: arguments.config.clone(),
+        insecure: arguments.insecure,
+        storage,
+    };
     let (live_sender, live) = watch::channel(Arc::new(live));
     let (reloads, requests) = mpsc::channel(reload::WAITING_MAX);
     let reloader = Reloader {
-        file: arguments.config.clone(),
+        file: arguments.config,
         listen: wanted,
         insecure: arguments.insecure,
         address,
@@ -181,6 +192,8 @@ pub(crate) async fn start(
         durable: committer.durable(),
         telemetry,
         doorkeeper: Doorkeeper::default(),
+        sessions: Sessions::new(sessions),
+        pages,
         queries: QueryGate::new(memory::query_bytes_max(memory_bytes)),
         forms: FormGate::default(),
         writes: WriteGate::new(cores),
@@ -193,15 +206,7 @@ pub(crate) async fn start(
         demo: extras.demo,
         reloads: reloads.clone(),
         live,
-        about: About {
-            started_at: now(),
-            listen: address.to_string(),
-            member,
-            data: folder,
-            config_file: arguments.config,
-            insecure: arguments.insecure,
-            storage,
-        },
+        about,
     });
     let (stop, server) = open_door(listener, app);
     Ok(Running {
@@ -217,6 +222,15 @@ pub(crate) async fn start(
         db,
         _data: data,
     })
+}
+
+fn start_threads(db: &Arc<Db>, telemetry: &Arc<Telemetry>) -> Result<(Committer, Maintainer), Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::environment(anyhow::Error::new(error).context("cannot start a thread"))
+    };
+    let committer = Committer::start(db.wal(), telemetry.wal.clone()).map_err(failed)?;
+    let maintainer = Maintainer::start(db.clone(), telemetry.clone()).map_err(failed)?;
+    Ok((committer, maintainer))
 }
 
 /// Where the config wants files of boards looked for.

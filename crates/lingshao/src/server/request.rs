@@ -1,5 +1,6 @@
 //! A request that has passed the guard, and how its body is read within limits of size and time.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,8 +12,7 @@ use hyper::body::{Body, Incoming};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::config::Role;
-use crate::security::access::Right;
+use crate::security::access::Caller;
 
 /// A sender that pauses longer than this inside a body is cut off.
 const PROGRESS_TIMEOUT: Duration = Duration::from_secs(10);
@@ -40,24 +40,10 @@ pub(crate) struct Call {
     pub(crate) name: Option<String>,
     /// And the `{version}` segment.
     pub(crate) version: Option<String>,
-    /// Who asks.
-    pub(crate) caller: Caller,
-}
-
-/// Somebody who may make a request.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Caller {
-    /// As which user; empty when nobody has to log in.
-    pub(crate) name: String,
-    /// Nothing on a route that is open to everybody.
-    pub(crate) role: Option<Role>,
-}
-
-impl Caller {
-    /// Whether the caller has this right.
-    pub(crate) fn may(&self, right: Right) -> bool {
-        self.role.is_some_and(|role| right.is_given_to(role))
-    }
+    /// The network address that it came from.
+    pub(crate) peer: IpAddr,
+    /// Who asks; not looked at for what is public.
+    pub(crate) caller: Option<Caller>,
 }
 
 /// Why a body was not read to its end.

@@ -10,6 +10,7 @@
 mod alertmanager;
 mod api;
 mod bad_input;
+mod board;
 mod boards;
 mod cli;
 mod damage;
@@ -19,5 +20,8 @@ mod harness;
 mod kill_loop;
 mod lifecycle;
 mod overload;
+mod pages;
 mod routes;
+mod sessions;
 mod tls;
+mod users;

@@ -1,0 +1,11 @@
+export { alerts } from './alerts';
+export { board } from './board';
+export { common } from './common';
+export { dashboards } from './dashboards';
+export { demo } from './demo';
+export { explore } from './explore';
+export { nav } from './nav';
+export { panels } from './panels';
+export { rules } from './rules';
+export { session } from './session';
+export { targets } from './targets';

@@ -1,0 +1,81 @@
+// Asking the server that this page came from. All addresses are relative to the page, so any route prefix works.
+
+import { session } from '../session.svelte';
+
+/** A refusal, in words for a person. */
+export class ApiError extends Error {
+  constructor(
+    message: string,
+    /** HTTP status; 0 when nobody answered. */
+    readonly status: number,
+    /** Prometheus' `errorType`, where there is one. */
+    readonly kind: string = '',
+  ) {
+    super(message);
+  }
+}
+
+export interface Options {
+  method?: string;
+  /** Sent as JSON. */
+  json?: unknown;
+  /** Sent as a form. */
+  form?: URLSearchParams;
+  /** Sent as it is. */
+  text?: string;
+  signal?: AbortSignal;
+}
+
+/** Sends a request and gives back the answer's JSON; throws [`ApiError`]. */
+export async function request<T>(path: string, options: Options = {}): Promise<T> {
+  const response = await send(path, options);
+  const text = await response.text();
+  const body = parse(text);
+  if (!response.ok) {
+    if (response.status === 401) {
+      session.expired();
+    }
+    throw refusal(response.status, body, text);
+  }
+  return body as T;
+}
+
+async function send(path: string, options: Options): Promise<Response> {
+  const headers: Record<string, string> = { 'X-Lingshao-UI': '1' };
+  let body: BodyInit | undefined = options.form ?? options.text;
+  if (options.json !== undefined) {
+    headers['Content-Type'] = 'application/json';
+    body = JSON.stringify(options.json);
+  }
+  const method = options.method ?? (body === undefined ? 'GET' : 'POST');
+  try {
+    return await fetch(path, { method, headers, body, signal: options.signal, credentials: 'same-origin' });
+  } catch (error) {
+    if (error instanceof DOMException && error.name === 'AbortError') {
+      throw error;
+    }
+    throw new ApiError(String(error instanceof Error ? error.message : error), 0);
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function refusal(status: number, body: unknown, text: string): ApiError {
+  if (typeof body === 'object' && body !== null) {
+    const { error, message, errorType } = body as Record<string, unknown>;
+    const words = typeof error === 'string' ? error : typeof message === 'string' ? message : text;
+    return new ApiError(words, status, typeof errorType === 'string' ? errorType : '');
+  }
+  return new ApiError(typeof body === 'string' ? body : text.trim() || `HTTP ${status}`, status);
+}
+
+/** Whether an error only says that we ourselves gave the request up. */
+export function isAbort(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'AbortError';
+}
