@@ -5,12 +5,16 @@
 //! was started; [`fakes`] are WeCom, SMTP, SMS and other services, as strict as the real ones.
 
 mod catalogue;
+mod customers;
+mod desk;
 mod dice;
 pub mod fakes;
 pub mod history;
+mod http;
 mod incident;
 mod money;
 mod plan;
+mod provider;
 mod rhythm;
 mod shop;
 mod time;

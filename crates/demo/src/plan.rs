@@ -20,7 +20,7 @@ const CANCELLED_OF_ABANDONED: f64 = 0.2;
 /// Of all orders, how many are of a group.
 const OF_GROUPS: f64 = 0.12;
 /// Of those who open a group, how many do not tell others of it, so that nobody joins.
-const UNSHARED: f64 = 0.16;
+const UNSHARED: f64 = 0.05;
 /// Of all payments, how many the provider refuses at first, for want of money.
 const REFUSED: f64 = 0.006;
 /// Of all payments, how many go through Alipay.

@@ -14,6 +14,7 @@ mod tests;
 
 use std::time::Duration;
 
+pub(crate) use story::STOCKS;
 use story::Story;
 
 /// Most series that are given.
