@@ -48,10 +48,10 @@ fn fingerprint(sources: &Sources) -> io::Result<Fingerprint> {
     Ok(fingerprint)
 }
 
-/// The one that cargo marked, or `OUT_DIR` itself.
+/// The one that cargo marked when it made it; else the one four above `TARGET/PROFILE/build/PACKAGE/out`.
 fn target_folder(out: &Path) -> PathBuf {
     let marked = out.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file());
-    marked.unwrap_or(out).to_owned()
+    marked.or(out.ancestors().nth(4)).unwrap_or(out).to_owned()
 }
 
 /// Held until it is dropped; the system lets go of it when the process dies.

@@ -126,7 +126,8 @@ impl<'a> Evaluation<'a> {
             write_error(&mut answer, &error);
             answer
         });
-        // All answers of a batch together may be as large as a single one.
+        // All answers of a batch together may be as large as a single one. Each begins with the brace that is open
+        // already.
         if (body.len() + answer.len()) as u64 <= self.limits.bytes_max {
             body.extend_from_slice(&answer[1..]);
         } else {

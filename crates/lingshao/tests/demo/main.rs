@@ -10,4 +10,5 @@
 #[path = "../it/harness.rs"]
 #[allow(dead_code, reason = "each test program uses its own part of this")]
 mod harness;
+mod incidents;
 mod start;

@@ -357,8 +357,8 @@ fn everything_lies_below_the_route_prefix() {
     for (path, status) in [
         ("/shop/monitor/api/v2/status", 200),
         ("/shop/monitor/-/ready", 200),
-        ("/shop/monitor/", 200),
-        ("/shop/monitor", 200),
+        ("/shop/monitor/plain", 200),
+        ("/shop/monitor", 308),
         ("/api/v2/status", 404),
         ("/shop/monitors", 404),
         ("/-/ready", 404),

@@ -137,3 +137,16 @@ fn our_own_figures_count_what_we_did() {
     assert!(server.figure("lingshao_wal_sync_duration_seconds_count") >= 1.0);
     assert!(server.figure("lingshao_query_samples_read_total") >= 3.0);
 }
+
+#[test]
+fn routes_of_one_path_are_counted_together() {
+    let folder = folder();
+    let server = Server::start(&folder);
+    let path = "/api/lingshao/v1/session";
+    server.get(path);
+    server.request("POST", path, &[], br#"{"name":"a","password":"b"}"#);
+    let series = format!("lingshao_http_requests_total{{handler=\"{path}\",code=\"200\"}}");
+    assert_eq!(server.figure(&series), 2.0);
+    let page = server.get("/metrics").body;
+    assert_eq!(page.matches(&series).count(), 1, "{page}");
+}
