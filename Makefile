@@ -3,12 +3,17 @@
 FUZZ_SECONDS ?= 20
 CARGO ?= cargo
 
-.PHONY: help demo run test check conformance acceptance bench fuzz dev dist setup
+# A binary without its page is no good here: what keeps it from being built is an error (crates/ui/build).
+export LINGSHAO_REQUIRE_UI = 1
+
+.PHONY: help demo run test check web web-test conformance acceptance bench fuzz dev dist setup setup-build
 
 help:
-	@echo "make demo         build and start Lingshao watching this machine"
+	@echo "make demo         build and start the demo shop, watched by Lingshao"
 	@echo "make test         everything: format, lints, tests, crash states, kills, fuzz"
 	@echo "make check        format and lints only"
+	@echo "make web          install what the page's development needs"
+	@echo "make web-test     types and unit tests of the page"
 	@echo "make conformance  Prometheus' own test language, a line per file"
 	@echo "make acceptance   Alertmanager's own acceptance tests, a line per test"
 	@echo "make bench        benchmarks (prints figures, asserts nothing)"
@@ -17,16 +22,30 @@ help:
 	@echo "make dist         the binary that a shop installs, in target/dist/"
 
 setup:
-	@sh scripts/setup.sh
+	@sh scripts/setup.sh test
 
-demo: setup
-	$(CARGO) run --release -p lingshao -- run --data lingshao-demo
+setup-build:
+	@sh scripts/setup.sh build
+
+demo: setup-build
+	$(CARGO) run --release -p lingshao -- demo
 
 check: setup
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --profile ci -- -D warnings
 
-test: check
+# Written by npm when all is there.
+WEB_INSTALLED = web/node_modules/.package-lock.json
+
+$(WEB_INSTALLED): web/package-lock.json
+	cd web && npm ci --no-audit --no-fund
+
+web: setup-build $(WEB_INSTALLED)
+
+web-test: web
+	cd web && npm run check && npm test
+
+test: check web-test
 	$(CARGO) test --workspace --profile ci
 	sh crates/wire/tests/vendor_sdks/check.sh
 	sh tests/alertmanager/run.sh $${CARGO_TARGET_DIR:-target}/ci/lingshao
@@ -46,9 +65,10 @@ bench: setup
 fuzz: setup
 	sh fuzz/run.sh $(FUZZ_SECONDS)
 
-dev: setup
-	$(CARGO) watch -x 'run -p lingshao -- run --data lingshao-demo'
+# The page is rebuilt by `npm run build -- --watch` in web/, and served with `--ui-dir web/dist`.
+dev: setup-build
+	LINGSHAO_REQUIRE_UI=0 $(CARGO) watch -x 'run -p lingshao -- run --data lingshao-demo'
 
-dist: setup
+dist: setup-build
 	$(CARGO) build --profile dist -p lingshao
 	@ls -l target/dist/lingshao

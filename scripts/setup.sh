@@ -1,27 +1,39 @@
 #!/bin/sh
-# Installs what building and testing need and a fresh Debian-like machine lacks; says what it installs.
+# Looks for what building (`setup.sh build`) or building and testing (`setup.sh test`) need. On a Debian-like machine it
+# installs what is missing and says what it installs; Rust and Node.js it only asks for.
 set -eu
 
 RUST_MINIMUM=1.94
+NODE_MINIMUM=20.19
+purpose=${1:-test}
 missing=""
 
 need() { # need COMMAND PACKAGE
     command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
 }
 
+at_least() { # at_least MINIMUM VERSION
+    [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]
+}
+
 need cc build-essential
-need curl curl
-# The host collector is compared with the original.
-need prometheus-node-exporter prometheus-node-exporter
-# Verdicts on rules, configurations and templates are compared with the originals', and Alertmanager's own acceptance
-# tests judge ours (tests/alertmanager).
-need promtool prometheus
-need amtool prometheus-alertmanager
-need go golang-go
-[ -d /usr/share/gocode/src/github.com/prometheus/alertmanager/test ] ||
-    missing="$missing golang-github-prometheus-alertmanager-dev"
-# The vendors' own clients check our signatures.
-python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3-venv"
+if [ "$purpose" = test ]; then
+    need curl curl
+    # The host collector is compared with the original.
+    need prometheus-node-exporter prometheus-node-exporter
+    # Verdicts on rules, configurations and templates are compared with the originals', and Alertmanager's own
+    # acceptance tests judge ours (tests/alertmanager).
+    need promtool prometheus
+    need amtool prometheus-alertmanager
+    need go golang-go
+    [ -d /usr/share/gocode/src/github.com/prometheus/alertmanager/test ] ||
+        missing="$missing golang-github-prometheus-alertmanager-dev"
+    # The vendors' own clients check our signatures.
+    python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3-venv"
+    # The page is tested in a browser (web/tests), with Chinese in it.
+    need "${CHROMIUM:-chromium}" chromium
+    find /usr/share/fonts -name 'NotoSansCJK*' 2>/dev/null | grep -q . || missing="$missing fonts-noto-cjk"
+fi
 
 if [ -n "$missing" ]; then
     echo "setup: installing Debian packages:$missing"
@@ -52,10 +64,25 @@ if ! command -v cargo >/dev/null 2>&1; then
     exit 3
 fi
 have=$(rustc --version | cut -d' ' -f2)
-if [ "$(printf '%s\n%s\n' "$RUST_MINIMUM" "$have" | sort -V | head -n 1)" != "$RUST_MINIMUM" ]; then
+if ! at_least "$RUST_MINIMUM" "$have"; then
     echo "setup: Rust $have is too old, $RUST_MINIMUM or newer is needed: rustup update stable" >&2
     exit 3
 fi
 for component in rustfmt clippy; do
     cargo "${component#rust}" --version >/dev/null 2>&1 || rustup component add "$component"
 done
+
+# Not installed here: whoever has a Node.js of some kind chose how to install it.
+ask_for_node() { # ask_for_node WHAT
+    echo "setup: $1; building the page needs Node.js $NODE_MINIMUM (or 22.12) or newer with npm." >&2
+    echo "setup: install it from https://nodejs.org/en/download, or with \`apt-get install nodejs npm\` on Debian 13 or newer" >&2
+    exit 3
+}
+command -v node >/dev/null 2>&1 || ask_for_node "Node.js is not installed"
+have=$(node --version | tr -d v)
+case $have in
+21.*) ask_for_node "Node.js $have is one of the versions that Vite does not run on" ;;
+22.*) at_least 22.12 "$have" || ask_for_node "Node.js $have is too old" ;;
+*) at_least "$NODE_MINIMUM" "$have" || ask_for_node "Node.js $have is too old" ;;
+esac
+command -v npm >/dev/null 2>&1 || ask_for_node "npm is not installed"

@@ -1,24 +1,28 @@
 //! What every handler can reach, and the part of it that a reload replaces.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use lingshao_model::{TimeDelta, Timestamp};
+use lingshao_model::{ReceiverShape, TimeDelta, Timestamp};
 use lingshao_tsdb::Db;
 use rustls::ServerConfig;
+use serde::Serialize;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::alertmanager::AlertsHandle;
 use crate::alertmanager::external::External;
 use crate::api::query::QueryGate;
 use crate::api::write::WriteGate;
-use crate::config::Config;
+use crate::config::{Config, Language, Web};
 use crate::durable::Durable;
 use crate::notify::Notifier;
+use crate::pages::Pages;
 use crate::rules::RuleManager;
 use crate::scrape::Scraper;
 use crate::security::access::{Doorkeeper, Users};
 use crate::security::hosts::Hosts;
+use crate::security::sessions::Sessions;
 use crate::security::tls;
 use crate::server::request::FormGate;
 use crate::telemetry::{Page, Telemetry};
@@ -34,6 +38,10 @@ pub(crate) struct App {
     pub(crate) telemetry: Arc<Telemetry>,
     /// Checks passwords.
     pub(crate) doorkeeper: Doorkeeper,
+    /// Who has signed in.
+    pub(crate) sessions: Sessions,
+    /// The page and its files.
+    pub(crate) pages: Pages,
     /// Limits queries.
     pub(crate) queries: QueryGate,
     /// Limits forms.
@@ -67,7 +75,7 @@ pub(crate) struct About {
     /// When.
     pub(crate) started_at: Timestamp,
     /// The web listener's address, with the port that was really taken.
-    pub(crate) listen: String,
+    pub(crate) listen: SocketAddr,
     /// Our name among those that share our state.
     pub(crate) member: String,
     /// Where the data lies.
@@ -78,6 +86,19 @@ pub(crate) struct About {
     pub(crate) insecure: bool,
     /// The storage's bounds.
     pub(crate) storage: lingshao_tsdb::Options,
+    /// What is shown, if this is a demonstration.
+    pub(crate) demo: Option<Demo>,
+}
+
+/// What a demonstration tells of itself.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Demo {
+    /// The `for` of its rules.
+    pub(crate) for_seconds: u64,
+    /// By how much arrivals and the shop's timers are faster than in life.
+    pub(crate) speed: f64,
+    /// The incidents that can be started.
+    pub(crate) incidents: Vec<String>,
 }
 
 /// One configuration as the handlers see it.
@@ -89,14 +110,20 @@ pub(crate) struct Live {
     pub(crate) hosts: Hosts,
     /// With which certificate; plain HTTP without one.
     pub(crate) tls: Option<Arc<ServerConfig>>,
-    /// Stands before every path: empty, or `/x`.
-    pub(crate) route_prefix: String,
     /// After which time an alert has ended that was posted without an end.
     pub(crate) resolve_timeout: TimeDelta,
-    /// Names, in the order of the file.
-    pub(crate) receivers: Vec<String>,
+    /// In the order of the file.
+    pub(crate) receivers: Vec<ReceiverShape>,
     /// IANA name of the zone in which people read times.
     pub(crate) time_zone: String,
+    /// The language of messages.
+    pub(crate) language: Language,
+    /// Prometheus' `global`.
+    pub(crate) scrape_interval: TimeDelta,
+    /// Prometheus' `global`.
+    pub(crate) evaluation_interval: TimeDelta,
+    /// The listener's section, without its users.
+    pub(crate) web: Web,
     /// For people, secrets masked.
     pub(crate) config_yaml: String,
     /// What of it Alertmanager knows, in its keys.
@@ -115,10 +142,13 @@ impl Live {
             users: Arc::new(Users::new(web.users.clone())?),
             hosts: Hosts::new(listen, &web.hosts),
             tls,
-            route_prefix: web.route_prefix.clone(),
             resolve_timeout: config.alerting.global.resolve_timeout,
-            receivers: config.alerting.receivers.iter().map(|receiver| receiver.name.clone()).collect(),
+            receivers: config.alerting.routing.receivers.clone(),
             time_zone: config.messages.time_zone.clone(),
+            language: config.messages.language,
+            scrape_interval: config.global.scrape_interval,
+            evaluation_interval: config.global.evaluation_interval,
+            web: Web { users: Vec::new(), ..web.clone() },
             config_yaml: config.to_masked_yaml(),
             alertmanager_yaml: config.alertmanager_yaml(),
         })

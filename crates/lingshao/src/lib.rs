@@ -13,6 +13,7 @@ pub mod config;
 mod durable;
 mod failure;
 pub mod notify;
+mod pages;
 mod rules;
 mod run;
 pub mod scrape;

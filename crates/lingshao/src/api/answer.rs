@@ -47,8 +47,13 @@ impl From<BodyError> for ApiError {
 
 pub(super) fn render(error: &ApiError) -> Reply {
     let mut body = Vec::new();
-    prometheus_api::error(&mut body, error.kind, &error.message);
+    write_error(&mut body, error);
     reply::json(error.status, body)
+}
+
+/// The same without HTTP, for an answer among others.
+pub(super) fn write_error(out: &mut Vec<u8>, error: &ApiError) {
+    prometheus_api::error(out, error.kind, &error.message);
 }
 
 /// Data that a closure writes, with what there is to say about it.

@@ -1,13 +1,17 @@
-//! What answers each route: the Prometheus and Alertmanager APIs, remote write, lifecycle.
+//! What answers each route: the page, the Prometheus and Alertmanager APIs, our own, remote write, lifecycle.
 
 mod alertmanager;
 mod answer;
-mod index;
 mod lifecycle;
+mod own;
+mod page;
+mod plain;
+mod queries;
 pub(crate) mod query;
 mod rules;
 mod scraped;
 mod series;
+mod session;
 mod status;
 mod syntax_tree;
 pub(crate) mod write;
@@ -25,6 +29,12 @@ use answer::{ApiError, render};
 pub(crate) async fn dispatch(app: &Arc<App>, endpoint: Endpoint, mut call: Call) -> Reply {
     use Endpoint as E;
     match endpoint {
+        E::Page => page::page(app, &call).await,
+        E::PageFile => page::file(app, &call).await,
+        E::Session => session::look(app, &call).await,
+        E::SignIn => session::sign_in(app, call).await,
+        E::SignOut => session::sign_out(app, &call).await,
+        E::QueryBatch => queries::batch(app, call).await.unwrap_or_else(|error| render(&error)),
         E::Healthy => lifecycle::healthy(),
         E::Ready => lifecycle::ready(app),
         E::Reload => lifecycle::reload(app).await,
@@ -58,7 +68,7 @@ async fn answer(
 ) -> Result<Reply, ApiError> {
     use Endpoint as E;
     match endpoint {
-        E::Index => index::page(app, parameters).await,
+        E::PlainPage => plain::page(app, parameters).await,
         E::Query => query::instant(app, parameters).await,
         E::QueryRange => query::range(app, parameters).await,
         E::QueryExemplars => query::exemplars(app, parameters).await,
@@ -86,7 +96,15 @@ async fn answer(
         E::ListAlerts => Ok(either(alertmanager::list_alerts(app, parameters).await)),
         E::AlertGroups => Ok(either(alertmanager::groups(app, parameters).await)),
         E::Notifications => Ok(either(alertmanager::notifications(app, parameters).await)),
-        E::Healthy
+        E::About => Ok(own::about(app)),
+        E::ReceiverDetails => Ok(own::receivers(app)),
+        E::Page
+        | E::PageFile
+        | E::Session
+        | E::SignIn
+        | E::SignOut
+        | E::QueryBatch
+        | E::Healthy
         | E::Ready
         | E::Reload
         | E::OwnMetrics

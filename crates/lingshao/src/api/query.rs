@@ -7,7 +7,7 @@ use http::StatusCode;
 use lingshao_model::{Cancel, TimeDelta, Timestamp};
 use lingshao_promql::{EvalError, Expr, Limits, Output, QueryValue};
 use lingshao_tsdb::Snapshot;
-use lingshao_wire::prometheus_api::{self, ErrorKind, ParameterError};
+use lingshao_wire::prometheus_api::{self, ErrorKind, ParameterError, Range};
 use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout_at;
@@ -50,6 +50,11 @@ impl QueryGate {
         }
     }
 
+    /// Memory for each evaluation.
+    pub(super) fn bytes_max(&self) -> u64 {
+        self.bytes_max
+    }
+
     /// Waits for a turn; turned away when too many wait already.
     pub(super) async fn admit(&self, app: &App, deadline: Instant) -> Result<Turn, ApiError> {
         let telemetry = &app.telemetry.queries;
@@ -66,7 +71,7 @@ impl QueryGate {
 }
 
 /// Ends an evaluation when its handler is dropped, which happens when the client hangs up.
-struct CancelOnDrop(Cancel);
+pub(super) struct CancelOnDrop(pub(super) Cancel);
 
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
@@ -74,41 +79,62 @@ impl Drop for CancelOnDrop {
     }
 }
 
+/// When an expression is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Moment {
+    /// Once.
+    Instant(Timestamp),
+    /// At every step.
+    Range(Range),
+}
+
+impl Moment {
+    /// From the parameters of a range query; a missing one is the empty text.
+    pub(super) fn range(start: &str, end: &str, step: &str) -> Result<Moment, ApiError> {
+        let range = prometheus_api::range(start, end, step)?;
+        if POINTS_MAX < (range.end - range.start).0 / range.step.0 {
+            return Err(ApiError::new(
+                ErrorKind::BadData,
+                "exceeded maximum resolution of 11,000 points per timeseries. \
+                 Try decreasing the query resolution (?step=XX)",
+            ));
+        }
+        Ok(Moment::Range(range))
+    }
+
+    pub(super) fn evaluate(
+        self,
+        expr: &Expr,
+        source: &Snapshot,
+        limits: &Limits,
+        cancel: &Cancel,
+    ) -> Result<Output, EvalError> {
+        match self {
+            Moment::Instant(at) => lingshao_promql::eval_instant(expr, source, at, limits, cancel),
+            Moment::Range(Range { start, end, step }) => {
+                lingshao_promql::eval_range(expr, source, start, end, step, limits, cancel)
+            }
+        }
+    }
+}
+
 /// `query`: one instant.
 pub(super) async fn instant(app: &Arc<App>, parameters: &Parameters) -> Result<Reply, ApiError> {
     let at = time(parameters, "time")?.unwrap_or_else(now);
-    evaluate(app, parameters, move |expr, source, limits, cancel| {
-        lingshao_promql::eval_instant(expr, source, at, limits, cancel)
-    })
-    .await
+    evaluate(app, parameters, Moment::Instant(at)).await
 }
 
 /// `query_range`: many instants.
 pub(super) async fn range(app: &Arc<App>, parameters: &Parameters) -> Result<Reply, ApiError> {
     let text = |name| parameters.get(name).unwrap_or("");
-    let range = prometheus_api::range(text("start"), text("end"), text("step"))?;
-    if POINTS_MAX < (range.end - range.start).0 / range.step.0 {
-        return Err(ApiError::new(
-            ErrorKind::BadData,
-            "exceeded maximum resolution of 11,000 points per timeseries. \
-             Try decreasing the query resolution (?step=XX)",
-        ));
-    }
-    evaluate(app, parameters, move |expr, source, limits, cancel| {
-        lingshao_promql::eval_range(expr, source, range.start, range.end, range.step, limits, cancel)
-    })
-    .await
+    evaluate(app, parameters, Moment::range(text("start"), text("end"), text("step"))?).await
 }
 
-fn expression(text: &str) -> Result<Expr, ApiError> {
+pub(super) fn expression(text: &str) -> Result<Expr, ApiError> {
     Ok(lingshao_promql::parse(text).map_err(|error| ParameterError::new("query", error.to_string()))?)
 }
 
-async fn evaluate(
-    app: &Arc<App>,
-    parameters: &Parameters,
-    work: impl FnOnce(&Expr, &Snapshot, &Limits, &Cancel) -> Result<Output, EvalError> + Send + 'static,
-) -> Result<Reply, ApiError> {
+async fn evaluate(app: &Arc<App>, parameters: &Parameters, moment: Moment) -> Result<Reply, ApiError> {
     let limit = limit(parameters)?;
     let limits = limits(app.queries.bytes_max, parameters)?;
     let deadline = Instant::now() + timeout(parameters)?;
@@ -123,7 +149,7 @@ async fn evaluate(
         let (started, _busy) = (Instant::now(), telemetry.running.enter());
         // Here too: compiling a query's regular expressions takes up to a second of a core.
         let outcome = expression(&query).and_then(|expr| {
-            work(&expr, &worker.db.snapshot(), &limits, &worker_cancel).map_err(ApiError::from)
+            moment.evaluate(&expr, &worker.db.snapshot(), &limits, &worker_cancel).map_err(ApiError::from)
         });
         telemetry.seconds.observe(started.elapsed());
         // The turn is kept until the work is really over, also when nobody waits for it any more.
@@ -145,7 +171,7 @@ async fn evaluate(
     }
 }
 
-fn rendered(mut output: Output, query: &str, limit: Option<usize>) -> Vec<u8> {
+pub(super) fn rendered(mut output: Output, query: &str, limit: Option<usize>) -> Vec<u8> {
     let mut warnings = output.warnings(query);
     if limit.is_some_and(|limit| truncate(&mut output.value, limit)) {
         warnings.push("results truncated due to limit".to_owned());

@@ -14,6 +14,7 @@ mod show;
 mod tests;
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use lingshao_model::{RuleGroup, TimeDelta};
@@ -103,6 +104,20 @@ pub struct Web {
     /// Who may come in. Default: nobody is asked, and only this machine can connect.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub users: Vec<WebUser>,
+}
+
+impl Web {
+    /// Where people open our pages when we listen on an address, without a slash at the end.
+    pub(crate) fn external_url_at(&self, address: SocketAddr) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let host = if address.ip().is_unspecified() {
+            // Nobody can open 0.0.0.0 from elsewhere; the host's name is the best guess.
+            format!("{}:{}", rustix::system::uname().nodename().to_string_lossy(), address.port())
+        } else {
+            address.to_string()
+        };
+        self.external_url.clone().unwrap_or_else(|| format!("{scheme}://{host}{}", self.route_prefix))
+    }
 }
 
 /// `web.tls`.

@@ -12,7 +12,7 @@ use lingshao_tsdb::Db;
 
 use crate::alertmanager::external::{self, External};
 use crate::alertmanager::{AlertsHandle, Hooks, Owner, RuleReport, Running};
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::failure::Failure;
 use crate::notify::{self, Finished, House, Notifier};
 use crate::rules::{self, Options, RuleManager, Tell};
@@ -34,7 +34,7 @@ pub(super) struct Settings {
 impl Settings {
     /// Everything that can fail does so here.
     pub(super) fn new(config: &Config, address: SocketAddr) -> anyhow::Result<Settings> {
-        let external_url = external_url(&config.web, address);
+        let external_url = config.web.external_url_at(address);
         let alerting = &config.alerting;
         let house = House::new(config, &external_url);
         let options = Options {
@@ -55,21 +55,18 @@ impl Settings {
     }
 }
 
-/// Where people open our pages, without a slash at the end.
-pub(super) fn external_url(web: &config::Web, address: SocketAddr) -> String {
-    let scheme = if web.tls.is_some() { "https" } else { "http" };
-    let host = if address.ip().is_unspecified() {
-        // Nobody can open 0.0.0.0 from elsewhere; the host's name is the best guess.
-        format!("{}:{}", rustix::system::uname().nodename().to_string_lossy(), address.port())
-    } else {
-        address.to_string()
-    };
-    web.external_url.clone().unwrap_or_else(|| format!("{scheme}://{host}{}", web.route_prefix))
-}
-
 /// Under which name we share a `state.db`; our address when we do not.
 pub(super) fn member(config: &Config, address: SocketAddr) -> String {
     config.state.member.clone().unwrap_or_else(|| address.to_string())
+}
+
+/// Which `state.db` is ours.
+pub(super) fn location(config: &Config, folder: &Path, address: SocketAddr) -> Location {
+    let shared = config.state.path();
+    Location {
+        member: shared.is_some().then(|| member(config, address)),
+        path: shared.unwrap_or_else(|| folder.join(STATE_FILE)),
+    }
 }
 
 /// The parts at work.
@@ -92,12 +89,7 @@ impl Alerting {
         db: Arc<Db>,
         telemetry: &Telemetry,
     ) -> Result<Alerting, Failure> {
-        let shared = config.state.path();
-        let location = Location {
-            member: shared.is_some().then(|| member(config, address)),
-            path: shared.unwrap_or_else(|| folder.join(STATE_FILE)),
-        };
-        let state = State::open(&location).await?;
+        let state = State::open(&location(config, folder, address)).await?;
         tracing::info!(path = %state.path().display(), member = state.member(), "state opened");
         let figures = telemetry.alertmanager.clone();
         let (alerts, mut owner, saved) =

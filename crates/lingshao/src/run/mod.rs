@@ -35,6 +35,9 @@ pub(crate) struct Arguments {
     /// Lets everybody who can reach the address do everything, without users
     #[arg(long, env = "LINGSHAO_INSECURE")]
     insecure: bool,
+    /// Serves the page from this folder (web/dist), for whoever works on it
+    #[arg(long, env = "LINGSHAO_UI_DIR", value_name = "DIR")]
+    ui_dir: Option<PathBuf>,
 }
 
 /// What requests under way have to finish after SIGTERM.

@@ -25,10 +25,13 @@ use crate::clock::now;
 use crate::config::{Config, Metrics};
 use crate::durable::Committer;
 use crate::failure::Failure;
+use crate::pages::Pages;
 use crate::scrape::{self, OwnPage, Scraper, Sinks};
 use crate::security::access::Doorkeeper;
+use crate::security::sessions::Sessions;
 use crate::server::request::FormGate;
 use crate::server::{self, listen};
+use crate::state::SessionStore;
 use crate::telemetry::Telemetry;
 
 /// Where the data lies when nobody says otherwise.
@@ -57,6 +60,7 @@ struct Checked {
     address: SocketAddr,
     live: Live,
     settings: scrape::Settings,
+    pages: Pages,
 }
 
 fn check(arguments: &Arguments, config: &Config) -> Result<Checked, Failure> {
@@ -66,12 +70,13 @@ fn check(arguments: &Arguments, config: &Config) -> Result<Checked, Failure> {
     listen::check_reach(address, !config.web.users.is_empty(), arguments.insecure)?;
     let live = Live::new(config, &listen).map_err(Failure::input)?;
     let settings = scrape::Settings::new(config).map_err(Failure::input)?;
-    Ok(Checked { listen, address, live, settings })
+    let pages = Pages::new(arguments.ui_dir.clone()).map_err(Failure::input)?;
+    Ok(Checked { listen, address, live, settings, pages })
 }
 
 /// Starts every part, or says which one could not be.
 pub(super) async fn start(arguments: Arguments, config: Config) -> Result<Running, Failure> {
-    let Checked { listen: wanted, address, live, settings } = check(&arguments, &config)?;
+    let Checked { listen: wanted, address, live, settings, pages } = check(&arguments, &config)?;
     let disk: Arc<dyn Disk> = Arc::new(RealDisk::new());
     let folder = arguments.data.or(config.data.clone()).unwrap_or_else(|| PathBuf::from(DATA_DEFAULT));
     let data = lock(&disk, &folder)?;
@@ -93,6 +98,7 @@ pub(super) async fn start(arguments: Arguments, config: Config) -> Result<Runnin
     let scraper = start_scraper(settings, &db, &telemetry, address);
 
     let member = alerting::member(&config, address);
+    let sessions = SessionStore::new(alerting::location(&config, &folder, address));
     let (live_sender, live) = watch::channel(Arc::new(live));
     let (reloads, requests) = mpsc::channel(reload::WAITING_MAX);
     let reloader = Reloader {
@@ -116,6 +122,8 @@ pub(super) async fn start(arguments: Arguments, config: Config) -> Result<Runnin
         durable: committer.durable(),
         telemetry,
         doorkeeper: Doorkeeper::default(),
+        sessions: Sessions::new(sessions),
+        pages,
         queries: QueryGate::new(memory::query_bytes_max(memory_bytes)),
         forms: FormGate::default(),
         writes: WriteGate::new(cores),
@@ -128,12 +136,13 @@ pub(super) async fn start(arguments: Arguments, config: Config) -> Result<Runnin
         live,
         about: About {
             started_at: now(),
-            listen: address.to_string(),
+            listen: address,
             member,
             data: folder,
             config_file: arguments.config,
             insecure: arguments.insecure,
             storage,
+            demo: None,
         },
     });
     let (stop, server) = open_door(listener, app);

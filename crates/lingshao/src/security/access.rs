@@ -1,7 +1,8 @@
 //! Users, their passwords and what their roles may do.
 //!
-//! HTTP Basic, because every agent that pushes to us knows it. Passwords are kept as argon2id hashes; what was
-//! verified once is remembered under a keyed hash, so that a request pays microseconds and not argon2's 20 ms.
+//! HTTP Basic, because every agent that pushes to us knows it; people sign in on the page (`sessions`). Passwords are
+//! kept as argon2id hashes; what was verified once is remembered under a keyed hash, so that a request pays
+//! microseconds and not argon2's 20 ms.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -31,30 +32,42 @@ pub enum Right {
     Ingest,
     /// Set and end silences.
     Silence,
+    /// Change boards.
+    Edit,
+    /// Act on the shop's data.
+    Act,
     /// Change how this process runs.
     Administer,
 }
 
 impl Right {
+    /// What a role may have; [`Right::Public`] is everybody's.
+    pub const ALL: [Right; 6] =
+        [Right::Read, Right::Ingest, Right::Silence, Right::Edit, Right::Act, Right::Administer];
+
+    /// As our API names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Right::Public => "public",
+            Right::Read => "read",
+            Right::Ingest => "ingest",
+            Right::Silence => "silence",
+            Right::Edit => "edit",
+            Right::Act => "act",
+            Right::Administer => "administer",
+        }
+    }
+
     /// Whether a role has this right. `operator` is the right to act on the shop's data, and to silence what that stirs
     /// up; otherwise it reads.
     pub fn is_given_to(self, role: Role) -> bool {
         match self {
             Right::Public | Right::Read => true,
-            Right::Ingest => matches!(role, Role::Editor | Role::Admin),
+            Right::Ingest | Right::Edit => matches!(role, Role::Editor | Role::Admin),
             Right::Silence => matches!(role, Role::Editor | Role::Admin | Role::Operator),
+            Right::Act => matches!(role, Role::Operator | Role::Admin),
             Right::Administer => role == Role::Admin,
         }
-    }
-}
-
-/// As the config names it.
-pub(crate) fn role_name(role: Role) -> &'static str {
-    match role {
-        Role::Viewer => "viewer",
-        Role::Editor => "editor",
-        Role::Admin => "admin",
-        Role::Operator => "operator",
     }
 }
 
@@ -74,11 +87,30 @@ pub(crate) struct Users {
     verified: Mutex<HashMap<Vec<u8>, usize>>,
 }
 
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Caller {
+    /// The user's name; nobody has one when there are no users.
+    pub(crate) user: Option<String>,
+    /// What they may do.
+    pub(crate) role: Role,
+}
+
+impl Caller {
+    /// Everybody, when there are no users.
+    pub(crate) const ANYBODY: Caller = Caller { user: None, role: Role::Admin };
+
+    /// One of the users.
+    pub(crate) fn of(user: &WebUser) -> Caller {
+        Caller { user: Some(user.name.clone()), role: user.role }
+    }
+}
+
 /// What came out of looking at a request's credentials.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     /// They are a user's; or there are no users and everybody may do everything.
-    Granted(Role),
+    Granted(Caller),
     /// There are none, or they are wrong.
     Refused,
     /// Too many were wrong; ask again after this.
@@ -116,13 +148,18 @@ impl Users {
         hmac::sign(&self.key, credentials).as_ref().to_vec()
     }
 
-    fn remembered(&self, tag: &[u8]) -> Option<Role> {
+    /// A user by name.
+    pub(crate) fn named(&self, name: &str) -> Option<&WebUser> {
+        self.users.iter().find(|user| user.name == name)
+    }
+
+    fn remembered(&self, tag: &[u8]) -> Option<Caller> {
         let verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
-        verified.get(tag).map(|index| self.users[*index].role)
+        verified.get(tag).map(|index| Caller::of(&self.users[*index]))
     }
 
     /// Takes argon2's time, for names that do not exist too.
-    fn verify(&self, tag: Vec<u8>, credentials: &[u8]) -> Option<Role> {
+    fn verify(&self, tag: Vec<u8>, credentials: &[u8]) -> Option<Caller> {
         let text = std::str::from_utf8(credentials).unwrap_or("");
         let (name, password) = text.split_once(':').unwrap_or((text, ""));
         let index = self.users.iter().position(|user| user.name == name);
@@ -135,7 +172,7 @@ impl Users {
             verified.clear();
         }
         verified.insert(tag, index);
-        Some(self.users[index].role)
+        Some(Caller::of(&self.users[index]))
     }
 }
 
@@ -148,12 +185,29 @@ impl Doorkeeper {
         authorization: Option<&[u8]>,
     ) -> Access {
         if users.is_empty() {
-            return Access::Granted(Role::Admin);
+            return Access::Granted(Caller::ANYBODY);
         }
-        let Some(credentials) = authorization.and_then(basic) else { return Access::Refused };
+        match authorization.and_then(basic) {
+            Some(credentials) => self.attempt(users, from, credentials).await,
+            None => Access::Refused,
+        }
+    }
+
+    /// Looks at what somebody typed; there are users.
+    pub(crate) async fn sign_in(
+        &self,
+        users: &Arc<Users>,
+        from: IpAddr,
+        name: &str,
+        password: &str,
+    ) -> Access {
+        self.attempt(users, from, format!("{name}:{password}").into_bytes()).await
+    }
+
+    async fn attempt(&self, users: &Arc<Users>, from: IpAddr, credentials: Vec<u8>) -> Access {
         let tag = users.tag(&credentials);
-        if let Some(role) = users.remembered(&tag) {
-            return Access::Granted(role);
+        if let Some(caller) = users.remembered(&tag) {
+            return Access::Granted(caller);
         }
         let Ok(_slot) = self.hashing.acquire().await else { return Access::Refused };
         // Looked at only now: those who queued for the slot are slowed down by the failures before them.
@@ -161,11 +215,11 @@ impl Doorkeeper {
             return Access::Throttled(wait);
         }
         let hashed_users = users.clone();
-        let role = tokio::task::spawn_blocking(move || hashed_users.verify(tag, &credentials)).await;
-        match role.ok().flatten() {
-            Some(role) => {
+        let caller = tokio::task::spawn_blocking(move || hashed_users.verify(tag, &credentials)).await;
+        match caller.ok().flatten() {
+            Some(caller) => {
                 self.throttle.succeeded(from);
-                Access::Granted(role)
+                Access::Granted(caller)
             }
             None => {
                 self.throttle.failed(from, Instant::now());
@@ -209,15 +263,19 @@ mod tests {
         format!("Basic {}", STANDARD.encode(credentials)).into_bytes()
     }
 
+    fn granted(name: &str, role: Role) -> Access {
+        Access::Granted(Caller { user: Some(name.to_owned()), role })
+    }
+
     const FROM: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
     #[tokio::test]
     async fn only_the_right_password_opens_and_only_its_own_role() {
         let (users, door) = (users(), Doorkeeper::default());
         for (credentials, expected) in [
-            ("ming:ming secret", Access::Granted(Role::Viewer)),
-            ("li:li secret", Access::Granted(Role::Admin)),
-            ("li:li secret", Access::Granted(Role::Admin)),
+            ("ming:ming secret", granted("ming", Role::Viewer)),
+            ("li:li secret", granted("li", Role::Admin)),
+            ("li:li secret", granted("li", Role::Admin)),
             ("li:ming secret", Access::Refused),
             ("nobody:ming secret", Access::Refused),
             ("li", Access::Refused),
@@ -227,15 +285,14 @@ mod tests {
         assert_eq!(door.check(&users, FROM, None).await, Access::Refused);
         assert_eq!(door.check(&users, FROM, Some(b"Bearer x")).await, Access::Refused);
         assert_eq!(door.check(&users, FROM, Some(b"Basic ???")).await, Access::Refused);
+        assert_eq!(door.sign_in(&users, FROM, "ming", "ming secret").await, granted("ming", Role::Viewer));
+        assert_eq!(door.sign_in(&users, FROM, "ming", "li secret").await, Access::Refused);
     }
 
     #[tokio::test]
     async fn guessing_is_slowed_down_but_a_known_client_is_not() {
         let (users, door) = (users(), Doorkeeper::default());
-        assert_eq!(
-            door.check(&users, FROM, Some(&header("li:li secret"))).await,
-            Access::Granted(Role::Admin)
-        );
+        assert_eq!(door.check(&users, FROM, Some(&header("li:li secret"))).await, granted("li", Role::Admin));
         for guess in 0..5 {
             assert_eq!(
                 door.check(&users, FROM, Some(&header(&format!("li:{guess}")))).await,
@@ -244,19 +301,18 @@ mod tests {
         }
         let next = door.check(&users, FROM, Some(&header("li:sixth"))).await;
         assert!(matches!(next, Access::Throttled(wait) if wait <= Duration::from_secs(1)), "{next:?}");
-        assert_eq!(
-            door.check(&users, FROM, Some(&header("li:li secret"))).await,
-            Access::Granted(Role::Admin)
-        );
+        assert_eq!(door.check(&users, FROM, Some(&header("li:li secret"))).await, granted("li", Role::Admin));
     }
 
     #[test]
     fn rights_follow_the_role() {
-        let rights = [Right::Public, Right::Read, Right::Silence, Right::Ingest, Right::Administer];
-        let of = |role| rights.map(|right| right.is_given_to(role));
-        assert_eq!(of(Role::Viewer), [true, true, false, false, false]);
-        assert_eq!(of(Role::Operator), [true, true, true, false, false]);
-        assert_eq!(of(Role::Editor), [true, true, true, true, false]);
-        assert_eq!(of(Role::Admin), [true, true, true, true, true]);
+        let of = |role| {
+            let rights = Right::ALL.into_iter().filter(|right| right.is_given_to(role));
+            rights.map(Right::name).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(of(Role::Viewer), "read");
+        assert_eq!(of(Role::Operator), "read silence act");
+        assert_eq!(of(Role::Editor), "read ingest silence edit");
+        assert_eq!(of(Role::Admin), "read ingest silence edit act administer");
     }
 }

@@ -2,5 +2,6 @@
 
 pub mod access;
 pub(crate) mod hosts;
+pub(crate) mod sessions;
 mod throttle;
 pub(crate) mod tls;

@@ -2,7 +2,8 @@
 //!
 //! HTTP/1.1 only: every client that we know speaks it, and HTTP/2 would add its own class of floods.
 
-mod guard;
+pub(crate) mod encoding;
+pub(crate) mod guard;
 pub(crate) mod listen;
 mod patient;
 pub(crate) mod reply;

@@ -26,6 +26,11 @@ pub(crate) fn json(status: StatusCode, bytes: Vec<u8>) -> Reply {
     body(status, "application/json", bytes)
 }
 
+/// JSON that is small enough to build as a tree.
+pub(crate) fn value(status: StatusCode, value: &serde_json::Value) -> Reply {
+    json(status, value.to_string().into_bytes())
+}
+
 /// Nothing to say.
 pub(crate) fn empty(status: StatusCode) -> Reply {
     let mut reply = Response::new(Full::default());
@@ -46,14 +51,18 @@ pub(crate) fn set(reply: &mut Reply, name: HeaderName, value: &'static str) {
 }
 
 /// No scripts, no frames, no guessing of types, no caching of what only this user may see. There is no CORS header:
-/// other origins read nothing.
+/// other origins read nothing. The page and its files have said themselves what is right for them.
 pub(crate) fn secure(reply: &mut Reply) {
-    set(
-        reply,
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
-    );
+    let unless_said = [
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+        ),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    for (name, value) in unless_said {
+        reply.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
     set(reply, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(reply, header::REFERRER_POLICY, "no-referrer");
-    set(reply, header::CACHE_CONTROL, "no-store");
 }

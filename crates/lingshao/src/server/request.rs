@@ -1,5 +1,6 @@
 //! A request that has passed the guard, and how its body is read within limits of size and time.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,8 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::security::access::Caller;
 
 /// A sender that pauses longer than this inside a body is cut off.
 const PROGRESS_TIMEOUT: Duration = Duration::from_secs(10);
@@ -35,6 +38,10 @@ pub(crate) struct Call {
     pub(crate) body: Incoming,
     /// The `{name}` segment of the path, still percent-encoded.
     pub(crate) name: Option<String>,
+    /// The network address that it came from.
+    pub(crate) peer: IpAddr,
+    /// Who asks; not looked at for what is public.
+    pub(crate) caller: Option<Caller>,
 }
 
 /// Why a body was not read to its end.

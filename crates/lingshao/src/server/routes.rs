@@ -10,7 +10,9 @@ use crate::security::access::Right;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is the route that names it in the table below")]
 pub enum Endpoint {
-    Index,
+    Page,
+    PageFile,
+    PlainPage,
     Healthy,
     Ready,
     Reload,
@@ -47,6 +49,12 @@ pub enum Endpoint {
     PostAlerts,
     AlertGroups,
     Notifications,
+    Session,
+    SignIn,
+    SignOut,
+    About,
+    QueryBatch,
+    ReceiverDetails,
 }
 
 /// The methods that a route takes. `HEAD` goes wherever `GET` goes.
@@ -56,6 +64,8 @@ pub enum Methods {
     Get,
     /// Reading, with parameters too long for a URL.
     GetOrPost,
+    /// Reading, with a question that takes a body.
+    Ask,
     /// Changing.
     Post,
     /// Changing; Prometheus takes both for its lifecycle routes.
@@ -70,10 +80,15 @@ impl Methods {
         match self {
             Methods::Get => "GET, HEAD",
             Methods::GetOrPost => "GET, HEAD, POST",
-            Methods::Post => "POST",
+            Methods::Ask | Methods::Post => "POST",
             Methods::PostOrPut => "POST, PUT",
             Methods::Delete => "DELETE",
         }
+    }
+
+    /// Whether it changes anything.
+    pub fn change(self) -> bool {
+        matches!(self, Methods::Post | Methods::PostOrPut | Methods::Delete)
     }
 
     /// Whether a request of this method may come in.
@@ -99,13 +114,16 @@ const fn route(path: &'static str, methods: Methods, right: Right, endpoint: End
     Route { path, methods, right, endpoint }
 }
 
-use self::Methods::{Delete, Get, GetOrPost, Post, PostOrPut};
+use self::Methods::{Ask, Delete, Get, GetOrPost, Post, PostOrPut};
 use crate::security::access::Right::{Administer, Ingest, Public, Read, Silence};
 
 /// All of it. Prometheus' administrative routes (delete series, snapshot) are left out on purpose.
 pub const ROUTES: &[Route] = &[
-    route("/", Get, Read, Endpoint::Index),
-    route("/graph", Get, Read, Endpoint::Index),
+    // The page is public, as it has to load before anybody can sign in; what it shows, it asks for.
+    route("/", Get, Public, Endpoint::Page),
+    route("/graph", Get, Public, Endpoint::Page),
+    route("/assets/{name}", Get, Public, Endpoint::PageFile),
+    route("/plain", Get, Read, Endpoint::PlainPage),
     route("/-/healthy", Get, Public, Endpoint::Healthy),
     route("/-/ready", Get, Public, Endpoint::Ready),
     route("/-/reload", PostOrPut, Administer, Endpoint::Reload),
@@ -142,6 +160,12 @@ pub const ROUTES: &[Route] = &[
     route("/api/v2/alerts", Post, Ingest, Endpoint::PostAlerts),
     route("/api/v2/alerts/groups", Get, Read, Endpoint::AlertGroups),
     route("/api/lingshao/v1/notifications", Get, Read, Endpoint::Notifications),
+    route("/api/lingshao/v1/session", Get, Public, Endpoint::Session),
+    route("/api/lingshao/v1/session", Post, Public, Endpoint::SignIn),
+    route("/api/lingshao/v1/session", Delete, Public, Endpoint::SignOut),
+    route("/api/lingshao/v1/about", Get, Read, Endpoint::About),
+    route("/api/lingshao/v1/queries", Ask, Read, Endpoint::QueryBatch),
+    route("/api/lingshao/v1/receivers", Get, Read, Endpoint::ReceiverDetails),
 ];
 
 /// A route that fits a path: where in the table it stands, and what its `{name}` segment holds, undecoded.
@@ -207,12 +231,11 @@ mod tests {
     }
 
     #[test]
-    fn only_health_is_public_and_changes_need_more_than_reading() {
+    fn changes_need_more_than_reading_except_of_ones_own_session() {
         for route in ROUTES {
-            let public = route.path == "/-/healthy" || route.path == "/-/ready";
-            assert_eq!(route.right == Right::Public, public, "{}", route.path);
-            let changes = matches!(route.methods, Methods::Post | Methods::PostOrPut | Methods::Delete);
-            assert_eq!(changes, !matches!(route.right, Right::Public | Right::Read), "{}", route.path);
+            let own_session = route.path == "/api/lingshao/v1/session";
+            let guarded = !matches!(route.right, Right::Public | Right::Read);
+            assert_eq!(route.methods.change() && !own_session, guarded, "{}", route.path);
         }
     }
 }

@@ -3,7 +3,8 @@
 //! Contract: [`State::open`] makes the file or brings it forward, and refuses a newer or damaged one with the remedy.
 //! [`State::load`] gives back what was committed. [`State::begin`] takes the write lock, so that whoever decides sees
 //! what other members decided before; [`State::commit`] writes a [`Batch`] in that same transaction and returns when it
-//! is on disk. One connection, one owner: `lingshao::alertmanager`. The byte table is docs/format/state.md.
+//! is on disk. One connection, one owner: `lingshao::alertmanager`; sessions of people have another of their own, so
+//! that nobody who signs in waits for alerts or they for them. The byte table is docs/format/state.md.
 
 mod batch;
 mod convert;
@@ -12,6 +13,7 @@ mod members;
 mod open;
 mod rows;
 mod schema;
+mod sessions;
 mod shared;
 #[cfg(test)]
 mod tests;
@@ -30,6 +32,7 @@ pub(crate) use history::Told;
 pub(crate) use members::{HEARTBEAT, Member};
 pub(crate) use open::{Location, StateError};
 use schema::Table;
+pub(crate) use sessions::{Leaving, Session, SessionKey, SessionStore};
 
 /// The member whose rows stand in a file that is not shared.
 pub(super) const LOCAL: &str = "local";

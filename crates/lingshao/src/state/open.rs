@@ -14,8 +14,8 @@ use super::schema::{APPLICATION_ID, MIGRATIONS};
 use super::{LOCAL, State};
 use crate::failure::Failure;
 
-/// How long we wait for somebody else's write lock. A file of our own is locked by nobody but a person who looks into
-/// it, and an alert does not wait for that; members of a shared one wait for each other, or both would tell.
+/// How long we wait for somebody else's write lock. A file of our own is locked by nobody but somebody who signs in, for
+/// one commit, and a person who looks into it, and an alert does not wait for that; members of a shared one wait for each other, or both would tell.
 const BUSY_TIMEOUT_OWN: Duration = Duration::from_millis(500);
 const BUSY_TIMEOUT_SHARED: Duration = Duration::from_secs(5);
 
@@ -120,19 +120,25 @@ impl State {
         let path = location.path.clone();
         create(&path).map_err(|source| StateError::Create { path: path.clone(), source })?;
         let shared = location.member.is_some();
-        let options = SqliteConnectOptions::new()
-            .filename(&path)
-            .create_if_missing(false)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(if shared { BUSY_TIMEOUT_SHARED } else { BUSY_TIMEOUT_OWN })
-            .disable_statement_logging();
-        let mut connection = options.connect().await.map_err(|source| StateError::of(&path, source))?;
+        let patience = if shared { BUSY_TIMEOUT_SHARED } else { BUSY_TIMEOUT_OWN };
+        let mut connection = connect(&path, patience).await?;
         check(&mut connection, &path).await?;
         migrate(&mut connection, &path).await?;
         let member = location.member.clone().unwrap_or_else(|| LOCAL.to_owned());
         Ok(State { connection, path, member, shared, seq: 0, data_version: 0, outbox: HashMap::new() })
     }
+}
+
+/// A connection to a file that is there, waiting so long for somebody else's write lock.
+pub(super) async fn connect(path: &Path, patience: Duration) -> Result<SqliteConnection, StateError> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(patience)
+        .disable_statement_logging();
+    options.connect().await.map_err(|source| StateError::of(path, source))
 }
 
 /// Only for us, from the first moment: SQLite gives its other files the mode of this one.

@@ -4,7 +4,8 @@
 pub(super) const APPLICATION_ID: i64 = 0x4C53_DB01;
 
 /// Each brings the schema from its index to the next number. Never changed once released; new ones are added.
-pub(super) const MIGRATIONS: &[&str] = &[r#"
+pub(super) const MIGRATIONS: &[&str] = &[
+    r#"
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 INSERT INTO meta VALUES ('seq', 0);
 CREATE TABLE members (name TEXT PRIMARY KEY, address TEXT NOT NULL, started_at INTEGER NOT NULL,
@@ -25,7 +26,12 @@ CREATE INDEX silences_seq ON silences (seq);
 CREATE INDEX log_seq ON log (seq);
 CREATE INDEX outbox_seq ON outbox (seq);
 CREATE TABLE history (n INTEGER PRIMARY KEY AUTOINCREMENT, row TEXT NOT NULL) STRICT;
-"#];
+"#,
+    "
+CREATE TABLE sessions (key BLOB PRIMARY KEY, user TEXT NOT NULL, credential BLOB NOT NULL,
+    created_at INTEGER NOT NULL, seen_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+",
+];
 
 /// The tables whose rows follow the engines' state. `groups` is a keyword of newer SQLite, hence the quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -233,7 +233,7 @@ async fn what_cannot_be_used_is_refused_with_the_remedy() {
     state.close().await.unwrap();
     assert_eq!(
         refusal(&path).await,
-        "error: `PATH` has schema 9; this version knows 1\n  install the version that wrote it, or a later one"
+        "error: `PATH` has schema 9; this version knows 2\n  install the version that wrote it, or a later one"
     );
 
     let other = folder.path().join("other.db");
@@ -344,4 +344,53 @@ async fn ten_thousand_rows_are_one_short_transaction() {
         assert!(began.elapsed().as_millis() < 2_000, "loaded machines are slow, but not that slow");
     }
     assert_eq!(state.load().await.unwrap().router.alerts.len(), 10_000);
+}
+
+fn session(user: &str, seen_at: i64) -> Session {
+    Session {
+        user: user.to_owned(),
+        credential: [7; 32],
+        created_at: Timestamp(seen_at),
+        seen_at: Timestamp(seen_at),
+    }
+}
+
+#[tokio::test]
+async fn sessions_come_back_and_old_and_surplus_ones_do_not() {
+    let folder = tempfile::tempdir().unwrap();
+    open(&folder).await.close().await.unwrap();
+    let leaving =
+        |keys| Leaving { keys, created_before: Timestamp(100), seen_before: Timestamp(200), per_user_max: 2 };
+    let store = SessionStore::new(location(&folder));
+    store.add(&[1; 32], &session("ming", 150), &leaving(&[])).await.unwrap();
+    for (key, user, seen_at) in [(2, "ming", 300), (3, "ming", 301), (4, "ming", 302), (5, "li", 300)] {
+        store.add(&[key; 32], &session(user, seen_at), &leaving(&[])).await.unwrap();
+    }
+    store.add(&[6; 32], &session("li", 303), &leaving(&[[5; 32]])).await.unwrap();
+    store.seen(&[3; 32], Timestamp(900)).await.unwrap();
+    drop(store);
+    let store = SessionStore::new(location(&folder));
+    let mut loaded = store.load().await.unwrap();
+    loaded.sort_by_key(|(key, _)| *key);
+    let seen = Session { seen_at: Timestamp(900), ..session("ming", 301) };
+    let expected = [([3; 32], seen), ([4; 32], session("ming", 302)), ([6; 32], session("li", 303))];
+    assert_eq!(loaded, expected);
+    store.remove(&[4; 32]).await.unwrap();
+    assert_eq!(store.find(&[4; 32]).await.unwrap(), None);
+    assert_eq!(store.find(&[6; 32]).await.unwrap(), Some(session("li", 303)));
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_schema_is_brought_forward_with_what_is_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut state = open(&folder).await;
+    let mut batch = Batch::default();
+    batch.add_changes(&Changes { silences: vec![Change::Put(silence())], ..Changes::default() });
+    commit(&mut state, &batch).await;
+    state.run("DROP TABLE sessions").await.unwrap();
+    state.run("PRAGMA user_version = 1").await.unwrap();
+    state.close().await.unwrap();
+    let mut state = open(&folder).await;
+    assert_eq!(state.load().await.unwrap().router.silences.len(), 1);
+    assert_eq!(SessionStore::new(location(&folder)).load().await.unwrap(), []);
 }

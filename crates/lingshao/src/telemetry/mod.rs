@@ -50,7 +50,7 @@ pub(crate) struct Telemetry {
 pub(crate) struct HttpTelemetry {
     /// Open connections.
     pub(crate) connections: UnderWay,
-    /// Beside [`ROUTES`]; the last is for paths that are no route.
+    /// Beside [`ROUTES`]; the last is for paths that are no route. Lines of one path count in the first of them.
     routes: Vec<RouteTelemetry>,
 }
 
@@ -71,7 +71,8 @@ impl Default for HttpTelemetry {
 impl HttpTelemetry {
     /// Counts an answer of a route, or of none.
     pub(crate) fn observe(&self, route: Option<usize>, status: StatusCode, took: Duration) {
-        let route = &self.routes[route.unwrap_or(ROUTES.len())];
+        let first = |route: usize| ROUTES.iter().position(|line| line.path == ROUTES[route].path);
+        let route = &self.routes[route.and_then(first).unwrap_or(ROUTES.len())];
         route.seconds.observe(took);
         let mut codes = route.codes.lock().unwrap_or_else(PoisonError::into_inner);
         *codes.entry(status.as_u16()).or_default() += 1;

@@ -7,7 +7,7 @@ use lingshao_demo::fakes::FakeWebhook;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::{Answer, Server, encoded, eventually, folder, text};
+use crate::harness::{Answer, Lock, Server, encoded, eventually, folder, text};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -322,32 +322,6 @@ fn a_disk_that_hangs_keeps_no_alert_from_being_told() {
     assert_eq!(house.told(), ["firing: DiskHangs/a", "firing: Other/a"]);
 }
 
-/// A write lock on a database, held by python3 (a client that is not ours).
-struct Lock(std::process::Child);
-
-impl Lock {
-    fn take(file: &std::path::Path) -> Lock {
-        use std::io::Read;
-        let script = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], timeout=20, isolation_level=None); \
-                      c.execute('BEGIN IMMEDIATE'); print('.', end='', flush=True); sys.stdin.read()";
-        let mut child = Command::new("python3")
-            .args(["-c", script, &text(file)])
-            .stdin(std::process::Stdio::piped())
-            .stdout(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
-        Lock(child)
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        drop(self.0.stdin.take());
-        drop(self.0.wait());
-    }
-}
-
 #[test]
 fn routes_are_replaced_whole_or_not_at_all() {
     let house = House::new();
@@ -383,8 +357,8 @@ fn everything_lies_below_the_route_prefix() {
     for (path, status) in [
         ("/shop/monitor/api/v2/status", 200),
         ("/shop/monitor/-/ready", 200),
-        ("/shop/monitor/", 200),
-        ("/shop/monitor", 200),
+        ("/shop/monitor/plain", 200),
+        ("/shop/monitor", 308),
         ("/api/v2/status", 404),
         ("/shop/monitors", 404),
         ("/-/ready", 404),

@@ -139,25 +139,14 @@ fn our_own_figures_count_what_we_did() {
 }
 
 #[test]
-fn the_first_page_is_for_people_who_read_chinese_or_english() {
-    let (_folder, server, _) = shop();
-    let page = server.get("/");
-    assert_eq!(page.header("Content-Type"), Some("text/html; charset=utf-8"));
-    assert!(page.body.contains("监控服务正在运行") && page.body.contains("The server is running"));
-    let head = server.request("HEAD", "/", &[], b"");
-    assert_eq!((head.status, head.body.as_str()), (200, ""));
-}
-
-#[test]
-fn the_links_of_messages_lead_to_a_page_with_what_fires() {
-    let (_folder, server, _) = shop();
-    let posted = r#"[{"labels":{"alertname":"A","severity":"critical","path":"<b>\""},"annotations":{"summary":"down"}}]"#;
-    let json = [("Content-Type", "application/json")];
-    assert_eq!(server.request("POST", "/api/v2/alerts", &json, posted.as_bytes()).status, 200);
-    let page = server.get("/graph?g0.expr=up%7Bjob%3D%22a%22%7D+%3D%3D+0&g0.tab=1").body;
-    assert!(page.contains("<pre>up{job=&quot;a&quot;} == 0</pre>"), "{page}");
-    assert!(page.contains("\"api/v1/query?query=up%7Bjob%3D%22a%22%7D+%3D%3D+0\""), "{page}");
-    assert!(page.contains("Alerts: 1</h2>"), "{page}");
-    assert!(page.contains("<b>A</b> critical</td><td>path=&lt;b&gt;&quot;</td>"), "{page}");
-    assert!(!server.get("/").body.contains("<pre>"));
+fn routes_of_one_path_are_counted_together() {
+    let folder = folder();
+    let server = Server::start(&folder);
+    let path = "/api/lingshao/v1/session";
+    server.get(path);
+    server.request("POST", path, &[], br#"{"name":"a","password":"b"}"#);
+    let series = format!("lingshao_http_requests_total{{handler=\"{path}\",code=\"200\"}}");
+    assert_eq!(server.figure(&series), 2.0);
+    let page = server.get("/metrics").body;
+    assert_eq!(page.matches(&series).count(), 1, "{page}");
 }

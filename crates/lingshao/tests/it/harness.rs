@@ -28,6 +28,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) head: String,
     pub(crate) body: String,
+    /// The body as it came.
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// The binary with no `LINGSHAO_*` variable of ours around it.
@@ -241,10 +243,11 @@ impl Answer {
 }
 
 fn parse(answer: &[u8]) -> Option<Answer> {
-    let text = String::from_utf8_lossy(answer);
-    let (head, body) = text.split_once("\r\n\r\n")?;
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let head = String::from_utf8_lossy(&answer[..end]).into_owned();
     let status = head.split(' ').nth(1)?.parse().ok()?;
-    Some(Answer { status, head: head.to_owned(), body: body.to_owned() })
+    let bytes = answer[end + 4..].to_vec();
+    Some(Answer { status, head, body: String::from_utf8_lossy(&bytes).into_owned(), bytes })
 }
 
 /// Milliseconds since the epoch, whole seconds.
@@ -279,5 +282,30 @@ pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     while !holds() {
         assert!(Instant::now() < deadline, "not in time: {what}");
         std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A write lock on a database, held by python3 (a client that is not ours).
+pub(crate) struct Lock(Child);
+
+impl Lock {
+    pub(crate) fn take(file: &Path) -> Lock {
+        let script = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], timeout=20, isolation_level=None); \
+                      c.execute('BEGIN IMMEDIATE'); print('.', end='', flush=True); sys.stdin.read()";
+        let mut child = Command::new("python3")
+            .args(["-c", script, &text(file)])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+        Lock(child)
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        drop(self.0.wait());
     }
 }

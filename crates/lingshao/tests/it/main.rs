@@ -10,6 +10,7 @@
 mod alertmanager;
 mod api;
 mod bad_input;
+mod board;
 mod cli;
 mod damage;
 mod durability;
@@ -18,5 +19,8 @@ mod harness;
 mod kill_loop;
 mod lifecycle;
 mod overload;
+mod pages;
 mod routes;
+mod sessions;
 mod tls;
+mod users;

@@ -1,50 +1,9 @@
 //! Who may do what: generated from the route table, so that a new route is tested the day it is written.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use lingshao::config::Role;
 use lingshao::security::access::Right;
 use lingshao::server::routes::{Methods, ROUTES, Route};
 
-use crate::harness::{Server, command, folder, text};
-
-const ROLES: [(Role, &str); 4] = [
-    (Role::Viewer, "viewer"),
-    (Role::Editor, "editor"),
-    (Role::Admin, "admin"),
-    (Role::Operator, "operator"),
-];
-
-/// What `lingshao passwd` prints for a password.
-fn hash(password: &str) -> String {
-    use std::io::Write;
-    use std::process::Stdio;
-    let mut child = command().arg("passwd").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    writeln!(child.stdin.take().unwrap(), "{password}").unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success());
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
-
-/// A server with one user per role, whose password is `ROLE-password`.
-fn guarded() -> (tempfile::TempDir, Server) {
-    let folder = folder();
-    let users: String = ROLES
-        .iter()
-        .map(|(_, name)| {
-            let hash = hash(&format!("{name}-password"));
-            format!("    - {{name: {name}, password_hash: '{hash}', role: {name}}}\n")
-        })
-        .collect();
-    let config = folder.path().join("guarded.yml");
-    std::fs::write(&config, format!("web:\n  hosts: [monitor.example]\n  users:\n{users}")).unwrap();
-    let server = Server::start_with(&folder, &["--config", &text(&config)]);
-    (folder, server)
-}
-
-fn basic(name: &str, password: &str) -> String {
-    format!("Basic {}", STANDARD.encode(format!("{name}:{password}")))
-}
+use crate::users::{ROLES, basic, guarded};
 
 fn methods(route: &Route) -> Vec<&'static str> {
     ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"]
@@ -61,6 +20,23 @@ fn reads(route: &Route) -> bool {
     matches!(route.methods, Methods::Get | Methods::GetOrPost)
 }
 
+/// What nobody needs a right for: the page, which has to load before anybody can sign in and shows nothing by itself;
+/// one's own session; and whether the process lives.
+const PUBLIC: [&str; 6] =
+    ["/", "/graph", "/assets/{name}", "/-/healthy", "/-/ready", "/api/lingshao/v1/session"];
+
+/// The answer to a stranger who sends an empty body.
+fn expected_without_credentials(route: &Route, method: &str) -> u16 {
+    match (route.path, method) {
+        _ if route.right != Right::Public => 401,
+        ("/" | "/graph", _) if !lingshao_ui::is_built() => 302,
+        ("/assets/{name}", _) => 404,
+        ("/api/lingshao/v1/session", "POST") => 400,
+        ("/api/lingshao/v1/session", "DELETE") => 204,
+        _ => 200,
+    }
+}
+
 #[test]
 fn every_route_asks_for_its_right_and_takes_only_its_methods() {
     let (_folder, server) = guarded();
@@ -68,8 +44,9 @@ fn every_route_asks_for_its_right_and_takes_only_its_methods() {
         let path = path(route);
         let ask = |method: &str, headers: &[(&str, &str)]| server.request(method, &path, headers, b"").status;
         for method in methods(route) {
-            let expected_without = if route.right == Right::Public { 200 } else { 401 };
-            assert_eq!(ask(method, &[]), expected_without, "{method} {path} without a token");
+            let expected = expected_without_credentials(route, method);
+            assert_eq!(ask(method, &[]), expected, "{method} {path} without a token");
+            assert_eq!(ask(method, &[("Cookie", "lingshao_session=x; a=b")]), expected, "{method} {path}");
             for (role, name) in ROLES {
                 let status = ask(method, &[("Authorization", &basic(name, &format!("{name}-password")))]);
                 let refused = !route.right.is_given_to(role);
@@ -92,10 +69,11 @@ fn every_route_asks_for_its_right_and_takes_only_its_methods() {
 }
 
 #[test]
-fn only_health_is_open_to_everybody() {
-    let open: Vec<_> =
+fn only_health_the_page_and_ones_own_session_are_open_to_everybody() {
+    let mut open: Vec<_> =
         ROUTES.iter().filter(|route| route.right == Right::Public).map(|route| route.path).collect();
-    assert_eq!(open, ["/-/healthy", "/-/ready"]);
+    open.dedup();
+    assert_eq!(open, PUBLIC);
 }
 
 #[test]
@@ -157,8 +135,9 @@ fn another_origin_changes_nothing() {
 #[test]
 fn wrong_passwords_are_slowed_down_but_not_for_those_already_in() {
     let (_folder, server) = guarded();
-    let ask =
-        |password: &str| server.request("GET", "/", &[("Authorization", &basic("admin", password))], b"");
+    let ask = |password: &str| {
+        server.request("GET", "/plain", &[("Authorization", &basic("admin", password))], b"")
+    };
     assert_eq!(ask("admin-password").status, 200);
     for guess in 0..5 {
         assert_eq!(ask(&guess.to_string()).status, 401);

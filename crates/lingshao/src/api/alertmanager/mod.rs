@@ -61,7 +61,7 @@ pub(super) async fn status(app: &App) -> Answer {
 /// `GET /api/v2/receivers`
 pub(super) fn receivers(app: &App) -> Reply {
     let live = app.live();
-    json(|out| wire::receivers(out, live.receivers.iter().map(String::as_str)))
+    json(|out| wire::receivers(out, live.receivers.iter().map(|receiver| receiver.name.as_str())))
 }
 
 /// `GET /api/lingshao/v1/notifications`: who was told what, newest first, and who is being told or cannot be reached.

@@ -1,5 +1,5 @@
-//! The page that a person sees until there is a board, and to which the links in messages lead (`/#/alerts…`,
-//! `/graph?g0.expr=…`): what fires now, and where to ask further. No scripts; links are relative, for proxies.
+//! The page without scripts: what fires now, and where to ask further. A build without the page proper sends people
+//! here, also those who follow a link in a message (`/#/alerts…`, `/graph?g0.expr=…`). Links are relative, for proxies.
 
 use std::fmt::Write as _;
 
@@ -13,19 +13,19 @@ use crate::notify::local_time;
 use crate::server::reply::{self, Reply};
 use crate::server::request::Parameters;
 
-const HEAD: &str = include_str!("index_head.html");
-const FOOT: &str = include_str!("index_foot.html");
+const HEAD: &str = include_str!("plain_head.html");
+const FOOT: &str = include_str!("plain_foot.html");
 
 /// Alerts that are listed one by one: more than a person reads, less than a phone chokes on.
 const LISTED_MAX: usize = 200;
 
-/// `/` and `/graph`.
+/// `/plain`
 pub(super) async fn page(app: &App, parameters: &Parameters) -> Result<Reply, ApiError> {
     let look = app.alerts.look(|router, now| router.alerts(&AlertFilter::default(), now));
     let mut alerts =
         look.await.map_err(|stopped| ApiError::new(ErrorKind::Unavailable, stopped.to_string()))?;
     alerts.sort_by_key(|view| (view.is_suppressed(), std::cmp::Reverse(view.alert.starts_at)));
-    let mut page = HEAD.to_owned();
+    let mut page = format!("{HEAD}{}", lingshao_ui::notice());
     if let Some(expression) = parameters.get("g0.expr") {
         write_expression(&mut page, expression);
     }
