@@ -1,5 +1,6 @@
 export { alerts } from './alerts';
 export { board } from './board';
+export { charts } from './charts';
 export { common } from './common';
 export { dashboards } from './dashboards';
 export { demo } from './demo';
