@@ -64,10 +64,11 @@ function pile(columns: (number | null)[][], members: number[], totals: number[] 
     for (let i = 0; i < length; i += 1) {
       const value = column[i] ?? null;
       const total = totals === null ? 1 : totals[i]!;
-      if (value !== null) {
-        heights[i]! += total === 0 ? 0 : value / total;
+      if (value !== null && total !== 0) {
+        heights[i]! += value / total;
       }
-      piled[i] = value === null && totals === null && heights[i] === 0 ? null : heights[i]!;
+      const nothing = totals === null ? value === null && heights[i] === 0 : total === 0;
+      piled[i] = nothing ? null : heights[i]!;
     }
     columns[member] = piled;
   }
