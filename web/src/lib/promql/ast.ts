@@ -167,7 +167,7 @@ export function printSelector(name: string, matchers: readonly Matcher[]): strin
   const isPlain = METRIC_NAME.test(name);
   const quoted = name !== '' && !isPlain ? [quote(name)] : [];
   const pairs = matchers
-    .filter((one) => !(one.name === '__name__' && one.type === '=' && one.value === name))
+    .filter((one) => name === '' || one.name !== '__name__' || one.type !== '=')
     .map((one) => `${labelName(one.name)}${one.type}${quote(one.value)}`);
   const inside = [...quoted, ...pairs].join(', ');
   const head = isPlain ? name : '';
@@ -260,4 +260,27 @@ function printSelectorNode(node: Selector): string {
   const range = node.range === undefined ? '' : `[${printDuration(node.range)}]`;
   const kind = node.anchored === true ? ' anchored' : node.smoothed === true ? ' smoothed' : '';
   return printSelector(node.name, node.matchers) + range + kind + windowText(node);
+}
+
+/** A copy of the tree in which `change` may put another node in place of any; `null` leaves a node as it is. */
+export function rewrite(node: Node, change: (node: Node) => Node | null): Node {
+  const changed = change(node);
+  if (changed !== null) {
+    return changed;
+  }
+  const inner = (one: Node) => rewrite(one, change);
+  switch (node.type) {
+    case 'binaryExpr':
+      return { ...node, lhs: inner(node.lhs), rhs: inner(node.rhs) };
+    case 'call':
+      return { ...node, args: node.args.map(inner) };
+    case 'aggregation':
+      return { ...node, expr: inner(node.expr), param: node.param === null ? null : inner(node.param) };
+    case 'subquery':
+    case 'parenExpr':
+    case 'unaryExpr':
+      return { ...node, expr: inner(node.expr) };
+    default:
+      return node;
+  }
 }
