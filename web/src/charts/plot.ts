@@ -408,7 +408,7 @@ export class Plot {
 /** Everything but data: while it stays the same, new data go into the chart that exists. */
 function shapeOf(drawing: Drawing): string {
   const { unit, decimals, min, max, log, zone, sync } = drawing;
-  const lines = drawing.series.map(({ values: _, hidden: __, ...rest }) => rest);
+  const lines = drawing.series.map(({ values: _, hidden: __, format: ___, ...rest }) => rest);
   return JSON.stringify([unit, decimals, min, max, log, zone, sync, lines]);
 }
 

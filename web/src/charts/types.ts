@@ -15,6 +15,8 @@ export interface ChartSeries {
   axis?: Axis;
   unit?: string;
   decimals?: number | null;
+  /** How its values are told, where unit and decimals do not say it all: words for numbers. */
+  format?: (value: number) => string;
   style?: Style;
   /** Opacity of the area below, 0 to 1. */
   fill?: number;

@@ -20,4 +20,12 @@ export const charts = {
   calcFirst: 'First',
   calcRange: 'Range',
   calcDiff: 'Change',
+  calcMedian: 'Median',
+  calcDiffPercent: 'Change %',
+  calcDelta: 'Growth',
+  calcStep: 'Step',
+  calcVariance: 'Variance',
+  calcDeviation: 'Std dev',
+  calcChanges: 'Changes',
+  calcDistinct: 'Distinct',
 };

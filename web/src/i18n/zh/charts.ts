@@ -20,4 +20,12 @@ export const charts = {
   calcFirst: '最初',
   calcRange: '幅度',
   calcDiff: '变化',
+  calcMedian: '中位数',
+  calcDiffPercent: '变化 %',
+  calcDelta: '增量',
+  calcStep: '步长',
+  calcVariance: '方差',
+  calcDeviation: '标准差',
+  calcChanges: '变动次数',
+  calcDistinct: '不同值',
 };

@@ -77,7 +77,7 @@ test.each([
   [24 * 3600, 700, 15, 120],
   [7 * 86_400, 700, 15, 900],
   [30 * 86_400, 1000, 15, 1800],
-  [90 * 86_400, 0, 15, 2_592_000],
+  [90 * 86_400, 0, 15, 31_536_000],
   [86_400, 1_000_000, 1, 8],
 ])('%d s on %d points with at least %d s take steps of %d s', (span, points, least, expected) => {
   expect(stepFor(span, points, least)).toBe(expected);
@@ -101,10 +101,10 @@ test.each([
 });
 
 test.each([
-  [90, '1m30s'],
+  [90, '90s'],
   [15, '15s'],
   [86_400, '1d'],
-  [5400, '1h30m'],
+  [5400, '90m'],
   [0.25, '250ms'],
 ])('%d s are written %s', (seconds, expected) => {
   expect(durationText(seconds)).toBe(expected);

@@ -1,6 +1,8 @@
 // Ranges of time as they stand in addresses and boards (`now-6h` to `now`, milliseconds, dates), and how finely they are
 // asked for. Moments are seconds since 1970.
 
+import { durationText as textOf, parseDuration as millisecondsOf, stepsFor } from '../grafana/interval';
+
 export interface Range {
   from: number;
   to: number;
@@ -11,32 +13,15 @@ const SECONDS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400, w: 60
 /** Shorter ranges show nothing. */
 const SPAN_MIN = 1;
 
-/** A duration such as `15s`, `1h30m` or `1d`, in seconds. Months count 30 days, years 365. */
+/** A duration such as `15s`, `1h30m` or `1d`, in seconds. */
 export function parseDuration(text: string): number | null {
-  const plain = text.trim();
-  if (/^\d+(\.\d+)?$/.test(plain)) {
-    return Number(plain);
-  }
-  if (!/^(\d+(\.\d+)?(ms|[smhdwMy]))+$/.test(plain)) {
-    return null;
-  }
-  const parts = [...plain.matchAll(/(\d+(?:\.\d+)?)(ms|[smhdwMy])/g)];
-  const unit = (name: string) => ({ ms: 0.001, M: 30 * 86_400, y: 365 * 86_400 })[name] ?? SECONDS[name] ?? 0;
-  return parts.reduce((total, [, amount, name]) => total + Number(amount) * unit(name ?? ''), 0);
+  const milliseconds = millisecondsOf(text);
+  return milliseconds === undefined ? null : milliseconds / 1000;
 }
 
-/** `90` → `1m30s`: the shortest text that PromQL reads as so many seconds. */
+/** `90s`, `2m`, `1d`: a text that PromQL reads as so many seconds. */
 export function durationText(seconds: number): string {
-  if (seconds < 1) {
-    return `${Math.max(1, Math.round(seconds * 1000))}ms`;
-  }
-  let rest = Math.round(seconds);
-  const parts = (['d', 'h', 'm', 's'] as const).map((unit) => {
-    const amount = Math.floor(rest / SECONDS[unit]!);
-    rest -= amount * SECONDS[unit]!;
-    return amount === 0 ? '' : `${amount}${unit}`;
-  });
-  return parts.join('');
+  return textOf(Math.round(seconds * 1000));
 }
 
 interface Civil {
@@ -187,24 +172,13 @@ export function shifted({ from, to }: Range, direction: -1 | 1, now: number): Ra
   return { from: end - span, to: end };
 }
 
-/** Steps that people find round, in seconds. */
-const STEPS = [
-  0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600, 7200, 10_800,
-  21_600, 43_200, 86_400, 604_800, 2_592_000, 31_536_000,
-];
-
-/** Prometheus answers no query with more. */
-const POINTS_MAX = 11_000;
-
 /**
- * How far apart the values of a chart lie: the range over as many points as it has room for, rounded to the nearest round
- * step, never finer than `least` (the scrape interval, or what the author asks for).
+ * How far apart the values of a chart lie, as boards choose it: the range over as many points as there is room for,
+ * rounded, never finer than `least` (the scrape interval, or what somebody asks for).
  */
 export function stepFor(span: number, points: number, least: number): number {
-  const exact = span / Math.max(1, points);
-  const index = STEPS.findIndex((step, place) => exact < ((STEPS[place + 1] ?? Infinity) + step) / 2);
-  const round = STEPS[index < 0 ? STEPS.length - 1 : index]!;
-  return Math.max(round, least, Math.ceil(span / POINTS_MAX));
+  const scrape = least * 1000;
+  return stepsFor({ range: span * 1000, points, minStep: scrape, scrape, factor: 1 }).step / 1000;
 }
 
 /** The range on whole steps, so that a refresh asks for the same moments again and lines do not dance. */
