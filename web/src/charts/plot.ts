@@ -213,7 +213,7 @@ export class Plot {
       scale: this.scaleOf[index],
       show: !this.drawing!.hidden.has(one.name),
       stroke: color,
-      fill: fill > 0 ? () => withAlpha(color(), fill) : undefined,
+      fill: fill > 0 ? (chart) => (one.gradient ? faded(chart, color(), fill) : withAlpha(color(), fill)) : undefined,
       width: style === 'points' ? 0 : (one.width ?? 1.5),
       dash: one.dash,
       paths: PATHS[style](),
@@ -444,6 +444,15 @@ function valueRange(plan: ScalePlan, low: number | null, high: number | null): u
   });
   const bounds: [number, number] = [plan.min ?? from ?? 0, plan.max ?? to ?? 1];
   return bounds[0] < bounds[1] ? bounds : [bounds[0], bounds[0] + 1];
+}
+
+/** An area's colour that fades towards the bottom of the chart. */
+function faded(chart: uPlot, color: string, opacity: number): CanvasGradient {
+  const { top, height } = chart.bbox;
+  const gradient = chart.ctx.createLinearGradient(0, top, 0, top + height);
+  gradient.addColorStop(0, withAlpha(color, opacity));
+  gradient.addColorStop(1, withAlpha(color, opacity / 8));
+  return gradient;
 }
 
 function font(): string {

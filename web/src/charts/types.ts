@@ -20,6 +20,8 @@ export interface ChartSeries {
   style?: Style;
   /** Opacity of the area below, 0 to 1. */
   fill?: number;
+  /** Whether the area fades towards its base. */
+  gradient?: boolean;
   width?: number;
   dash?: number[];
   /** Series of one name are piled up on each other. */
