@@ -1,41 +1,12 @@
 // Moments written by a pattern such as `YYYY-MM-DD HH:mm`, in a time zone. Patterns are those of Grafana's boards.
 
-type Parts = Record<'year' | 'month' | 'day' | 'hour' | 'minute' | 'second', number>;
+import { civil } from '../time/range';
 
-const readers = new Map<string, Intl.DateTimeFormat>();
-
-function reader(zone: string): Intl.DateTimeFormat {
-  let found = readers.get(zone);
-  if (found === undefined) {
-    found = new Intl.DateTimeFormat('en-US', {
-      timeZone: zone,
-      hourCycle: 'h23',
-      year: 'numeric',
-      month: 'numeric',
-      day: 'numeric',
-      hour: 'numeric',
-      minute: 'numeric',
-      second: 'numeric',
-    });
-    readers.set(zone, found);
-  }
-  return found;
-}
-
-/** Calendar and clock of a moment, in a zone. */
-export function partsOf(milliseconds: number, zone: string): Parts {
-  const parts: Partial<Parts> = {};
-  for (const part of reader(zone).formatToParts(milliseconds)) {
-    if (part.type !== 'literal') {
-      parts[part.type as keyof Parts] = Number(part.value);
-    }
-  }
-  return parts as Parts;
-}
+type Civil = ReturnType<typeof civil>;
 
 /** Minutes by which the zone is ahead of UTC at that moment. */
-export function offsetOf(milliseconds: number, zone: string): number {
-  const { year, month, day, hour, minute, second } = partsOf(milliseconds, zone);
+function offsetOf(milliseconds: number, zone: string): number {
+  const { year, month, day, hour, minute, second } = civil(milliseconds / 1000, zone);
   const there = Date.UTC(year, month - 1, day, hour, minute, second);
   return Math.round((there - Math.floor(milliseconds / 1000) * 1000) / 60_000);
 }
@@ -47,11 +18,11 @@ const two = (n: number) => String(n).padStart(2, '0');
 /** Writes a moment; `[text]` and `\c` stand for themselves. */
 export function formatDate(milliseconds: number, pattern: string, zone: string): string {
   const moment = Math.trunc(milliseconds);
-  const parts = partsOf(moment, zone);
+  const parts = civil(moment / 1000, zone);
   return pattern.replace(TOKEN, (token, text?: string, one?: string) => text ?? one ?? word(token, moment, parts, zone));
 }
 
-function word(token: string, milliseconds: number, parts: Parts, zone: string): string {
+function word(token: string, milliseconds: number, parts: Civil, zone: string): string {
   const { year, month, day, hour, minute, second } = parts;
   const half = hour % 12 || 12;
   switch (token) {
