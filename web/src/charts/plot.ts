@@ -164,7 +164,7 @@ export class Plot {
       bands.forEach(([upper, lower]) => this.chart!.addBand({ series: [upper + 1, lower + 1] }));
     }
     const drawn = columns.map((column, index) => {
-      const logged = this.planOf(index)?.log === undefined ? column : column.map((y) => (y !== null && y > 0 ? y : null));
+      const logged = this.planOf(index)?.log === undefined ? column : column.map((y) => (y == null || y > 0 ? y : null));
       const span = drawing.series[index]!.spanNulls;
       return typeof span === 'number' ? bridged(logged, drawing.times, span) : logged;
     });
@@ -499,11 +499,11 @@ function timeTexts(splits: number[], step: number, zone: string): string[] {
 }
 
 /** Gaps up to `limit` seconds are drawn over. */
-function bridged(values: (number | null)[], times: number[], limit: number): (number | null | undefined)[] {
+function bridged(values: (number | null | undefined)[], times: number[], limit: number): (number | null | undefined)[] {
   const result: (number | null | undefined)[] = [...values];
   let last = -1;
   for (let i = 0; i < values.length; i += 1) {
-    if (values[i] === null) {
+    if (values[i] == null) {
       continue;
     }
     if (last >= 0 && i - last > 1 && times[i]! - times[last]! <= limit) {

@@ -2,9 +2,11 @@
 
 import type { ChartSeries } from './types';
 
+type Column = (number | null | undefined)[];
+
 export interface Stacked {
   /** One column for each series, in their order: where its upper edge lies. */
-  columns: (number | null)[][];
+  columns: Column[];
   /** Pairs of upper and lower edge between which an area is filled. */
   bands: [upper: number, lower: number][];
 }
@@ -25,8 +27,8 @@ export function stack(series: readonly ChartSeries[], visible: Visible): Stacked
   return { columns, bands };
 }
 
-function negated(values: (number | null)[]): (number | null)[] {
-  return values.map((value) => (value === null ? null : -value));
+function negated(values: Column): Column {
+  return values.map((value) => (value === null || value === undefined ? value : -value));
 }
 
 /** Members of each pile; what goes below zero is piled apart from what goes above. */
@@ -42,7 +44,7 @@ function piles(series: readonly ChartSeries[], visible: Visible): Map<string, nu
   return found;
 }
 
-function sums(columns: (number | null)[][], members: number[]): number[] {
+function sums(columns: Column[], members: number[]): number[] {
   const length = columns[members[0]!]!.length;
   const totals = new Array<number>(length).fill(0);
   for (const member of members) {
@@ -55,7 +57,7 @@ function sums(columns: (number | null)[][], members: number[]): number[] {
 }
 
 /** Replaces the members' columns by running sums. Where one has no value it is as high as the one below it. */
-function pile(columns: (number | null)[][], members: number[], totals: number[] | null): void {
+function pile(columns: Column[], members: number[], totals: number[] | null): void {
   const length = columns[members[0]!]!.length;
   const heights = new Array<number>(length).fill(0);
   for (const member of members) {

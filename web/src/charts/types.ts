@@ -7,8 +7,8 @@ export type Style = 'line' | 'bars' | 'points' | 'step' | 'step-before' | 'smoot
 export interface ChartSeries {
   /** What the legend calls it. Two series may share a name. */
   name: string;
-  /** One value for each of the chart's times; `null` is a gap. */
-  values: (number | null)[];
+  /** One value for each of the chart's times; `null` is a gap, `undefined` a moment that only other series have. */
+  values: (number | null | undefined)[];
   /** Any CSS colour, or `var(--name)`; the palette's next one when missing. */
   color?: string;
   /** Each unit has an axis of its own; the first stands left, the others right, unless this says otherwise. */

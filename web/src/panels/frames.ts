@@ -2,7 +2,7 @@
 
 import type { Labels, MatrixSeries, QueryData } from '../lib/api/prometheus';
 import { inferUnit } from '../lib/format/unit';
-import { applyOptions, fieldVariable, type FieldOptions } from '../lib/grafana/fields';
+import { applyOptions, fieldVariable, type FieldOptions, type Fill } from '../lib/grafana/fields';
 import { TIME, VALUE, frameOf, type Field, type Frame } from '../lib/grafana/frame';
 import { interpolateText, type Scope } from '../lib/grafana/interpolate';
 import type { Panel } from '../lib/grafana/model';
@@ -17,15 +17,32 @@ export interface Answered {
 
 /** The frames that a panel draws. */
 export function framesOf(panel: Panel, answers: Answered[], scope: Scope): Frame[] {
-  const frames = answers.flatMap(({ question, data }) => framesOfAnswer(panel, question, data, answers.length > 1));
-  const transformed = transform(frames, panel.transformations);
+  const tables = answers.filter(({ question }) => question.target.format === 'table').length;
+  const frames = answers.flatMap(({ question, data }) => framesOfAnswer(panel, question, data, tables > 1));
+  const transformed = transform(frames, panel.transformations, (text) => interpolateText(text, scope));
   const { defaults, overrides } = panel.fields;
-  return applyOptions(transformed, defaults, overrides, (template, field, frame) => {
+  const fill: Fill = (template, field, frame) => {
     const own = template.replace(/\$\{(__(?:field|series)[^}]*)\}/g, (all, path: string) => {
       return fieldVariable(path, field, frame, transformed) ?? all;
     });
     return interpolateText(own, scope);
-  });
+  };
+  return applyOptions(transformed, defaults, overrides, fill).map(withZeros);
+}
+
+/** `null as zero` of old graphs. */
+function withZeros(frame: Frame): Frame {
+  const asZero = ({ type, config }: Field) => type === 'number' && config.custom.nullAsZero === true;
+  if (!frame.fields.some(asZero)) {
+    return frame;
+  }
+  const fields = frame.fields.map((field) => (asZero(field) ? { ...field, values: field.values.map((value) => value ?? 0) } : field));
+  return { ...frame, fields };
+}
+
+/** Numbers as Prometheus writes them: `Number` knows no `+Inf`. */
+function sampleValue(text: string): number {
+  return text === '+Inf' ? Infinity : text === '-Inf' ? -Infinity : Number(text);
 }
 
 function framesOfAnswer(panel: Panel, question: Question, data: QueryData, several: boolean): Frame[] {
@@ -33,7 +50,7 @@ function framesOfAnswer(panel: Panel, question: Question, data: QueryData, sever
   const { format, refId } = question.target;
   switch (data.resultType) {
     case 'scalar':
-      return [single(question, [data.result[0]], [Number(data.result[1])], {}, VALUE, unit)];
+      return [single(question, [data.result[0]], [sampleValue(data.result[1])], {}, VALUE, unit)];
     case 'string':
       return [frameOf([column(TIME, 'time', [data.result[0] * 1000]), column(VALUE, 'string', [data.result[1]])], { refId })];
     case 'vector': {
@@ -43,7 +60,7 @@ function framesOfAnswer(panel: Panel, question: Question, data: QueryData, sever
       }
       const names = namesOf(data.result.map(({ metric }) => metric), question);
       return data.result.map(({ metric, value }, index) => {
-        return single(question, [value[0]], [Number(value[1])], metric, names[index] ?? VALUE, unit);
+        return single(question, [value[0]], [sampleValue(value[1])], metric, names[index] ?? VALUE, unit);
       });
     }
     case 'matrix':
@@ -100,7 +117,7 @@ function gridWith(times: number[], place: (time: number) => number): TimeGrid {
       const values = new Array<number | null>(times.length).fill(null);
       for (const [time, value] of points) {
         const at = place(time);
-        if (at >= 0 && at < values.length) values[at] = Number(value);
+        if (at >= 0 && at < values.length) values[at] = sampleValue(value);
       }
       return values;
     },
@@ -123,7 +140,7 @@ function tableOf(result: MatrixSeries[], { target }: Question, several: boolean,
     [
       column(TIME, 'time', rows.map(({ time }) => time * 1000)),
       ...names.map((name) => column(name, 'string', rows.map(({ metric }) => metric[name] ?? ''), { config: { custom: {}, filterable: true } })),
-      column(value, 'number', rows.map((row) => Number(row.value)), { config: { custom: {}, unit } }),
+      column(value, 'number', rows.map((row) => sampleValue(row.value)), { config: { custom: {}, unit } }),
     ],
     { refId: target.refId },
   );

@@ -7,7 +7,7 @@ import type { Frame } from '../lib/grafana/frame';
 import type { Scope } from '../lib/grafana/interpolate';
 import type { Board, Panel } from '../lib/grafana/model';
 import { server as source } from '../lib/grafana/source';
-import { resolve, valuesOf, type VariableState } from '../lib/grafana/variables';
+import { filtersOf, resolve, valuesOf, type VariableState } from '../lib/grafana/variables';
 import { parseRange, type Range } from '../lib/time/range';
 import { askedBy, type Asked, type Question } from './ask';
 import { framesOf } from './frames';
@@ -112,7 +112,7 @@ export class BoardRun {
   }
 
   /** What texts are filled with, beside a panel's own. */
-  get scope(): Omit<Scope, 'steps' | 'scoped'> {
+  get scope(): Scope {
     const milliseconds = { from: this.range.from * 1000, to: this.range.to * 1000 };
     const board = this.board === null ? undefined : { title: this.board.title, uid: this.board.uid };
     return { values: valuesOf(this.variables, milliseconds), range: milliseconds, zone: this.zone(), board };
@@ -174,7 +174,8 @@ export class BoardRun {
   private askedBy(key: string): Asked {
     const { panel, width } = this.visible.get(key)!;
     const points = Math.max(POINTS_MIN, Math.round(width));
-    return askedBy(panel, { scope: this.scope, range: this.range, points, scrapeSeconds: this.scrapeSeconds() }, key);
+    const filters = filtersOf(this.variables);
+    return askedBy(panel, { scope: this.scope, range: this.range, points, scrapeSeconds: this.scrapeSeconds(), filters }, key);
   }
 
   private take(key: string, asked: Asked, answers: Map<string, QueryAnswer>): void {

@@ -54,12 +54,11 @@ function spread(
   values: (number | null)[],
   all: number[],
   place: Map<number, number>,
-): (number | null)[] {
+): (number | null | undefined)[] {
   if (times.length === all.length) {
     return values.map(drawable);
   }
-  // Between two times of its own a series has no gap: another's times lie there.
-  const result = new Array<number | null>(all.length).fill(null);
+  const result = new Array<number | null | undefined>(all.length).fill(undefined);
   times.forEach((time, index) => (result[place.get(time) ?? 0] = drawable(values[index])));
   return result;
 }
