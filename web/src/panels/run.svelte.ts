@@ -3,14 +3,14 @@
 import { SvelteMap } from 'svelte/reactivity';
 import { isAbort } from '../lib/api/http';
 import { BATCH_MAX, queries, type QueryAnswer } from '../lib/api/prometheus';
+import { batchOf, framesOf, panelRange, queriesOf, queryId, shown, type PanelQuery } from '../lib/grafana/data';
 import type { Frame } from '../lib/grafana/frame';
 import type { Scope } from '../lib/grafana/interpolate';
 import type { Board, Panel } from '../lib/grafana/model';
+import { isAsked } from '../lib/grafana/review';
 import { server as source } from '../lib/grafana/source';
 import { filtersOf, resolve, valuesOf, type VariableState } from '../lib/grafana/variables';
 import { parseRange, type Range } from '../lib/time/range';
-import { askedBy, type Asked, type Question } from './ask';
-import { framesOf } from './frames';
 
 /** One refusal or remark of the server on a query. */
 export interface Remark {
@@ -18,11 +18,18 @@ export interface Remark {
   text: string;
 }
 
+/** A panel's queries as they were asked. */
+export interface Asked {
+  queries: PanelQuery[];
+  scope: Scope;
+}
+
 export interface PanelState {
   frames: Frame[];
   /** What the frames show, which may be an earlier range than the board's. */
   range: Range;
   asked: Asked | null;
+  /** By the `refId` of the query. */
   answers: Map<string, QueryAnswer>;
   errors: Remark[];
   loading: boolean;
@@ -157,7 +164,7 @@ export class BoardRun {
     }
     try {
       for (const part of parts(asked)) {
-        const batch = part.flatMap((one) => one.asked.questions.map(({ query }) => query));
+        const batch = part.flatMap((one) => batchOf(this.visible.get(one.key)!.panel, one.asked.queries));
         const answers = batch.length === 0 ? new Map<string, QueryAnswer>() : await queries(batch, signal);
         part.forEach((one) => this.take(one.key, one.asked, answers));
       }
@@ -173,9 +180,13 @@ export class BoardRun {
 
   private askedBy(key: string): Asked {
     const { panel, width } = this.visible.get(key)!;
-    const points = Math.max(POINTS_MIN, Math.round(width));
+    const { scope } = this;
+    if (!isAsked(panel) || SILENT.has(panel.kind)) {
+      return { queries: [], scope };
+    }
+    const scrape = this.scrapeSeconds() * 1000;
     const filters = filtersOf(this.variables);
-    return askedBy(panel, { scope: this.scope, range: this.range, points, scrapeSeconds: this.scrapeSeconds(), filters }, key);
+    return { queries: queriesOf(panel, { scope, width: Math.max(POINTS_MIN, Math.round(width)), scrape, filters }), scope };
   }
 
   private take(key: string, asked: Asked, answers: Map<string, QueryAnswer>): void {
@@ -184,17 +195,14 @@ export class BoardRun {
       this.giveUp([key]);
       return;
     }
-    const own = new Map(asked.questions.map(({ target, query }) => [target.refId, answers.get(query.id) ?? LOST]));
-    const good = asked.questions.flatMap((question) => {
-      const data = own.get(question.target.refId)?.data;
-      return data === undefined ? [] : [{ question, data }];
-    });
+    const own = new Map(asked.queries.map(({ target }) => [target.refId, answers.get(queryId(panel, target)) ?? LOST]));
+    const { from, to } = panelRange(panel, asked.scope);
     this.panels.set(key, {
-      frames: framesOf(panel, good, asked.scope),
-      range: asked.range,
+      frames: shown(panel, framesOf(panel, asked.queries, answers), asked.scope),
+      range: { from: from / 1000, to: to / 1000 },
       asked,
       answers: own,
-      errors: remarks(asked.questions, own),
+      errors: remarks(own),
       loading: false,
     });
   }
@@ -207,6 +215,9 @@ export class BoardRun {
   }
 }
 
+/** Kinds that show no answer. */
+const SILENT = new Set<Panel['kind']>(['text', 'dashlist', 'alertlist', 'unsupported']);
+
 const NOTHING: PanelState = { frames: [], range: { from: 0, to: 1 }, asked: null, answers: new Map(), errors: [], loading: false };
 const LOST: QueryAnswer = { status: 'error', error: 'no answer' };
 
@@ -215,7 +226,7 @@ function parts<T extends { asked: Asked }>(all: T[]): T[][] {
   const result: T[][] = [];
   let room = 0;
   for (const one of all) {
-    const size = one.asked.questions.length;
+    const size = one.asked.queries.length;
     if (result.length === 0 || size > room) {
       result.push([]);
       room = BATCH_MAX;
@@ -226,9 +237,6 @@ function parts<T extends { asked: Asked }>(all: T[]): T[][] {
   return result;
 }
 
-function remarks(questions: Question[], answers: Map<string, QueryAnswer>): Remark[] {
-  return questions.flatMap(({ target }) => {
-    const answer = answers.get(target.refId);
-    return answer?.status === 'error' ? [{ refId: target.refId, text: answer.error ?? '' }] : [];
-  });
+function remarks(answers: Map<string, QueryAnswer>): Remark[] {
+  return [...answers].flatMap(([refId, { status, error }]) => (status === 'error' ? [{ refId, text: error ?? '' }] : []));
 }

@@ -1,36 +1,32 @@
 import { expect, test } from 'vitest';
-import type { QueryData } from '../lib/api/prometheus';
+import type { QueryAnswer } from '../lib/api/prometheus';
+import { framesOf, queriesOf, queryId, shown } from '../lib/grafana/data';
 import { importBoard } from '../lib/grafana/import';
+import type { Scope } from '../lib/grafana/interpolate';
 import { panelsOf } from '../lib/grafana/model';
-import { askedBy, type Circumstances } from './ask';
-import { framesOf } from './frames';
-import { thresholdsOf, toSeries } from './series';
+import { seriesCount, thresholdsOf, toSeries } from './series';
 import { valuesOf } from './values';
 
 const LOOK = { zone: 'UTC', theme: 'dark' } as const;
-const HERE: Circumstances = {
-  scope: { values: new Map(), zone: 'UTC' },
-  range: { from: 1_800_000_000, to: 1_800_003_600 },
-  points: 240,
-  scrapeSeconds: 15,
-};
+const SCOPE: Scope = { values: new Map(), zone: 'UTC', range: { from: 1_800_000_000_000, to: 1_800_003_600_000 } };
 
 type Series = [labels: Record<string, string>, points: [at: number, value: string][]];
 
-function answer(series: Series[]): QueryData {
+function answer(series: Series[]): QueryAnswer {
   const result = series.map(([metric, points]) => ({
     metric,
     values: points.map(([at, value]): [number, string] => [1_800_000_000 + at, value]),
   }));
-  return { resultType: 'matrix', result };
+  return { status: 'success', data: { resultType: 'matrix', result } };
 }
 
 /** Draws a panel with an answer for each of its queries. */
 function drawnAll(json: Record<string, unknown>, answers: Series[][]) {
   const targets = answers.map((_, index) => ({ expr: `x${index}`, interval: index === 0 ? '15s' : '20s' }));
   const panel = panelsOf(importBoard({ panels: [{ type: 'timeseries', targets, ...json }] }).board)[0]!;
-  const { questions, scope } = askedBy(panel, HERE);
-  const frames = framesOf(panel, questions.map((question, index) => ({ question, data: answer(answers[index]!) })), scope);
+  const queries = queriesOf(panel, { scope: SCOPE, width: 240, scrape: 15_000, filters: [] });
+  const given = new Map(queries.map(({ target }, index) => [queryId(panel, target), answer(answers[index]!)]));
+  const frames = shown(panel, framesOf(panel, queries, given), SCOPE);
   return { panel, frames };
 }
 
@@ -39,7 +35,7 @@ const drawn = (json: Record<string, unknown>, ...series: Series[]) => drawnAll(j
 test('series with different steps share one row of times, without gaps of each other', () => {
   const { frames } = drawnAll({}, [[[{ job: 'a' }, [[0, '1'], [30, '2']]]], [[{ job: 'b' }, [[0, '3'], [40, '+Inf']]]]]);
   const { times, series } = toSeries(frames, LOOK);
-  expect(times.slice(0, 6)).toEqual([0, 15, 20, 30, 40, 45].map((at) => 1_800_000_000 + at));
+  expect(times.slice(0, 6)).toEqual([0, 15, 20, 30, 40].map((at) => 1_800_000_000 + at));
   expect(series.map(({ values }) => values.slice(0, 5))).toEqual([
     [1, null, undefined, 2, undefined],
     [3, undefined, null, undefined, null],
@@ -48,8 +44,8 @@ test('series with different steps share one row of times, without gaps of each o
 
 test('fifty lines are drawn, and it is told how many there are', () => {
   const many = Array.from({ length: 80 }, (_, index): Series => [{ i: String(index) }, [[0, '1']]]);
-  const { series, total } = toSeries(drawn({}, ...many).frames, LOOK);
-  expect([series.length, total]).toEqual([50, 80]);
+  const { frames } = drawn({}, ...many);
+  expect([toSeries(frames, LOOK).series.length, seriesCount(frames)]).toEqual([50, 80]);
 });
 
 test('a field says how its line looks', () => {
@@ -85,5 +81,5 @@ test('a stat shows the last value with its unit, its trend and its change', () =
   const { panel, frames } = drawn(json, [{ job: 'a' }, [[0, '0.2'], [15, '0.25'], [30, 'NaN']]]);
   if (panel.kind !== 'stat') throw new Error(panel.kind);
   const [value] = valuesOf(frames, panel.options.reduce, LOOK).values;
-  expect([value?.text, value?.change?.toFixed(2), value?.trend?.values.length]).toEqual(['25%', '0.25', 241]);
+  expect([value?.text, value?.change?.toFixed(2), value?.trend?.values.length]).toEqual(['25%', '0.25', 3]);
 });

@@ -14,8 +14,6 @@ export interface Charted {
   /** Seconds. */
   times: number[];
   series: ChartSeries[];
-  /** How many there would be without the limit. */
-  total: number;
 }
 
 /** The series of frames on one row of times. */
@@ -36,7 +34,13 @@ export function toSeries(frames: Frame[], look: Look, max = SERIES_MAX): Charted
     values: spread(time.values as number[], field.values as (number | null)[], times, place),
     format: formatOf(field, look),
   }));
-  return { times: times.map((time) => time / 1000), series, total: columns.length };
+  return { times: times.map((time) => time / 1000), series };
+}
+
+/** How many series the frames hold. */
+export function seriesCount(frames: Frame[]): number {
+  const numbers = (frame: Frame) => frame.fields.filter(({ type, config }) => type === 'number' && config.custom.hideFrom?.viz !== true);
+  return frames.reduce((count, frame) => count + (timeField(frame) === undefined ? 0 : numbers(frame).length), 0);
 }
 
 /** All times, ascending. Columns of one query are the same already, which is the usual case. */
