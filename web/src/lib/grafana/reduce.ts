@@ -30,6 +30,30 @@ const COUNTING = new Set(
   'count countAll allIsNull changeCount distinctCount diffperc allValues uniqueValues'.split(' '),
 );
 
+/** Today's name of a reducer. */
+export function canonical(id: string): string {
+  return ALIASES[id] ?? id;
+}
+
+/** What Grafana calls a column of results; boards sort and override by these names. */
+export function reducerName(id: string): string {
+  const percentile = /^p([1-9]\d?)$/.exec(id);
+  if (percentile !== null) {
+    const n = Number(percentile[1]);
+    const end = n > 3 && n < 21 ? 'th' : (['th', 'st', 'nd', 'rd'][n % 10] ?? 'th');
+    return `${n}${end} %`;
+  }
+  return NAMES[canonical(id)] ?? id;
+}
+
+const NAMES: Record<string, string> = {
+  lastNotNull: 'Last *', last: 'Last', firstNotNull: 'First *', first: 'First', min: 'Min', max: 'Max', mean: 'Mean',
+  median: 'Median', variance: 'Variance', stdDev: 'StdDev', sum: 'Total', count: 'Count', countAll: 'Count all', range: 'Range',
+  delta: 'Delta', step: 'Step', diff: 'Difference', logmin: 'Min (above zero)', allIsZero: 'All Zeros', allIsNull: 'All Nulls',
+  changeCount: 'Change Count', distinctCount: 'Distinct Count', diffperc: 'Difference percent', allValues: 'All values',
+  uniqueValues: 'All unique values',
+};
+
 /** Old names. */
 const ALIASES: Record<string, string> = { current: 'lastNotNull', avg: 'mean', total: 'sum' };
 
@@ -40,7 +64,7 @@ function reducerOf(id: string): Reducer | undefined {
   if (percentile !== null) {
     return (values) => quantile(values, Number(percentile[1]) / 100);
   }
-  const name = ALIASES[id] ?? id;
+  const name = canonical(id);
   return Object.prototype.hasOwnProperty.call(REDUCERS, name) ? REDUCERS[name] : undefined;
 }
 

@@ -1,7 +1,13 @@
-// Transformations: what a panel does to its frames before it shows them.
+// Transformations: what a panel does to its frames before it shows them. Each gives new frames and leaves the old alone.
 
-import type { Frame } from './frame';
-import { object, objects, text, type JsonObject } from './json';
+import type { Frame } from '../frame';
+import { object, objects, text, type JsonObject } from '../json';
+import { calculateField } from './calculate';
+import { convertFieldType, filterFieldsByName, organize, renameByRegex } from './columns';
+import { concatenate, joinByField, merge } from './join';
+import { groupingToMatrix, labelsToFields, partitionByValues } from './labels';
+import { reduceFrames } from './reduce';
+import { filterByRefId, filterByValue, groupBy, limit, seriesToRows, sortBy } from './rows';
 
 export interface Transformation {
   id: string;
@@ -23,7 +29,29 @@ export function readTransformations(json: unknown): Transformation[] {
   }));
 }
 
-const TRANSFORMERS: Record<string, Transformer> = {};
+const TRANSFORMERS: Record<string, Transformer> = {
+  organize,
+  filterFieldsByName,
+  renameByRegex,
+  convertFieldType,
+  merge,
+  joinByField,
+  seriesToColumns: joinByField,
+  concatenate,
+  groupBy,
+  sortBy,
+  limit,
+  filterByRefId,
+  filterByValue,
+  seriesToRows,
+  calculateField,
+  reduce: reduceFrames,
+  labelsToFields,
+  partitionByValues,
+  groupingToMatrix,
+  // Says in which shape Grafana's own panels want their series; ours take either.
+  prepareTimeSeries: (frames) => frames,
+};
 
 export function isKnownTransformation(id: string): boolean {
   return Object.prototype.hasOwnProperty.call(TRANSFORMERS, id);
@@ -32,8 +60,8 @@ export function isKnownTransformation(id: string): boolean {
 /** Applies all in order. One that nobody knows leaves the frames as they are: the import has told of it. */
 export function transform(frames: Frame[], transformations: Transformation[], fill = (text: string) => text): Frame[] {
   return transformations.reduce((current, { id, options, disabled, filter }) => {
-    const apply = TRANSFORMERS[id];
-    if (disabled || apply === undefined || !isKnownTransformation(id)) return current;
+    const apply = isKnownTransformation(id) ? TRANSFORMERS[id] : undefined;
+    if (disabled || apply === undefined) return current;
     if (filter === null) return apply(current, options, fill);
     const mine = current.filter(({ refId }) => refId === filter);
     return [...apply(mine, options, fill), ...current.filter(({ refId }) => refId !== filter)];
