@@ -9,4 +9,5 @@ export { nav } from './nav';
 export { panels } from './panels';
 export { rules } from './rules';
 export { session } from './session';
+export { silences } from './silences';
 export { targets } from './targets';

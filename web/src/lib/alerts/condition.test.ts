@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { conditionOf, metricsOf, narrowedTo } from './condition';
+import { conditionOf, metricsOf, narrowedTo, unitOf } from './condition';
 
 function short(expr: string): string {
   const found = conditionOf(expr);
@@ -30,6 +30,14 @@ test('what must hold besides is told', () => {
   const found = conditionOf('sum(f) / sum(r) > 0.1\n  and sum(increase(r[5m])) >= 20 unless vector(0)');
   expect(found?.measured).toBe('sum(f) / sum(r)');
   expect(found?.besides).toEqual(['sum(increase(r[5m])) >= 20']);
+});
+
+test.each([
+  ['sum(rate(payment_failures_total[5m])) / sum(rate(payment_requests_total[5m]))', 'percentunit'],
+  ['sum(rate(http_requests_total[5m]))', 'reqps'],
+  ['product_stock', ''],
+])('%s is measured in %s', (measured, unit) => {
+  expect(unitOf(measured)).toBe(unit);
 });
 
 test('metrics are told from functions, labels and words', () => {

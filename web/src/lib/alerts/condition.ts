@@ -1,5 +1,6 @@
 // What an alert's expression compares with what, so that a chart can show how far the value is from its threshold.
 
+import { inferUnit } from '../format/unit';
 import { tokens, type Token } from '../promql/tokens';
 
 export type Comparison = '>' | '<' | '>=' | '<=' | '==' | '!=';
@@ -118,6 +119,15 @@ function numberOf(text: string): number | null {
 
 function plainNumber(text: string): number | null {
   return /^[+-]?(0x[\da-f]+|(\d+\.?\d*|\.\d+)(e[+-]?\d+)?)$/i.test(text) ? Number(text) : null;
+}
+
+const COUNTS = ['reqps', 'ops', 'short'];
+
+/** The unit of what is measured; what is counted, divided by what is counted, is a share. */
+export function unitOf(measured: string): string {
+  const parts = measured.split('/');
+  const isShare = parts.length === 2 && parts.every((part) => COUNTS.includes(inferUnit(part)));
+  return isShare ? 'percentunit' : inferUnit(measured);
 }
 
 /** Names of the metrics that an expression reads. */

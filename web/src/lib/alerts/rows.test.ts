@@ -71,6 +71,15 @@ test('what is about to fire stands in the list as well', () => {
   expect(countFiring(rows)).toEqual({ critical: 0, warning: 0, info: 0, none: 0 });
 });
 
+test('what is about to fire under a silence is silenced already', () => {
+  const silence = (id: string, value: string, state: 'active' | 'expired') => ({
+    id, status: { state }, matchers: [{ name: 'alertname', value, isRegex: true }], startsAt: '', endsAt: '', updatedAt: '', createdBy: '', comment: '',
+  });
+  const silences = [silence('past', 'A', 'expired'), silence('other', 'AB', 'active'), silence('own', 'A|C', 'active')];
+  const [row] = rowsOf([], rules('A', [{ alertname: 'A' }, 'pending', '3']), RECEIVERS, silences);
+  expect([row?.state, row?.silencedBy]).toEqual(['silenced', ['own']]);
+});
+
 test('groups stand in the order of their worst alert', () => {
   const alerts = [
     alert({ alertname: 'A', severity: 'info', n: '1' }, 1),

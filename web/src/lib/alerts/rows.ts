@@ -1,10 +1,11 @@
 // Alerts as a person looks at them: those that fire (Alertmanager's view) and those that are about to (the rules' view)
 // in one list, worst first, then newest.
 
-import type { ApiAlert, Notification } from '../api/alertmanager';
+import type { ApiAlert, Notification, Silence } from '../api/alertmanager';
 import type { Receiver } from '../api/lingshao';
 import type { Labels } from '../api/prometheus';
 import type { AlertingRule, RuleAlert, RuleGroup } from '../api/rules';
+import { fromWire, matchesAll } from './matchers';
 
 export type Severity = 'critical' | 'warning' | 'info' | 'none';
 /** `quiet` fires, but its receivers have no channel: nobody is told. */
@@ -60,12 +61,20 @@ interface RuleMatch {
   rule: NonNullable<Row['rule']>;
 }
 
-/** All rows, in order. */
-export function rowsOf(alerts: readonly ApiAlert[], groups: readonly RuleGroup[], receivers: readonly Receiver[] | null): Row[] {
+/** All rows, in order. Silences are needed for those that are about to fire: of the others the server says it. */
+export function rowsOf(
+  alerts: readonly ApiAlert[],
+  groups: readonly RuleGroup[],
+  receivers: readonly Receiver[] | null,
+  silences: readonly Silence[] = [],
+): Row[] {
   const known = ruleAlerts(groups);
   const fires = alerts.map((alert) => firingRow(alert, find(known, alert.labels), receivers));
   const waits = [...known.values()].flat().filter((one) => one.alert.state === 'pending');
-  return [...fires, ...waits.map(pendingRow)].sort(compareRows);
+  const active = silences.filter((one) => one.status.state === 'active');
+  const tests = active.map((one) => ({ id: one.id, matches: matchesAll(one.matchers.map(fromWire)) }));
+  const silencedBy = (labels: Labels) => tests.filter((one) => one.matches(labels)).map((one) => one.id);
+  return [...fires, ...waits.map((one) => pendingRow(one, silencedBy(one.alert.labels)))].sort(compareRows);
 }
 
 function ruleAlerts(groups: readonly RuleGroup[]): Map<string, RuleMatch[]> {
@@ -124,17 +133,17 @@ export function isHeard(names: readonly string[], receivers: readonly Receiver[]
   return names.length === 0 || names.some((name) => channels(name) > 0);
 }
 
-function pendingRow({ alert, rule }: RuleMatch): Row {
+function pendingRow({ alert, rule }: RuleMatch, silencedBy: string[]): Row {
   return {
     id: `pending ${JSON.stringify(Object.entries(alert.labels).sort())}`,
     name: alert.labels.alertname ?? rule.rule.name,
     severity: severityOf(alert.labels),
-    state: 'pending',
+    state: silencedBy.length > 0 ? 'silenced' : 'pending',
     labels: alert.labels,
     annotations: alert.annotations,
     since: seconds(alert.activeAt),
     receivers: [],
-    silencedBy: [],
+    silencedBy,
     inhibitedBy: [],
     mutedBy: [],
     rule,

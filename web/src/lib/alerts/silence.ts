@@ -37,7 +37,7 @@ export function isBoundless(matchers: readonly Matcher[]): boolean {
   return matchers.every((one) => matchesAll([one])({}));
 }
 
-/** The alerts that it would quieten; those that nobody hears of anyway are not worth telling. */
+/** The alerts that it would quieten, those that are quiet already among them. */
 export function covered(matchers: readonly Matcher[], rows: readonly Row[]): Row[] {
   if (matchers.length === 0) return [];
   const matches = matchesAll(matchers);

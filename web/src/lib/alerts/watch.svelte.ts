@@ -1,9 +1,10 @@
 // The alerts of this moment, for everybody who shows them: asked for once, while somebody looks.
 
-import { alerts } from '../api/alertmanager';
+import { alerts, silences } from '../api/alertmanager';
 import { receivers, type Receiver } from '../api/lingshao';
 import { ruleGroups, type RuleGroup } from '../api/rules';
 import { poll } from '../poll';
+import { syncClock } from '../time/server';
 import { rowsOf, type Row } from './rows';
 
 const EVERY_MS = 3000;
@@ -54,9 +55,16 @@ class AlertWatch {
       return;
     }
     try {
-      const [firing, groups] = await Promise.all([alerts(signal), ruleGroups(signal), this.readReceivers()]);
+      const [firing, groups] = await Promise.all([
+        alerts(signal),
+        ruleGroups(signal),
+        this.readReceivers(),
+        syncClock(signal),
+      ]);
+      const someWait = groups.some((group) => group.rules.some((rule) => rule.type === 'alerting' && rule.state === 'pending'));
+      const held = someWait ? await silences(signal) : [];
       this.groups = groups;
-      this.rows = rowsOf(firing, groups, this.receivers);
+      this.rows = rowsOf(firing, groups, this.receivers, held);
       this.readAt = performance.now();
       this.loaded = true;
       this.error = null;
