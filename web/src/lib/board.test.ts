@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { QueryAnswer } from './api/prometheus';
 import type { Row } from './alerts/rows';
 import { BATCH_MAX } from './api/prometheus';
-import { alarmOf, changeOf, readTrend, readValues, staleAfter, trendQueries, valueQueries } from './board';
+import { alarmOf, changeOf, lastOf, readTrend, readValues, staleAfter, trendQueries, valueQueries } from './board';
 import { metricOf, TILES, windowsFor, type Tile } from './tiles';
 
 const WINDOWS = windowsFor(15, 41_000);
@@ -87,6 +87,12 @@ test('a trend is the last hour, beside it the one of yesterday and the mean of t
   expect(trend.yesterday).toBe(5);
 });
 
+test('where samples have ceased, the last value of the hour is known', () => {
+  const trend = readTrend(tile('qps'), new Map([['qps.0', matrix([[NOW - 3600, 1], [NOW - 600, 7]])]]), NOW);
+  expect(lastOf(tile('qps'), trend)).toEqual({ value: 7, time: NOW - 600 });
+  expect(lastOf(tile('qps'), readTrend(tile('qps'), new Map(), NOW))).toBeNull();
+});
+
 test('what gathers over the day is compared with the same moment of yesterday', () => {
   const before = matrix([[NOW - 86_400 - 60, 800], [NOW - 86_400, 810], [NOW - 86_400 + 1800, 990]]);
   const trend = readTrend(tile('orders'), new Map([['orders.0 before', before]]), NOW + 30);
@@ -100,7 +106,9 @@ test.each([
   ['orders', 100.5, 100, 'same', 'neutral', 0],
   ['orders', 0, 0, 'same', 'neutral', 0],
   ['orders', 3, 0, 'up', 'good', Infinity],
+  ['orders', 103, 100, 'up', 'neutral', 3],
   ['latency', 0.3, 0.2, 'up', 'bad', 50],
+  ['payments', 0.987, 0.99, 'down', 'neutral', -0.3],
   ['qps', 5, 10, 'down', 'neutral', -50],
   ['payments', 0.9, 0.99, 'down', 'bad', -9],
   ['cpu', 0.25, 0.3, 'down', 'good', -5],

@@ -108,6 +108,16 @@ export function readTrend(tile: Tile, answers: Answers, now: number): Trend {
   return { times, lines, before: onGrid(earlier, times.map((time) => time - DAY)), yesterday: compared(tile, earlier, now - DAY) };
 }
 
+/** The last point of the main line, for a tile whose samples have ceased. */
+export function lastOf(tile: Tile, trend: Trend): { value: number; time: number } | null {
+  const line = trend.lines[tile.main] ?? [];
+  for (let at = line.length - 1; at >= 0; at -= 1) {
+    const [value, time] = [line[at], trend.times[at]];
+    if (value !== null && value !== undefined && time !== undefined) return { value, time };
+  }
+  return null;
+}
+
 type Points = Map<number, number>;
 
 function points(answer: QueryAnswer | undefined): Points {
@@ -135,9 +145,12 @@ export interface Change {
   amount: number;
 }
 
-/** Differences too small to be talked about. */
+/** Differences too small to be talked about, */
 const SAME_POINTS = 0.1;
 const SAME_PERCENT = 1;
+/** and those too small to be good or bad news: a board on which everything is coloured says nothing. */
+const NEWS_POINTS = 0.5;
+const NEWS_PERCENT = 5;
 
 export function changeOf(tile: Tile, value: number, yesterday: number): Change {
   const inPoints = tile.change === 'points';
@@ -147,8 +160,9 @@ export function changeOf(tile: Tile, value: number, yesterday: number): Change {
     return { direction: 'same', mood: 'neutral', amount: 0 };
   }
   const direction = amount > 0 ? 'up' : 'down';
+  const isNews = tile.better !== 'neither' && Math.abs(amount) >= (inPoints ? NEWS_POINTS : NEWS_PERCENT);
   const isGood = (direction === 'up') === (tile.better === 'more');
-  return { direction, mood: tile.better === 'neither' ? 'neutral' : isGood ? 'good' : 'bad', amount };
+  return { direction, mood: !isNews ? 'neutral' : isGood ? 'good' : 'bad', amount };
 }
 
 const metricsKnown = new Map<string, ReadonlySet<string>>();

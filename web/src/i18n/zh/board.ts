@@ -70,6 +70,7 @@ export const board = {
 
   stale: '数据停在 {ago}',
   staleShort: '停在 {ago}',
+  ceased: '{metric} 从 {time} 起没有新数据',
   at: '位置 {where}',
   trendLabel: '{title}最近一小时的走势',
   expand: '{title}：展开曲线、口径和规则',

@@ -34,6 +34,15 @@ export function searchOf(text: string): Search {
 
 const firstBad = (matchers: readonly Matcher[]): Matcher | undefined => matchers.find((one) => compile(one) === null);
 
+/**
+ * The states to show: those of the address. Without any, what may need doing; but somebody who came for certain alerts
+ * sees them also when all of them are quiet.
+ */
+export function statesOf(text: string | null, candidates: readonly Row[], isNarrowed: boolean): readonly State[] {
+  const someFirst = candidates.some((row) => STATES_FIRST.includes(row.state));
+  return listed(text, STATES, isNarrowed && !someFirst ? STATES : STATES_FIRST);
+}
+
 /** Values of a list in the address, `a,b`; those that it does not know are left out. */
 export function listed<T extends string>(text: string | null, known: readonly T[], otherwise: readonly T[]): readonly T[] {
   if (text === null) return otherwise;
