@@ -12,6 +12,8 @@ const HUES: Record<string, string[]> = {
   purple: ['#DEB6F2', '#CA95E5', '#B877D9', '#A352CC', '#8F3BB8', '#7C2EA3'],
 };
 const SHADES = ['super-light', 'light', '', 'semi-dark', 'dark'];
+/** Where a board names none. */
+export const NO_COLOR = '#808080';
 /** Of a panel, to mix scales from. */
 const BACKGROUND: Record<Theme, string> = { dark: '#1a2129', light: '#ffffff' };
 

@@ -2,7 +2,7 @@
 
 import { formatValue } from '../format/unit';
 import type { Theme } from '../preferences.svelte';
-import { colorAt, cssColor, scaleColors } from './colors';
+import { colorAt, cssColor, NO_COLOR, scaleColors } from './colors';
 import type { FieldOptions, Mapping, MappingResult, Thresholds } from './fields';
 import type { Field, Frame } from './frame';
 import { reduce } from './reduce';
@@ -120,19 +120,17 @@ function shareOf(value: number, { min, max }: Range): number {
 export function colorOf(field: Field, value: number, share: number, theme: Theme): string | undefined {
   const mode = field.config.color?.mode ?? '';
   if (mode === 'fixed' || mode === 'shades' || mode === 'gradient') {
-    return field.config.color?.fixed ?? FALLBACK;
+    return field.config.color?.fixed ?? NO_COLOR;
   }
   if (field.type === 'boolean' && mode !== '') {
     return value ? 'green' : 'red';
   }
   if (mode === 'thresholds' || mode === '') {
-    return threshold(field.config.thresholds, Number.isNaN(value) ? -Infinity : value, share)?.color ?? FALLBACK;
+    return threshold(field.config.thresholds, Number.isNaN(value) ? -Infinity : value, share)?.color ?? NO_COLOR;
   }
   const scale = scaleColors(mode, theme);
   return scale && colorAt(scale, share);
 }
-
-const FALLBACK = 'gray';
 
 /** The step in which a value lies. */
 export function threshold(thresholds: Thresholds | undefined, value: number, share: number): Thresholds['steps'][number] | undefined {

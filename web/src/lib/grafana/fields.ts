@@ -1,5 +1,6 @@
 // How values of a field are to look: the panel's defaults, then its overrides in order. `apply` gives each field its own.
 
+import { NO_COLOR } from './colors';
 import type { Field, Frame } from './frame';
 import { labelsText } from './frame';
 import { at, boolean, clone, isObject, number, object, objects, oneOf, put, text, type Json, type JsonObject } from './json';
@@ -111,8 +112,6 @@ export interface Override {
   properties: { id: string; value: Json | undefined }[];
 }
 
-const FALLBACK_COLOR = '#808080';
-
 /** Reads the field options of a panel's JSON. */
 export function readFieldOptions(json: unknown): FieldOptions {
   const source = object(json);
@@ -203,7 +202,7 @@ export function readThresholds(json: unknown): Thresholds | undefined {
   }
   const steps = objects(json.steps).map((step, index) => ({
     value: number(step.value) ?? (index === 0 ? -Infinity : 0),
-    color: text(step.color) ?? FALLBACK_COLOR,
+    color: text(step.color) ?? NO_COLOR,
   }));
   return { mode: oneOf(json.mode, ['absolute', 'percentage'], 'absolute'), steps: steps.sort((a, b) => a.value - b.value) };
 }
@@ -257,21 +256,27 @@ export type Fill = (template: string, field: Field, frame: Frame) => string;
 /** The frames with each field's own options; the fields are copies. */
 export function applyOptions(frames: Frame[], defaults: FieldOptions, overrides: Override[], fill: Fill): Frame[] {
   const rules = overrides.map(({ matcher, properties }) => ({ matches: fieldMatcher(matcher), properties }));
-  return frames.map((frame) => ({
-    ...frame,
-    fields: frame.fields.map((field) => {
-      const config = merged(field.config, defaults);
+  return frames.map((old) => {
+    const frame = { ...old, fields: old.fields.map((field) => ({ ...field, config: merged(field.config, defaults) })) };
+    for (const field of frame.fields) {
+      fillName(field, frame, fill);
       for (const { matches, properties } of rules) {
-        if (matches(field, frame, frames)) {
-          for (const { id, value } of properties) {
-            setProperty(config, id, value);
-          }
-        }
+        // A rule sees the name that those before it have given.
+        if (!matches(field, frame, frames)) continue;
+        properties.forEach(({ id, value }) => setProperty(field.config, id, value));
+        if (properties.some(({ id }) => id === 'displayName')) fillName(field, frame, fill);
       }
-      settle(config, (template) => fill(template, field, frame));
-      return { ...field, config };
-    }),
-  }));
+      settle(field.config);
+    }
+    return frame;
+  });
+}
+
+function fillName(field: Field, frame: Frame, fill: Fill): void {
+  const template = field.config.displayName;
+  if (template !== undefined) {
+    field.config.displayName = fill(template, field, frame);
+  }
 }
 
 /** What the field already says wins over the defaults. */
@@ -286,10 +291,7 @@ function merged(field: FieldOptions, defaults: FieldOptions): FieldOptions {
   return config;
 }
 
-function settle(config: FieldOptions, fill: (template: string) => string): void {
-  if (config.displayName !== undefined) {
-    config.displayName = fill(config.displayName);
-  }
+function settle(config: FieldOptions): void {
   if (config.color === undefined && config.thresholds !== undefined) {
     config.color = { mode: 'thresholds', by: 'last' };
   }

@@ -70,7 +70,8 @@ function reducerOf(id: string): Reducer | undefined {
 
 const isValue = (value: unknown) => value !== null && value !== undefined && !Number.isNaN(value);
 const valuesOf = (values: unknown[]) => values.filter(isValue);
-const numbersOf = (values: unknown[], numeric: boolean) => (numeric ? (valuesOf(values) as number[]) : []);
+const isNumber = (value: unknown): value is number => typeof value === 'number' && !Number.isNaN(value);
+const numbersOf = (values: unknown[], numeric: boolean) => (numeric ? values.filter(isNumber) : []);
 const present = (values: unknown[]) => values.filter((value) => value !== null && value !== undefined);
 
 const total = (values: unknown[], numeric: boolean) => numbersOf(values, numeric).reduce((sum, value) => sum + value, 0);

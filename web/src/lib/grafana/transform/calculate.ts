@@ -8,9 +8,9 @@ import { displayName } from '../names';
 import { reduce, reducerName } from '../reduce';
 import { joinByField } from './join';
 
-export const calculateField: Transformer = (frames, options, fill) => {
+export const calculateField: Transformer = (frames, options) => {
   const mode = text(options.mode) ?? 'reduceRow';
-  const data = options.timeSeries === false || isFixed(mode, options) ? frames : asColumns(frames, fill);
+  const data = options.timeSeries === false || isFixed(mode, options) ? frames : asColumns(frames);
   if (mode === 'binary' && isByType(options)) {
     return everyField(data, options);
   }
@@ -41,10 +41,10 @@ function isFixed(mode: string, options: JsonObject): boolean {
 }
 
 /** Series over the same time become columns of one table. */
-function asColumns(frames: Frame[], fill: (text: string) => string): Frame[] {
+function asColumns(frames: Frame[]): Frame[] {
   const names = new Set(frames.map((frame) => timeField(frame)?.name));
   const [name] = names;
-  return frames.length > 1 && names.size === 1 && name !== undefined ? joinByField(frames, { byField: name }, fill) : frames;
+  return frames.length > 1 && names.size === 1 && name !== undefined ? joinByField(frames, { byField: name }) : frames;
 }
 
 function valuesOf(mode: string, frame: Frame, frames: Frame[], options: JsonObject): unknown[] | undefined {

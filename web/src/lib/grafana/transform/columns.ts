@@ -56,23 +56,23 @@ function withName(field: Field, name: string): Field {
   return { ...field, config: { ...field.config, displayName: name } };
 }
 
-export const filterFieldsByName: Transformer = (frames, options, fill) => {
+export const filterFieldsByName: Transformer = (frames, options) => {
   const variable = options.byVariable === true;
-  return filter(frames, testOf(options.include, variable, fill), testOf(options.exclude, variable, fill));
+  return filter(frames, testOf(options.include, variable), testOf(options.exclude, variable));
 };
 
 /** Names, a pattern, or either; with a variable, its values. */
-function testOf(json: unknown, byVariable: boolean, fill: (text: string) => string): FieldTest | undefined {
+function testOf(json: unknown, byVariable: boolean): FieldTest | undefined {
   const { names, pattern, variable } = object(json);
   const name = text(variable);
   if (byVariable && name) {
-    return namesTest(fill(name).replace(/^[{(]|[})]$/g, '').split(/[,|]/));
+    return namesTest(name.replace(/^\{|\}$/g, '').split(','));
   }
   const expression = text(pattern);
   if (!expression) {
     return namesTest(texts(names));
   }
-  return fieldMatcher({ id: 'byRegexpOrNames', options: { pattern: fill(expression), names: texts(names) } });
+  return fieldMatcher({ id: 'byRegexpOrNames', options: { pattern: expression, names: texts(names) } });
 }
 
 function namesTest(names: string[]): FieldTest | undefined {
@@ -92,9 +92,9 @@ function filter(frames: Frame[], include: FieldTest | undefined, exclude: FieldT
   });
 }
 
-export const renameByRegex: Transformer = (frames, options, fill) => {
-  const regexp = toReplacing(fill(text(options.regex) ?? '(.*)'));
-  const replacement = fill(text(options.renamePattern) ?? '$1');
+export const renameByRegex: Transformer = (frames, options) => {
+  const regexp = toReplacing(text(options.regex) ?? '(.*)');
+  const replacement = text(options.renamePattern) ?? '$1';
   if (regexp === undefined) {
     return frames;
   }

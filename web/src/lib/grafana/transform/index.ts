@@ -1,7 +1,7 @@
 // Transformations: what a panel does to its frames before it shows them. Each gives new frames and leaves the old alone.
 
 import type { Frame } from '../frame';
-import { object, objects, text, type JsonObject } from '../json';
+import { isObject, object, objects, text, type Json, type JsonObject } from '../json';
 import { calculateField } from './calculate';
 import { convertFieldType, filterFieldsByName, organize, renameByRegex } from './columns';
 import { concatenate, joinByField, merge } from './join';
@@ -17,8 +17,8 @@ export interface Transformation {
   filter: string | null;
 }
 
-/** `fill` puts in the values of variables. */
-export type Transformer = (frames: Frame[], options: JsonObject, fill: (text: string) => string) => Frame[];
+/** The values of variables stand in the options already. */
+export type Transformer = (frames: Frame[], options: JsonObject) => Frame[];
 
 export function readTransformations(json: unknown): Transformation[] {
   return objects(json).map((one) => ({
@@ -62,8 +62,19 @@ export function transform(frames: Frame[], transformations: Transformation[], fi
   return transformations.reduce((current, { id, options, disabled, filter }) => {
     const apply = isKnownTransformation(id) ? TRANSFORMERS[id] : undefined;
     if (disabled || apply === undefined) return current;
-    if (filter === null) return apply(current, options, fill);
-    const mine = current.filter(({ refId }) => refId === filter);
-    return [...apply(mine, options, fill), ...current.filter(({ refId }) => refId !== filter)];
+    const given = filled(options, fill) as JsonObject;
+    if (filter === null) return apply(current, given);
+    const result = apply(current.filter(({ refId }) => refId === filter), given);
+    const others = current.filter(({ refId }) => refId !== filter);
+    // The others come where the first of them stood that was not in front.
+    const place = Math.max(0, current.findIndex(({ refId }, index) => index > 0 && refId !== filter));
+    return [...result.slice(0, place), ...others, ...result.slice(place)];
   }, frames);
+}
+
+function filled(value: Json, fill: (text: string) => string): Json {
+  if (typeof value === 'string') return fill(value);
+  if (Array.isArray(value)) return value.map((one) => filled(one, fill));
+  if (!isObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, one === undefined ? one : filled(one, fill)]));
 }

@@ -46,14 +46,14 @@ function refIdTest(json: unknown): ((frame: Frame) => boolean) | undefined {
 }
 
 /** Keeps or leaves out rows by what is in them. */
-export const filterByValue: Transformer = (frames, options, fill) => {
+export const filterByValue: Transformer = (frames, options) => {
   const filters = objects(options.filters);
   if (filters.length === 0) {
     return frames;
   }
   const [all, include] = [options.match === 'all', options.type !== 'exclude'];
   return frames.map((frame) => {
-    const tests = filters.map((filter) => rowTest(filter, frame, frames, fill));
+    const tests = filters.map((filter) => rowTest(filter, frame, frames));
     const rows = Array.from({ length: frame.length }, (_, row) => row).filter((row) => {
       return (all ? tests.every((test) => test(row)) : tests.some((test) => test(row))) === include;
     });
@@ -61,15 +61,15 @@ export const filterByValue: Transformer = (frames, options, fill) => {
   });
 };
 
-function rowTest(filter: JsonObject, frame: Frame, frames: Frame[], fill: (text: string) => string): (row: number) => boolean {
+function rowTest(filter: JsonObject, frame: Frame, frames: Frame[]): (row: number) => boolean {
   const field = frame.fields.find((one) => displayName(one, frame, frames) === filter.fieldName);
   const { id, options } = object(filter.config);
-  const test = valueTest(text(id) ?? '', object(options), fill);
+  const test = valueTest(text(id) ?? '', object(options));
   return (row) => field !== undefined && test(field.values[row]);
 }
 
-function valueTest(id: string, options: JsonObject, fill: (text: string) => string): (value: unknown) => boolean {
-  const given = typeof options.value === 'string' ? fill(options.value) : options.value;
+function valueTest(id: string, options: JsonObject): (value: unknown) => boolean {
+  const given = options.value;
   const numeric = (compare: (value: number, limit: number) => boolean) => (value: unknown) => {
     return !Number.isNaN(Number(value)) && compare(Number(value), Number(given));
   };
@@ -85,7 +85,7 @@ function valueTest(id: string, options: JsonObject, fill: (text: string) => stri
     case 'lower': return numeric((a, b) => a < b);
     case 'lowerOrEqual': return numeric((a, b) => a <= b);
     case 'between': {
-      const [from, to] = [options.from, options.to].map((end) => Number.parseFloat(fill(String(end))));
+      const [from, to] = [options.from, options.to].map((end) => Number.parseFloat(String(end)));
       return (value) => Number(value) > (from ?? NaN) && Number(value) < (to ?? NaN);
     }
     case 'regex': {
