@@ -42,8 +42,8 @@ export const errors: readonly [RegExp, string][] = [
   [/^expression is nested deeper than (\d+) levels$/, '表达式嵌套超过 $1 层'],
   [/^invalid expression type "range vector" for range query, must be Scalar or instant Vector$/, '区间向量不能画成曲线，请用 rate() 之类的函数，或改看表格'],
   [
-    /^found duplicate series for the match group ([\s\S]+) on the (left|right) hand-side of the operation: ([\s\S]*)$/,
-    '$2的多条序列配对标签相同（$1），不知道和哪一条配：请先聚合，或用 on()、group_left() 说明怎样配对。$3',
+    /^found duplicate series for the match group ([\s\S]+) on the (left|right) hand-side of the operation: [\s\S]*$/,
+    '$2的多条序列配对标签相同（$1），不知道和哪一条配：请先聚合，或用 on()、group_left() 说明怎样配对。',
   ],
   [/^multiple matches for labels: many-to-one matching must be explicit.*$/, '多条序列对一条，要写明 group_left() 或 group_right()'],
   [/^multiple matches for labels: grouping labels must ensure unique matches$/, '用了 group_left() 或 group_right()，配对仍不唯一'],

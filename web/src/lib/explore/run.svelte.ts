@@ -24,6 +24,9 @@ export interface Answer {
   milliseconds: number;
 }
 
+/** A quicker answer needs no sign of being waited for: a refresh every two seconds would blink. */
+const BUSY_AFTER_MS = 400;
+
 export class QueryRun {
   answer = $state.raw<Answer | null>(null);
   refusal = $state.raw<{ expr: string; error: string } | null>(null);
@@ -47,23 +50,34 @@ export class QueryRun {
     this.stop();
     const ended = new AbortController();
     this.running = { asked, ended };
-    this.busy = true;
+    const slow = setTimeout(() => (this.busy = true), BUSY_AFTER_MS);
+    try {
+      await this.answerTo(asked, ended.signal);
+    } finally {
+      clearTimeout(slow);
+      if (this.running?.ended === ended) {
+        this.running = null;
+        this.busy = false;
+      }
+    }
+    if (!ended.signal.aborted) {
+      void this.lint(asked.expr);
+      void this.explain(asked);
+    }
+  }
+
+  private async answerTo(asked: Asked, signal: AbortSignal): Promise<void> {
     const began = performance.now();
     try {
-      const { data, warnings = [], infos = [] } = await question(asked, ended.signal);
+      const { data, warnings = [], infos = [] } = await question(asked, signal);
+      if (signal.aborted) return;
       this.answer = { asked, data, warnings, infos, milliseconds: performance.now() - began };
       this.refusal = null;
     } catch (error) {
-      if (isAbort(error)) return;
+      if (isAbort(error) || signal.aborted) return;
       this.answer = null;
       this.refusal = { expr: asked.expr, error: error instanceof ApiError ? error.message : String(error) };
     }
-    if (this.running?.ended === ended) {
-      this.running = null;
-      this.busy = false;
-    }
-    void this.lint(asked.expr, ended.signal);
-    void this.explain(asked, ended.signal);
   }
 
   stop(): void {
@@ -83,23 +97,27 @@ export class QueryRun {
   }
 
   /** Once for each expression. Findings are an extra: without them the answer stands. */
-  private async lint(expr: string, signal: AbortSignal): Promise<void> {
-    if (this.refusal !== null || expr === this.checked) {
-      if (this.refusal !== null) this.findings = [];
+  private async lint(expr: string): Promise<void> {
+    if (this.refusal !== null) {
+      this.findings = [];
+      this.checked = '';
+      return;
+    }
+    if (expr === this.checked) {
       return;
     }
     this.checked = expr;
     this.findings = [];
     try {
-      this.findings = await check(JSON.stringify({ expr }), signal);
+      const found = await check(JSON.stringify({ expr }));
+      if (this.checked === expr) this.findings = found;
     } catch {
-      this.checked = '';
+      if (this.checked === expr) this.checked = '';
     }
   }
 
-  private async explain(asked: Asked, signal: AbortSignal): Promise<void> {
-    const { answer } = this;
-    if (answer === null || sizeOf(answer.data) > 0) {
+  private async explain(asked: Asked): Promise<void> {
+    if (this.answer === null || sizeOf(this.answer.data) > 0) {
       this.causes = null;
       this.explained = '';
       return;
@@ -109,12 +127,13 @@ export class QueryRun {
     }
     this.explained = asked.expr;
     this.causes = null;
+    let causes: Cause[] = [];
     try {
-      const causes = await whyEmpty(asked.expr, asked.to, signal);
-      if (this.answer === answer) this.causes = causes;
-    } catch (error) {
-      if (!isAbort(error)) this.causes = [];
+      causes = await whyEmpty(asked.expr, asked.to);
+    } catch {
+      // No reason is told as no reason.
     }
+    if (this.explained === asked.expr) this.causes = causes;
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, type CompletionContext } from '@codemirror/autocomplete';
 import { defaultKeymap, history, historyKeymap, insertNewline } from '@codemirror/commands';
-import { bracketMatching, HighlightStyle, syntaxHighlighting } from '@codemirror/language';
+import { bracketMatching, forceParsing, HighlightStyle, syntaxHighlighting, syntaxTreeAvailable } from '@codemirror/language';
 import { forceLinting, linter, lintKeymap, type Diagnostic } from '@codemirror/lint';
 import { Annotation, EditorState, Prec, StateEffect, type Extension } from '@codemirror/state';
 import { EditorView, keymap, placeholder, type ViewUpdate } from '@codemirror/view';
@@ -67,12 +67,20 @@ async function completions(context: CompletionContext) {
   return result === null ? null : { ...result, options: result.options.map((one) => completionWords(one, language)) };
 }
 
+/** An expression of 10 kB is read in a tenth of that. */
+const PARSE_MS_MAX = 200;
+
 /** Boards write variables (`$job`, `${job}`, `[[job]]`) into expressions, which the grammar does not know. */
 const VARIABLES = /\$\w|\$\{|\[\[/;
 
 function grammarComplaints(view: EditorView): Diagnostic[] {
   const text = view.state.doc.toString();
   if (text.trim() === '' || VARIABLES.test(text)) {
+    return [];
+  }
+  // Of a tree that is half read everything seems to be missing.
+  const { length } = view.state.doc;
+  if (!syntaxTreeAvailable(view.state, length) && !forceParsing(view, length, PARSE_MS_MAX)) {
     return [];
   }
   const found = new HybridLint().promQL().call(null, view) as Diagnostic[];
