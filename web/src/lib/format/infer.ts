@@ -13,8 +13,9 @@ export function inferUnit(expr: string): string {
     return 'short';
   }
   const rate = /\bi?rate\s*\(/.test(text);
+  const quantile = /\bhistogram_quantile\s*\(/.test(expr);
   const names = [...text.matchAll(/[a-zA-Z_:][\w:]*/g)].map(([name]) => name).filter((name) => !WORDS.has(name));
-  const units = new Set(names.map((name) => unitOf(name, rate)));
+  const units = new Set(names.map((name) => unitOf(name, rate, quantile)));
   const [unit = ''] = units;
   if (text.includes('/')) {
     return ratio(text, units);
@@ -68,7 +69,11 @@ const BY_ENDING: [ending: RegExp, unit: string, unitOfRate: string][] = [
   [/_total$/, 'short', 'ops'],
 ];
 
-function unitOf(name: string, rate: boolean): string {
+function unitOf(name: string, rate: boolean, quantile: boolean): string {
+  // A bucket counts; only its bound, which a quantile gives back, has the histogram's unit.
+  if (name.endsWith('_bucket') && !quantile) {
+    return rate ? 'ops' : 'short';
+  }
   const found = BY_ENDING.find(([ending]) => ending.test(name));
   return found === undefined ? '' : rate ? found[2] : found[1];
 }

@@ -53,6 +53,8 @@ test.each([
   ['sum(rate(http_requests_total{status=~"5.."}[5m])) / sum(rate(http_requests_total[5m]))', 'percentunit'],
   ['100 * sum(a_total) / sum(b_total)', 'percent'],
   ['histogram_quantile(0.95, sum by (le) (rate(http_request_duration_seconds_bucket[5m])))', 's'],
+  ['http_request_duration_seconds_bucket', 'short'],
+  ['sum by (le) (rate(http_request_duration_seconds_bucket[5m]))', 'ops'],
   ['rate(http_request_duration_seconds_sum[5m]) / rate(http_request_duration_seconds_count[5m])', 's'],
   ['node_memory_MemAvailable_bytes', 'bytes'],
   ['1 - node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes', 'percentunit'],
