@@ -4,7 +4,7 @@ import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, t
 import { defaultKeymap, history, historyKeymap, insertNewline } from '@codemirror/commands';
 import { bracketMatching, forceParsing, HighlightStyle, syntaxHighlighting, syntaxTreeAvailable } from '@codemirror/language';
 import { forceLinting, linter, lintKeymap, type Diagnostic } from '@codemirror/lint';
-import { Annotation, EditorState, Prec, StateEffect, type Extension } from '@codemirror/state';
+import { Annotation, Compartment, EditorState, Prec, StateEffect, type Extension } from '@codemirror/state';
 import { EditorView, keymap, placeholder, type ViewUpdate } from '@codemirror/view';
 import { tags } from '@lezer/highlight';
 import type { PrometheusClient } from '@prometheus-io/codemirror-promql/dist/esm/client';
@@ -16,10 +16,17 @@ import { preferences } from '../preferences.svelte';
 import { labelsOf, metricMetadata, metricNames, valuesOf } from './catalog';
 import { complaintWords, completionWords } from './words';
 
+/** What is said about the field, in the language of the page. */
+export interface Words {
+  /** For screen readers. */
+  label: string;
+  /** Shown while it is empty. */
+  hint: string;
+}
+
 export interface EditorOptions {
   value: string;
-  label: string;
-  hint: string;
+  words: Words;
   onchange: (value: string) => void;
   onrun: () => void;
   /** What the grammar complains of, after a pause in typing; empty when all is well. */
@@ -30,6 +37,7 @@ export interface Editor {
   readonly view: EditorView;
   /** Replaces the text without telling `onchange`. */
   setValue(value: string): void;
+  setWords(words: Words): void;
   /** Underlines what the server found fault with. */
   setMarks(marks: readonly Diagnostic[]): void;
   /** Writes at the cursor, over what is selected. */
@@ -98,7 +106,9 @@ export function createEditor(parent: HTMLElement, options: EditorOptions): Edito
   }
   const needsRefresh = (update: ViewUpdate) => update.transactions.some((one) => one.effects.some((e) => e.is(marked)));
   const lint = linter(diagnostics, { needsRefresh });
-  const state = EditorState.create({ doc: options.value, extensions: [lint, extensions(options)] });
+  const said = new Compartment();
+  const all = [lint, said.of(wordsOf(options.words)), extensions(options)];
+  const state = EditorState.create({ doc: options.value, extensions: all });
   const view = new EditorView({ parent, state });
   return {
     view,
@@ -107,6 +117,9 @@ export function createEditor(parent: HTMLElement, options: EditorOptions): Edito
         const changes = { from: 0, to: view.state.doc.length, insert: value };
         view.dispatch({ changes, annotations: fromOutside.of(true) });
       }
+    },
+    setWords(words) {
+      view.dispatch({ effects: [said.reconfigure(wordsOf(words)), marked.of(null)] });
     },
     setMarks(now) {
       marks = now;
@@ -134,8 +147,7 @@ function extensions(options: EditorOptions): Extension {
     autocompletion({ icons: false }),
     keys(options.onrun),
     EditorView.lineWrapping,
-    placeholder(options.hint),
-    EditorView.contentAttributes.of({ 'aria-label': options.label, spellcheck: 'false', autocapitalize: 'off' }),
+    EditorView.contentAttributes.of({ spellcheck: 'false', autocapitalize: 'off' }),
     EditorView.updateListener.of((update) => {
       const outside = update.transactions.some((one) => one.annotation(fromOutside) === true);
       if (update.docChanged && !outside) {
@@ -145,6 +157,10 @@ function extensions(options: EditorOptions): Extension {
     syntaxHighlighting(colours),
     theme,
   ];
+}
+
+function wordsOf({ label, hint }: Words): Extension {
+  return [placeholder(hint), EditorView.contentAttributes.of({ 'aria-label': label })];
 }
 
 /** Tab is not among them: it leaves the editor, as it leaves every field. */
