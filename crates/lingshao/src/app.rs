@@ -7,14 +7,15 @@ use std::sync::Arc;
 use lingshao_model::{ReceiverShape, TimeDelta, Timestamp};
 use lingshao_tsdb::Db;
 use rustls::ServerConfig;
-use serde::Serialize;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::alertmanager::AlertsHandle;
 use crate::alertmanager::external::External;
 use crate::api::query::QueryGate;
 use crate::api::write::WriteGate;
+use crate::boards::BoardsHandle;
 use crate::config::{Config, Language, Web};
+use crate::demo::DemoHandle;
 use crate::durable::Durable;
 use crate::notify::Notifier;
 use crate::pages::Pages;
@@ -54,10 +55,14 @@ pub(crate) struct App {
     pub(crate) rules: Arc<RuleManager>,
     /// Alerts, silences, and what was told.
     pub(crate) alerts: AlertsHandle,
+    /// Boards, saved and in files.
+    pub(crate) boards: BoardsHandle,
     /// The senders.
     pub(crate) notifier: Arc<Notifier>,
     /// Alertmanagers elsewhere.
     pub(crate) external: Arc<External>,
+    /// The shop that we watch, in demo mode.
+    pub(crate) demo: Option<DemoHandle>,
     /// Takes reloads, one at a time, each with the sender of its outcome.
     pub(crate) reloads: mpsc::Sender<ReloadRequest>,
     /// What a reload replaces.
@@ -86,19 +91,6 @@ pub(crate) struct About {
     pub(crate) insecure: bool,
     /// The storage's bounds.
     pub(crate) storage: lingshao_tsdb::Options,
-    /// What is shown, if this is a demonstration.
-    pub(crate) demo: Option<Demo>,
-}
-
-/// What a demonstration tells of itself.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Demo {
-    /// The `for` of its rules.
-    pub(crate) for_seconds: u64,
-    /// By how much arrivals and the shop's timers are faster than in life.
-    pub(crate) speed: f64,
-    /// The incidents that can be started.
-    pub(crate) incidents: Vec<String>,
 }
 
 /// One configuration as the handlers see it.

@@ -6,10 +6,12 @@
 mod alertmanager;
 mod api;
 mod app;
+mod boards;
 pub mod cli;
 mod clock;
 pub mod collect;
 pub mod config;
+mod demo;
 mod durable;
 mod failure;
 pub mod notify;

@@ -150,7 +150,7 @@ impl Outcome {
     }
 }
 
-fn over_label_limit(options: &Options, labels: &Labels) -> Option<String> {
+pub(crate) fn over_label_limit(options: &Options, labels: &Labels) -> Option<String> {
     let count = labels.len();
     if count > options.labels_max {
         return Some(format!("{count} labels, {} allowed", options.labels_max));
@@ -168,7 +168,7 @@ fn over_label_limit(options: &Options, labels: &Labels) -> Option<String> {
 }
 
 /// Labels for an error text, cut to a readable length.
-fn excerpt(labels: &Labels) -> String {
+pub(crate) fn excerpt(labels: &Labels) -> String {
     const CHARACTERS_MAX: usize = 200;
     let text = labels.to_string();
     match text.char_indices().nth(CHARACTERS_MAX) {

@@ -44,6 +44,13 @@ impl Generations {
     pub(crate) fn file_name(&self) -> String {
         format!("{:010}-{:010}.block", self.first, self.last)
     }
+
+    /// The generations that a name stands for.
+    pub(crate) fn of_file_name(name: &str) -> Option<Generations> {
+        let (first, last) = name.strip_suffix(".block")?.split_once('-')?;
+        let generations = Generations { first: first.parse().ok()?, last: last.parse().ok()? };
+        (generations.file_name() == name).then_some(generations)
+    }
 }
 
 /// What can go wrong with a block.
@@ -63,6 +70,7 @@ pub enum BlockError {
 }
 
 /// Writes a block, series by series in ascending order of labels.
+#[derive(Debug)]
 pub(crate) struct BlockWriter {
     file: SealedWriter,
     index: Index,
@@ -72,7 +80,7 @@ pub(crate) struct BlockWriter {
     previous: Option<Labels>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct PageWriter {
     series: usize,
     /// Entries: labels, place of the data, chunk heads.

@@ -143,6 +143,8 @@ pub struct OpenReport {
     pub unreadable_records: u64,
     /// Blocks that were damaged and set aside, with the reason.
     pub quarantined: Vec<String>,
+    /// Blocks of an import that a crash interrupted; they are deleted.
+    pub withdrawn: u64,
 }
 
 impl Db {
@@ -323,8 +325,13 @@ impl Writer {
 
     /// Freezes the head and starts a new generation.
     pub(crate) fn cut(&mut self, now: Timestamp) -> Result<(), WalError> {
+        self.cut_leaving(0, now)
+    }
+
+    /// The same, and leaves out this many numbers of generations, for blocks that come from no head.
+    pub(crate) fn cut_leaving(&mut self, left_out: u64, now: Timestamp) -> Result<(), WalError> {
         let segment = self.wal.cut()?;
-        let number = self.head.number + 1;
+        let number = self.head.number + left_out + 1;
         self.wal.append(record::GENERATION, &record::encode_generation(number, now.0))?;
         let head = std::mem::replace(&mut self.head, Generation::new(number, segment));
         (self.opened_at, self.cut_first) = (now, false);

@@ -8,6 +8,7 @@
 //!   [`lingshao_model::SeriesSource`].
 //! - [`Db::maintain`] seals full generations into blocks, merges blocks and enforces retention; it blocks, call it
 //!   from one thread.
+//! - [`Db::import`] writes history straight into blocks.
 //!
 //! **A generation** is what arrived between two cuts, whatever its timestamps: its own log segments, its own
 //! series numbers, its own index. When it is old or large enough it is frozen, written as one block, and its log
@@ -24,6 +25,7 @@ mod chunk;
 mod cursor;
 mod db;
 mod generation;
+mod import;
 mod index;
 mod maintain;
 mod merge;
@@ -36,6 +38,7 @@ mod stats;
 
 pub use block::BlockError;
 pub use db::{AppendError, Appended, Db, DbError, OpenReport, Page, SeriesRef};
+pub use import::{Import, ImportError, Imported};
 pub use maintain::Maintained;
 pub use options::Options;
 pub use snapshot::{Found, Snapshot};

@@ -10,6 +10,7 @@ use lingshao_model::{TimeDelta, Timestamp};
 use crate::block::{Block, BlockCursor, BlockError, Generations};
 use crate::cursor::{Cursor, Cursors};
 use crate::db::{Db, DbError, Frozen, OpenReport};
+use crate::import;
 use crate::merge::write_block;
 
 /// Blocks of one size that are merged into one of the next. Four: each sample is rewritten once per fourfold age,
@@ -51,6 +52,7 @@ pub(crate) fn open_blocks(
     };
     disk.create_dir_all(&folder).map_err(failed("create folder", &folder))?;
     lingshao_disk::remove_unfinished(&**disk, &folder).map_err(failed("clean folder", &folder))?;
+    import::settle(disk, &folder, report)?;
     let mut blocks = Vec::new();
     for entry in disk.list(&folder).map_err(failed("list folder", &folder))? {
         if !entry.name.ends_with(".block") {
@@ -85,15 +87,20 @@ fn delete_superseded(
 }
 
 fn delete_files(disk: &Arc<dyn Disk>, folder: &Path, blocks: &[Arc<Block>]) -> Result<(), DbError> {
-    for block in blocks {
-        let path = block.path();
+    let paths: Vec<&Path> = blocks.iter().map(|block| block.path()).collect();
+    delete_paths(disk, folder, &paths)
+}
+
+/// Deletes files of a folder; they are gone for good when it returns.
+pub(crate) fn delete_paths(disk: &Arc<dyn Disk>, folder: &Path, paths: &[&Path]) -> Result<(), DbError> {
+    for path in paths {
         disk.remove(path).map_err(|source| DbError::Disk {
             action: "delete",
-            path: path.to_owned(),
+            path: (*path).to_owned(),
             source,
         })?;
     }
-    if !blocks.is_empty() {
+    if !paths.is_empty() {
         let failed = |source| DbError::Disk { action: "sync folder", path: folder.to_owned(), source };
         disk.sync_dir(folder).map_err(failed)?;
     }
@@ -199,6 +206,13 @@ impl Db {
         delete_files(&self.disk, &folder, group)
     }
 
+    /// The span that a block comes to in time: what sealing gives, times four with each merge.
+    pub(crate) fn span_merged(&self) -> TimeDelta {
+        let sealed = self.options.generation_age_max.max(TimeDelta(1));
+        let merges = std::iter::successors(Some(sealed.0), |span| span.checked_mul(MERGE_WIDTH as i64));
+        TimeDelta(merges.take_while(|span| *span <= self.merged_span_max().0).last().unwrap_or(sealed.0))
+    }
+
     fn merged_span_max(&self) -> TimeDelta {
         let tenth = TimeDelta(self.options.retention.0 / 10);
         MERGED_SPAN_MAX.min(tenth).max(TimeDelta::from_secs(86_400))
@@ -227,6 +241,14 @@ impl Db {
         self.replace(&expired, None);
         done.deleted += expired.len() as u32;
         delete_files(&self.disk, &self.dir.join("blocks"), &expired)
+    }
+
+    /// Lets new snapshots see further blocks.
+    pub(crate) fn show(&self, new: Vec<Arc<Block>>) {
+        let mut writer = self.writer();
+        let mut blocks: Vec<_> = writer.blocks.iter().cloned().chain(new).collect();
+        blocks.sort_by_key(|block| block.generations);
+        writer.blocks = blocks.into();
     }
 
     /// Takes blocks out of what new snapshots see, and puts one in. Files go after this: older snapshots hold
@@ -271,7 +293,7 @@ fn tier(block: &Block) -> u32 {
 
 impl BlockError {
     /// Whether the file itself is bad, not the access to it.
-    fn is_damage(&self) -> bool {
+    pub(crate) fn is_damage(&self) -> bool {
         match self {
             BlockError::Content { .. } => true,
             BlockError::Sealed(error) => error.is_damage(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use lingshao_disk::Disk;
 
 use crate::block::{BlockError, BlockWriter, Generations};
-use crate::chunk::{Columns, Encoder, SAMPLES_PER_CHUNK};
+use crate::chunk::{Encoder, SAMPLES_PER_CHUNK};
 use crate::cursor::Cursors;
 use crate::series::ChunkHead;
 
@@ -33,15 +33,11 @@ pub(crate) fn write_block(
     while let Some(labels) = cursors.labels().cloned() {
         if cursors.chunks(&mut bytes, &mut heads).is_none() {
             let (_, columns) = cursors.read(i64::MIN, i64::MAX).expect("there is a current series");
-            encode(columns, &mut bytes, &mut heads);
+            let samples = columns.times.iter().zip(&columns.values).enumerate();
+            let samples = samples.map(|(index, (t, value))| (*t, columns.start(index), *value));
+            encode(samples, &mut bytes, &mut heads);
         }
-        let mut rest = bytes.as_slice();
-        let chunks = heads.iter().map(|(head, length)| {
-            let (chunk, behind) = rest.split_at(*length);
-            rest = behind;
-            (*head, chunk)
-        });
-        let mut kept = chunks.filter(|(head, _)| head.last_t >= keep_from).peekable();
+        let mut kept = chunks(&bytes, &heads).filter(|(head, _)| head.last_t >= keep_from).peekable();
         if kept.peek().is_some() {
             writer.add(&labels, kept)?;
         }
@@ -53,17 +49,43 @@ pub(crate) fn write_block(
     Ok(Written { file, damage })
 }
 
-fn encode(columns: &Columns, bytes: &mut Vec<u8>, heads: &mut Vec<(ChunkHead, usize)>) {
+/// Encodes samples (time, start, value), ascending, into chunks one behind the other.
+pub(crate) fn encode(
+    samples: impl Iterator<Item = (i64, i64, f64)>,
+    bytes: &mut Vec<u8>,
+    heads: &mut Vec<(ChunkHead, usize)>,
+) {
     bytes.clear();
     heads.clear();
-    let per_chunk = usize::from(SAMPLES_PER_CHUNK);
-    for (nth, times) in columns.times.chunks(per_chunk).enumerate() {
-        let begin = bytes.len();
-        let mut encoder = Encoder::EMPTY;
-        for (index, t) in (nth * per_chunk..).zip(times) {
-            encoder.push(bytes, *t, columns.start(index), columns.values[index]);
+    let (mut begin, mut first_t, mut encoder) = (0, 0, Encoder::EMPTY);
+    for (t, start, value) in samples {
+        if encoder.count == SAMPLES_PER_CHUNK {
+            heads.push((head(first_t, &encoder), bytes.len() - begin));
+            (begin, encoder) = (bytes.len(), Encoder::EMPTY);
         }
-        let head = ChunkHead { first_t: times[0], last_t: encoder.t, offset: 0, count: encoder.count };
-        heads.push((head, bytes.len() - begin));
+        if encoder.count == 0 {
+            first_t = t;
+        }
+        encoder.push(bytes, t, start, value);
     }
+    if encoder.count > 0 {
+        heads.push((head(first_t, &encoder), bytes.len() - begin));
+    }
+}
+
+fn head(first_t: i64, encoder: &Encoder) -> ChunkHead {
+    ChunkHead { first_t, last_t: encoder.t, offset: 0, count: encoder.count }
+}
+
+/// What [`encode`] wrote, chunk by chunk.
+pub(crate) fn chunks<'a>(
+    bytes: &'a [u8],
+    heads: &'a [(ChunkHead, usize)],
+) -> impl Iterator<Item = (ChunkHead, &'a [u8])> {
+    let mut rest = bytes;
+    heads.iter().map(move |(head, length)| {
+        let (chunk, behind) = rest.split_at(*length);
+        rest = behind;
+        (*head, chunk)
+    })
 }

@@ -7,6 +7,7 @@
 //! - [`snappy`]: the compression of remote write, declared length and ratio checked before anything is allocated.
 //! - [`exposition`]: pages of metrics, Prometheus text and OpenMetrics.
 //! - [`alertmanager_config`]: Alertmanager's configuration and our receivers.
+//! - [`board`]: Grafana's boards as documents: what is wrapped around them, and the few members that we look at.
 //! - [`label_matchers`]: conditions on labels in both of Alertmanager's grammars.
 //! - [`prometheus_api`]: replies and parameters of the HTTP API; [`rfc3339`]: its texts for instants.
 //! - [`prometheus_rules`]: files of recording and alerting rules.
@@ -17,6 +18,7 @@
 
 pub mod alertmanager_api;
 pub mod alertmanager_config;
+pub mod board;
 pub mod exposition;
 pub mod label_matchers;
 pub mod notify;

@@ -159,6 +159,11 @@ impl<S: Service> Fake<S> {
         self.server.open()
     }
 
+    /// From now on remembers the newest so many requests only: for a fake that runs for weeks.
+    pub fn keep_newest(&self, count: usize) {
+        self.inner.journal.keep_newest(count);
+    }
+
     /// Everything that was sent, also what was refused.
     pub fn received(&self) -> Vec<Received> {
         self.inner.journal.all()

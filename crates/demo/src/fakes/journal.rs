@@ -1,15 +1,18 @@
 //! What a fake remembers, in order of arrival.
 
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Most entries of one fake: the longest test sends a tenth of that.
+/// Most entries of one fake that forgets nothing: the longest test sends a tenth of that.
 const ENTRIES_MAX: usize = 100_000;
 
 pub(crate) struct Journal<T> {
     entries: Mutex<Vec<T>>,
     grown: Condvar,
+    /// Older entries than the newest so many are forgotten; 0: none is.
+    newest_max: AtomicUsize,
 }
 
 /// What was waited for did not come.
@@ -31,12 +34,22 @@ impl std::error::Error for NotInTime {}
 
 impl<T: Clone + fmt::Debug> Journal<T> {
     pub(crate) fn new() -> Journal<T> {
-        Journal { entries: Mutex::new(Vec::new()), grown: Condvar::new() }
+        Journal { entries: Mutex::new(Vec::new()), grown: Condvar::new(), newest_max: AtomicUsize::new(0) }
     }
 
-    /// Forgets nothing: a fake that is full panics, which ends its thread and so the test.
+    /// From now on the newest so many are kept: for a fake that runs for weeks.
+    pub(crate) fn keep_newest(&self, count: usize) {
+        self.newest_max.store(count, Ordering::Relaxed);
+    }
+
+    /// A fake that forgets nothing and is full panics, which ends its thread and so the test.
     pub(crate) fn push(&self, entry: T) {
         let mut entries = self.lock();
+        let newest_max = self.newest_max.load(Ordering::Relaxed);
+        if 0 < newest_max {
+            let surplus = (entries.len() + 1).saturating_sub(newest_max);
+            entries.drain(..surplus);
+        }
         assert!(entries.len() < ENTRIES_MAX, "a fake was sent more than {ENTRIES_MAX} messages");
         entries.push(entry);
         self.grown.notify_all();

@@ -1,9 +1,9 @@
 //! Fakes of the services by which people are told, on free ports of 127.0.0.1.
 //!
 //! Contract: a fake refuses what the real service refuses, with the real service's words and numbers (key,
-//! signature, byte limits in UTF-8, messages per minute), remembers everything it was sent with the time of arrival,
-//! and misbehaves only when a script of [`Fault`]s tells it to. Each runs on a thread of its own and ends when it is
-//! dropped, so that it serves tests with a runtime and without one alike.
+//! signature, byte limits in UTF-8, messages per minute), remembers everything it was sent with the time of arrival (or
+//! the newest of it, when told so), and misbehaves only when a script of [`Fault`]s tells it to. Each runs on a thread of
+//! its own and ends when it is dropped, so that it serves tests with a runtime and without one alike.
 
 mod dingtalk;
 mod feishu;

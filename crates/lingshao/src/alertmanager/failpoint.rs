@@ -2,7 +2,8 @@
 //! the point of that name for the N-th time. Compiled only together with debug assertions.
 //!
 //! In the owner: `before-commit`, `in-commit`, `after-commit`, `after-enqueue`, `before-result-commit`,
-//! `after-result-commit`, `before-post-answer`. In the senders: `before-send`, `after-send`.
+//! `after-result-commit`, `before-post-answer`. In the senders: `before-send`, `after-send`. Of boards:
+//! `in-board-commit`, `after-board-commit`.
 
 /// Ends the process here if that is what the environment asks for.
 #[cfg(debug_assertions)]

@@ -1,7 +1,10 @@
-//! What answers each route: the page, the Prometheus and Alertmanager APIs, our own, remote write, lifecycle.
+//! What answers each route: the page, the Prometheus and Alertmanager APIs, Grafana's of boards, our own, remote write,
+//! lifecycle.
 
 mod alertmanager;
 mod answer;
+mod boards;
+mod demo;
 mod lifecycle;
 mod own;
 mod page;
@@ -44,6 +47,16 @@ pub(crate) async fn dispatch(app: &Arc<App>, endpoint: Endpoint, mut call: Call)
         E::SetSilence => either(alertmanager::set_silence(app, call).await),
         E::GetSilence => either(alertmanager::get_silence(app, &call.name.unwrap_or_default()).await),
         E::ExpireSilence => either(alertmanager::expire(app, &call.name.unwrap_or_default()).await),
+        E::GetBoard => boards::get(app, &call).await,
+        E::SaveBoard => boards::save(app, call).await,
+        E::DeleteBoard => boards::delete(app, &call).await,
+        E::BoardVersions => boards::versions(app, &call).await,
+        E::BoardVersion => boards::version(app, &call).await,
+        E::RestoreBoard => boards::restore(app, call).await,
+        E::BoardProblems => boards::problems(app).await,
+        E::DemoState => demo::state(app),
+        E::DemoInbox => demo::inbox(app),
+        E::BeginIncident => demo::begin(app, &call),
         _ => {
             let name = call.name.take();
             let outcome = match Parameters::read(call, &app.forms).await {
@@ -96,6 +109,7 @@ async fn answer(
         E::ListAlerts => Ok(either(alertmanager::list_alerts(app, parameters).await)),
         E::AlertGroups => Ok(either(alertmanager::groups(app, parameters).await)),
         E::Notifications => Ok(either(alertmanager::notifications(app, parameters).await)),
+        E::SearchBoards => Ok(boards::search(app, parameters).await),
         E::About => Ok(own::about(app)),
         E::ReceiverDetails => Ok(own::receivers(app)),
         E::Page
@@ -112,7 +126,17 @@ async fn answer(
         | E::PostAlerts
         | E::SetSilence
         | E::GetSilence
-        | E::ExpireSilence => {
+        | E::ExpireSilence
+        | E::GetBoard
+        | E::SaveBoard
+        | E::DeleteBoard
+        | E::BoardVersions
+        | E::BoardVersion
+        | E::RestoreBoard
+        | E::BoardProblems
+        | E::DemoState
+        | E::DemoInbox
+        | E::BeginIncident => {
             unreachable!("dispatched before parameters are read")
         }
     }

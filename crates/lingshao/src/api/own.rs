@@ -5,6 +5,7 @@ use lingshao_wire::alertmanager_api;
 use serde_json::json;
 
 use crate::app::App;
+use crate::demo::DemoHandle;
 use crate::server::reply::{self, Reply};
 
 /// `about`: what never or seldom changes.
@@ -19,7 +20,7 @@ pub(super) fn about(app: &App) -> Reply {
         "language": live.language,
         "external_url": live.web.external_url_at(app.about.listen),
         "logs": false,
-        "demo": app.about.demo,
+        "demo": app.demo.as_ref().map(DemoHandle::about),
     });
     reply::value(StatusCode::OK, &body)
 }

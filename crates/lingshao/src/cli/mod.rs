@@ -18,7 +18,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::failure::Failure;
-use crate::run;
+use crate::{demo, run};
 
 /// One binary that watches an online shop: it scrapes, takes and keeps metrics, answers PromQL, judges rules and tells
 /// people.
@@ -42,6 +42,11 @@ enum Command {
     /// Without --config it watches this host and itself. SIGHUP or POST /-/reload reads the config again, whole or
     /// not at all; SIGTERM finishes what is under way, syncs, and exits.
     Run(run::Arguments),
+    /// Runs a demo shop with customers, and everything that watches it
+    ///
+    /// Nothing leaves this machine: the shop, its payment provider and the services that tell people are servers on
+    /// 127.0.0.1. The folder holds the configuration that is in force, written as a shop would write it.
+    Demo(demo::Arguments),
     /// Asks a running server for the value of a PromQL expression
     Query(query::Arguments),
     /// Checks config files and says what is wrong where, with the remedy
@@ -76,6 +81,7 @@ pub(crate) enum Outcome {
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run(arguments) => run::run(arguments).map(|()| Outcome::Done),
+        Command::Demo(arguments) => demo::run(arguments).map(|()| Outcome::Done),
         Command::Query(arguments) => query::run(&arguments).map(|()| Outcome::Done),
         Command::Check(arguments) => check::run(&arguments),
         Command::Test(command) => test_rules::run(&command),

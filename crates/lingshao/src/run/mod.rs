@@ -7,16 +7,19 @@ mod reload;
 mod start;
 
 pub(crate) use reload::request as request_reload;
+pub(crate) use start::{Extras, Running, Site, start};
 
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
 use tracing_subscriber::EnvFilter;
 
+use crate::app::ReloadRequest;
 use crate::config::{self, Config};
 use crate::failure::Failure;
 
@@ -25,19 +28,19 @@ use crate::failure::Failure;
 pub(crate) struct Arguments {
     /// Config file: lingshao.yml, or a plain prometheus.yml
     #[arg(long, env = "LINGSHAO_CONFIG", value_name = "FILE")]
-    config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// Address of the web listener [default: 127.0.0.1:9090; port 0 takes a free one]
     #[arg(long, env = "LINGSHAO_LISTEN", value_name = "ADDR")]
-    listen: Option<String>,
+    pub(crate) listen: Option<String>,
     /// Folder that keeps the data [default: lingshao-data]
     #[arg(long, env = "LINGSHAO_DATA", value_name = "DIR")]
-    data: Option<PathBuf>,
+    pub(crate) data: Option<PathBuf>,
     /// Lets everybody who can reach the address do everything, without users
     #[arg(long, env = "LINGSHAO_INSECURE")]
-    insecure: bool,
+    pub(crate) insecure: bool,
     /// Serves the page from this folder (web/dist), for whoever works on it
     #[arg(long, env = "LINGSHAO_UI_DIR", value_name = "DIR")]
-    ui_dir: Option<PathBuf>,
+    pub(crate) ui_dir: Option<PathBuf>,
 }
 
 /// What requests under way have to finish after SIGTERM.
@@ -52,49 +55,93 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     log_to_stderr()?;
     crate::security::tls::install_provider();
     let config = configuration(&arguments)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(until_signal(arguments, config));
+    end(runtime, outcome.map(Some))
+}
+
+/// What all parts run on.
+pub(crate) fn runtime() -> Result<Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
         .max_blocking_threads(BLOCKING_THREADS_MAX)
         .enable_all()
         .build()
         .context("cannot start the runtime")
-        .map_err(Failure::environment)?;
-    let outcome = runtime.block_on(until_signal(arguments, config));
-    end(runtime, outcome)
+        .map_err(Failure::environment)
 }
 
-async fn until_signal(arguments: Arguments, config: Config) -> Result<start::Running, Failure> {
-    let environment =
-        |error: io::Error| Failure::environment(anyhow::Error::new(error).context("cannot wait for signals"));
-    let mut terminate = signal(SignalKind::terminate()).map_err(environment)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(environment)?;
-    let mut hang_up = signal(SignalKind::hangup()).map_err(environment)?;
-    let running = start::start(arguments, config).await?;
+async fn until_signal(arguments: Arguments, config: Config) -> Result<Running, Failure> {
+    let mut signals = Signals::new()?;
+    let site = Site::of(&arguments, &config).await?;
+    let running = start(site, arguments, config, Extras::default()).await?;
     // Only now, so that whoever waits for this line may send signals.
-    crate::cli::print(&format!("listening web={}\n", running.address))?;
-    loop {
+    crate::cli::print(&format!("listening web={}\n", running.address()))?;
+    signals.wait(running.reloads()).await;
+    tracing::info!("stopping");
+    Ok(running.drain().await)
+}
+
+/// What a person or an init system says to a process.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    /// From now on they do not end the process by themselves.
+    pub(crate) fn new() -> Result<Signals, Failure> {
+        let of = |kind| {
+            let context =
+                |error| Failure::environment(anyhow::Error::new(error).context("cannot wait for signals"));
+            signal(kind).map_err(context)
+        };
+        Ok(Signals {
+            terminate: of(SignalKind::terminate())?,
+            interrupt: of(SignalKind::interrupt())?,
+            hang_up: of(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for SIGTERM or SIGINT.
+    pub(crate) async fn end(&mut self) {
         tokio::select! {
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-            _ = hang_up.recv() => {
-                // The outcome is logged by the reloader; nobody waits for it here, or a slow disk would delay the end.
-                let reloads = running.reloads.clone();
-                tokio::spawn(async move { reload::request(&reloads).await });
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    /// The same; meanwhile, SIGHUP reads the config again.
+    pub(crate) async fn wait(&mut self, reloads: &mpsc::Sender<ReloadRequest>) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hang_up.recv() => {
+                    // The outcome is logged by the reloader; nobody waits for it here, or a slow disk would delay the
+                    // end.
+                    let reloads = reloads.clone();
+                    tokio::spawn(async move { reload::request(&reloads).await });
+                }
             }
         }
     }
-    tracing::info!("stopping");
-    Ok(running.drain(DRAIN_TIMEOUT).await)
 }
 
-/// Abandons what is still under way, then syncs.
-fn end(runtime: Runtime, outcome: Result<start::Running, Failure>) -> Result<(), Failure> {
+/// Abandons what is still under way, then syncs; nothing if it ended before it began.
+pub(crate) fn end(runtime: Runtime, outcome: Result<Option<Running>, Failure>) -> Result<(), Failure> {
     runtime.shutdown_timeout(ABANDON_TIMEOUT);
-    outcome?.finish()
+    outcome?.map_or(Ok(()), Running::finish)
 }
 
 /// The file's, or the one that watches this host.
 fn configuration(arguments: &Arguments) -> Result<Config, Failure> {
-    let Some(file) = &arguments.config else { return Ok(Config::without_file()) };
+    arguments.config.as_deref().map_or_else(|| Ok(Config::without_file()), load)
+}
+
+/// Reads a file; its warnings go to stderr.
+pub(crate) fn load(file: &Path) -> Result<Config, Failure> {
     match config::load(file) {
         Ok(loaded) => {
             let mut stderr = io::stderr();
@@ -111,7 +158,8 @@ fn configuration(arguments: &Arguments) -> Result<Config, Failure> {
     }
 }
 
-fn log_to_stderr() -> Result<(), Failure> {
+/// Sets the log up as the environment wants it.
+pub(crate) fn log_to_stderr() -> Result<(), Failure> {
     let wanted = std::env::var("LINGSHAO_LOG").unwrap_or_else(|_| "info".to_owned());
     let filter = EnvFilter::try_new(&wanted)
         .with_context(|| format!("LINGSHAO_LOG=`{wanted}` is no log filter"))

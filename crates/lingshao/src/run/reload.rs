@@ -8,7 +8,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::spawn_blocking;
 
 use super::alerting::{self, Replacer};
+use super::start::board_files;
 use crate::app::{Live, ReloadRequest};
+use crate::boards::BoardsHandle;
 use crate::clock::now;
 use crate::config::{self, Loaded};
 use crate::scrape::{self, Scraper};
@@ -32,6 +34,7 @@ pub(super) struct Reloader {
     pub(super) metrics: config::Metrics,
     pub(super) state: config::State,
     pub(super) alerting: Replacer,
+    pub(super) boards: BoardsHandle,
 }
 
 /// Asks for a reload and waits for its outcome.
@@ -86,6 +89,7 @@ impl Reloader {
         }
         self.scraper.replace(settings);
         self.alerting.replace(alerting).await.map_err(|error| format!("{error:#}"))?;
+        self.boards.replace(board_files(self.file.as_deref(), &config)).await;
         self.live.send_replace(Arc::new(live));
         Ok(())
     }

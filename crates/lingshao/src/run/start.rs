@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::Duration;
 
 use anyhow::Context;
 use lingshao_disk::{Cut, DataDir, Disk, Loss, Owner, RealDisk};
@@ -13,16 +12,18 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::Arguments;
 use super::alerting::{self, Alerting};
 use super::maintain::Maintainer;
 use super::memory;
 use super::reload::{self, Reloader};
+use super::{Arguments, DRAIN_TIMEOUT};
 use crate::api::query::QueryGate;
 use crate::api::write::WriteGate;
 use crate::app::{About, App, Live, ReloadRequest, own_page};
+use crate::boards;
 use crate::clock::now;
 use crate::config::{Config, Metrics};
+use crate::demo::{DemoHandle, History};
 use crate::durable::Committer;
 use crate::failure::Failure;
 use crate::pages::Pages;
@@ -38,19 +39,76 @@ use crate::telemetry::Telemetry;
 const DATA_DEFAULT: &str = "lingshao-data";
 
 /// The process at work.
-pub(super) struct Running {
-    pub(super) address: SocketAddr,
-    pub(super) reloads: mpsc::Sender<ReloadRequest>,
+#[derive(Debug)]
+pub(crate) struct Running {
+    address: SocketAddr,
+    reloads: mpsc::Sender<ReloadRequest>,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
     scraper: Arc<Scraper>,
     /// Until it is drained.
     alerting: Option<Alerting>,
+    boards: Option<boards::Running>,
     maintainer: Maintainer,
     committer: Committer,
     db: Arc<Db>,
     /// Unlocks the folder when dropped: last.
     _data: DataDir,
+}
+
+/// A folder that is ours and an address that is open; nothing works yet.
+#[derive(Debug)]
+pub(crate) struct Site {
+    disk: Arc<dyn Disk>,
+    folder: PathBuf,
+    data: DataDir,
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Site {
+    /// Where arguments and config want it.
+    pub(super) async fn of(arguments: &Arguments, config: &Config) -> Result<Site, Failure> {
+        // What is wrong with them is said before anything is touched.
+        let address = check(arguments, config)?.address;
+        let folder = arguments.data.clone().or(config.data.clone());
+        let folder = folder.unwrap_or_else(|| PathBuf::from(DATA_DEFAULT));
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk::new());
+        let data = lock(&disk, &folder)?;
+        Site::new(disk, folder, data, listen::bind(address).await?)
+    }
+
+    /// With an address that is open already.
+    pub(crate) fn claim(folder: PathBuf, listener: TcpListener) -> Result<Site, Failure> {
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk::new());
+        let data = lock(&disk, &folder)?;
+        Site::new(disk, folder, data, listener)
+    }
+
+    fn new(
+        disk: Arc<dyn Disk>,
+        folder: PathBuf,
+        data: DataDir,
+        listener: TcpListener,
+    ) -> Result<Site, Failure> {
+        let address =
+            listener.local_addr().context("cannot read the address").map_err(Failure::environment)?;
+        Ok(Site { disk, folder, data, listener, address })
+    }
+
+    /// With the port that was really taken.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+/// What the demo adds.
+#[derive(Debug, Default)]
+pub(crate) struct Extras {
+    /// For the handlers.
+    pub(crate) demo: Option<DemoHandle>,
+    /// To be written before anything works.
+    pub(crate) history: Option<History>,
 }
 
 /// What can be said before anything is touched.
@@ -75,34 +133,45 @@ fn check(arguments: &Arguments, config: &Config) -> Result<Checked, Failure> {
 }
 
 /// Starts every part, or says which one could not be.
-pub(super) async fn start(arguments: Arguments, config: Config) -> Result<Running, Failure> {
-    let Checked { listen: wanted, address, live, settings, pages } = check(&arguments, &config)?;
-    let disk: Arc<dyn Disk> = Arc::new(RealDisk::new());
-    let folder = arguments.data.or(config.data.clone()).unwrap_or_else(|| PathBuf::from(DATA_DEFAULT));
-    let data = lock(&disk, &folder)?;
-    let listener = listen::bind(address).await?;
-    let address = listener.local_addr().context("cannot read the address").map_err(Failure::environment)?;
+pub(crate) async fn start(
+    site: Site,
+    arguments: Arguments,
+    config: Config,
+    extras: Extras,
+) -> Result<Running, Failure> {
+    let Checked { listen: wanted, live, settings, pages, .. } = check(&arguments, &config)?;
+    let Site { disk, folder, data, listener, address } = site;
     let memory_bytes = memory::available_bytes();
     let storage = options(&config.metrics, memory_bytes);
     let telemetry = Arc::new(Telemetry::default());
     let db = open(disk, &folder, storage.clone(), &telemetry)?;
+    if let Some(history) = extras.history {
+        history.fill(&db, config.collect.host.clone()).await?;
+    }
     telemetry.reload.successful.set(1.0);
     telemetry.reload.last_success.set(now().as_seconds());
-    let environment = |error: std::io::Error| {
-        Failure::environment(anyhow::Error::new(error).context("cannot start a thread"))
-    };
-    let committer = Committer::start(db.wal(), telemetry.wal.clone()).map_err(environment)?;
-    let maintainer = Maintainer::start(db.clone(), telemetry.clone()).map_err(environment)?;
+    let (committer, maintainer) = start_threads(&db, &telemetry)?;
     let alerting = alerting::Settings::new(&config, address).map_err(Failure::input)?;
     let alerting = Alerting::start(&config, alerting, &folder, address, db.clone(), &telemetry).await?;
+    let location = alerting::location(&config, &folder, address);
+    let boards = boards::Running::start(&location, board_files(arguments.config.as_deref(), &config)).await?;
     let scraper = start_scraper(settings, &db, &telemetry, address);
 
     let member = alerting::member(&config, address);
-    let sessions = SessionStore::new(alerting::location(&config, &folder, address));
+    let sessions = SessionStore::new(location);
+    let about = About {
+        started_at: now(),
+        listen: address,
+        member,
+        data: folder,
+        config_file: arguments.config.clone(),
+        insecure: arguments.insecure,
+        storage,
+    };
     let (live_sender, live) = watch::channel(Arc::new(live));
     let (reloads, requests) = mpsc::channel(reload::WAITING_MAX);
     let reloader = Reloader {
-        file: arguments.config.clone(),
+        file: arguments.config,
         listen: wanted,
         insecure: arguments.insecure,
         address,
@@ -113,6 +182,7 @@ pub(super) async fn start(arguments: Arguments, config: Config) -> Result<Runnin
         metrics: config.metrics,
         state: config.state,
         alerting: alerting.replacer(),
+        boards: boards.handle.clone(),
     };
     tokio::spawn(reloader.run(requests));
 
@@ -130,20 +200,13 @@ pub(super) async fn start(arguments: Arguments, config: Config) -> Result<Runnin
         scraper: scraper.clone(),
         rules: alerting.rules.clone(),
         alerts: alerting.alerts.clone(),
+        boards: boards.handle.clone(),
         notifier: alerting.notifier.clone(),
         external: alerting.external.clone(),
+        demo: extras.demo,
         reloads: reloads.clone(),
         live,
-        about: About {
-            started_at: now(),
-            listen: address,
-            member,
-            data: folder,
-            config_file: arguments.config,
-            insecure: arguments.insecure,
-            storage,
-            demo: None,
-        },
+        about,
     });
     let (stop, server) = open_door(listener, app);
     Ok(Running {
@@ -153,11 +216,27 @@ pub(super) async fn start(arguments: Arguments, config: Config) -> Result<Runnin
         server,
         scraper,
         alerting: Some(alerting),
+        boards: Some(boards),
         maintainer,
         committer,
         db,
         _data: data,
     })
+}
+
+fn start_threads(db: &Arc<Db>, telemetry: &Arc<Telemetry>) -> Result<(Committer, Maintainer), Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::environment(anyhow::Error::new(error).context("cannot start a thread"))
+    };
+    let committer = Committer::start(db.wal(), telemetry.wal.clone()).map_err(failed)?;
+    let maintainer = Maintainer::start(db.clone(), telemetry.clone()).map_err(failed)?;
+    Ok((committer, maintainer))
+}
+
+/// Where the config wants files of boards looked for.
+pub(super) fn board_files(file: Option<&Path>, config: &Config) -> boards::Settings {
+    let base = file.and_then(Path::parent).unwrap_or(Path::new("")).to_owned();
+    boards::Settings { base, patterns: config.boards.clone() }
 }
 
 fn open_door(listener: TcpListener, app: Arc<App>) -> (watch::Sender<bool>, JoinHandle<()>) {
@@ -195,6 +274,9 @@ fn log_report(report: &OpenReport) {
     tracing::info!(replayed = report.replayed, "storage opened");
     for damage in &report.quarantined {
         tracing::error!(%damage, "a damaged block was set aside in `quarantine`; its samples are lost");
+    }
+    if report.withdrawn > 0 {
+        tracing::info!(blocks = report.withdrawn, "an unfinished import was taken back");
     }
     if let Some(recovery) = &report.wal {
         for Cut { segment, offset, bytes } in &recovery.cut {
@@ -248,14 +330,27 @@ fn start_scraper(
 }
 
 impl Running {
-    /// Takes nothing new and lets what is under way finish.
-    pub(super) async fn drain(mut self, patience: Duration) -> Running {
+    /// The web listener's.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where a reload is asked for.
+    pub(crate) fn reloads(&self) -> &mpsc::Sender<ReloadRequest> {
+        &self.reloads
+    }
+
+    /// Takes nothing new and lets what is under way finish, for a while.
+    pub(crate) async fn drain(mut self) -> Running {
         self.stop.send_replace(true);
         let (server, scraper) = (&mut self.server, self.scraper.clone());
-        let drained = timeout(patience, async { tokio::join!(server, scraper.stop()) }).await;
+        let drained = timeout(DRAIN_TIMEOUT, async { tokio::join!(server, scraper.stop()) }).await;
         if drained.is_err() {
             tracing::warn!("some requests did not finish in time and are abandoned");
             self.server.abort();
+        }
+        if let Some(boards) = self.boards.take() {
+            boards.stop().await;
         }
         // Last, as requests under way and rules wait for its answers.
         if let Some(alerting) = self.alerting.take() {

@@ -30,13 +30,14 @@ pub(crate) async fn answer(app: Arc<App>, peer: IpAddr, request: Request<Incomin
     let (parts, body) = request.into_parts();
     let live = app.live();
     let found = own_path(&live, parts.uri.path()).and_then(|path| routes::find(path, &parts.method));
-    let (index, name) =
-        found.map_or((None, None), |found| (Some(found.index), found.name.map(str::to_owned)));
+    let index = found.map(|found| found.index);
+    let name = found.and_then(|found| found.name.map(str::to_owned));
+    let version = found.and_then(|found| found.version.map(str::to_owned));
     let gzip = encoding::accepts(&parts.headers, "gzip");
     let mut reply = match admit(&app, &live, peer, &parts, index.map(|index| &ROUTES[index])).await {
         Err(refusal) => refusal,
         Ok((route, caller)) => {
-            let call = Call { parts, body, name, peer, caller };
+            let call = Call { parts, body, name, version, peer, caller };
             let change = Change::of(route, &call);
             let reply = api::dispatch(&app, route.endpoint, call).await;
             change.inspect(|change| change.log(reply.status()));

@@ -38,6 +38,8 @@ pub(crate) struct Call {
     pub(crate) body: Incoming,
     /// The `{name}` segment of the path, still percent-encoded.
     pub(crate) name: Option<String>,
+    /// And the `{version}` segment.
+    pub(crate) version: Option<String>,
     /// The network address that it came from.
     pub(crate) peer: IpAddr,
     /// Who asks; not looked at for what is public.

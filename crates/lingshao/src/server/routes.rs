@@ -55,6 +55,17 @@ pub enum Endpoint {
     About,
     QueryBatch,
     ReceiverDetails,
+    SearchBoards,
+    GetBoard,
+    SaveBoard,
+    DeleteBoard,
+    BoardVersions,
+    BoardVersion,
+    RestoreBoard,
+    BoardProblems,
+    DemoState,
+    DemoInbox,
+    BeginIncident,
 }
 
 /// The methods that a route takes. `HEAD` goes wherever `GET` goes.
@@ -100,7 +111,8 @@ impl Methods {
 /// One line of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct Route {
-    /// Segment by segment; `{name}` takes any one segment. It may stand in several lines, each with other methods.
+    /// Segment by segment; `{name}` and `{version}` take any one segment. It may stand in several lines, each with other
+    /// methods.
     pub path: &'static str,
     /// Methods that stand in no line of the path are answered with 405.
     pub methods: Methods,
@@ -115,7 +127,7 @@ const fn route(path: &'static str, methods: Methods, right: Right, endpoint: End
 }
 
 use self::Methods::{Ask, Delete, Get, GetOrPost, Post, PostOrPut};
-use crate::security::access::Right::{Administer, Ingest, Public, Read, Silence};
+use crate::security::access::Right::{Act, Administer, Edit, Ingest, Public, Read, Silence};
 
 /// All of it. Prometheus' administrative routes (delete series, snapshot) are left out on purpose.
 pub const ROUTES: &[Route] = &[
@@ -166,15 +178,28 @@ pub const ROUTES: &[Route] = &[
     route("/api/lingshao/v1/about", Get, Read, Endpoint::About),
     route("/api/lingshao/v1/queries", Ask, Read, Endpoint::QueryBatch),
     route("/api/lingshao/v1/receivers", Get, Read, Endpoint::ReceiverDetails),
+    route("/api/search", Get, Read, Endpoint::SearchBoards),
+    route("/api/dashboards/db", Post, Edit, Endpoint::SaveBoard),
+    route("/api/dashboards/uid/{name}", Get, Read, Endpoint::GetBoard),
+    route("/api/dashboards/uid/{name}", Delete, Edit, Endpoint::DeleteBoard),
+    route("/api/dashboards/uid/{name}/versions", Get, Read, Endpoint::BoardVersions),
+    route("/api/dashboards/uid/{name}/versions/{version}", Get, Read, Endpoint::BoardVersion),
+    route("/api/dashboards/uid/{name}/restore", Post, Edit, Endpoint::RestoreBoard),
+    route("/api/lingshao/v1/boards/problems", Get, Read, Endpoint::BoardProblems),
+    route("/api/lingshao/v1/demo", Get, Read, Endpoint::DemoState),
+    route("/api/lingshao/v1/demo/inbox", Get, Read, Endpoint::DemoInbox),
+    route("/demo/incidents/{name}", Post, Act, Endpoint::BeginIncident),
 ];
 
-/// A route that fits a path: where in the table it stands, and what its `{name}` segment holds, undecoded.
+/// A route that fits a path: where in the table it stands, and what its open segments hold, undecoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Found<'a> {
     /// Index into [`ROUTES`].
     pub index: usize,
     /// The text of the `{name}` segment, if the route has one.
     pub name: Option<&'a str>,
+    /// The text of the `{version}` segment.
+    pub version: Option<&'a str>,
 }
 
 /// Looks a path up: the line that takes the method, or else any line of the path.
@@ -190,11 +215,18 @@ pub fn allow(path: &str) -> String {
 }
 
 fn fit<'a>(pattern: &str, path: &'a str, index: usize) -> Option<Found<'a>> {
-    let Some((before, after)) = pattern.split_once("{name}") else {
-        return (pattern == path).then_some(Found { index, name: None });
-    };
-    let name = path.strip_prefix(before)?.strip_suffix(after)?;
-    (!name.is_empty() && !name.contains('/')).then_some(Found { index, name: Some(name) })
+    let mut found = Found { index, name: None, version: None };
+    let mut segments = path.split('/');
+    for wanted in pattern.split('/') {
+        let segment = segments.next()?;
+        match wanted {
+            "{name}" if !segment.is_empty() => found.name = Some(segment),
+            "{version}" if !segment.is_empty() => found.version = Some(segment),
+            _ if wanted == segment => {}
+            _ => return None,
+        }
+    }
+    segments.next().is_none().then_some(found)
 }
 
 #[cfg(test)]
@@ -215,6 +247,9 @@ mod tests {
         check("/api/v1/label/U__a_2e_b/values", Some(("/api/v1/label/{name}/values", Some("U__a_2e_b"))));
         check("/api/v1/label//values", None);
         check("/api/v1/label/a/b/values", None);
+        check("/api/dashboards/uid/a", Some(("/api/dashboards/uid/{name}", Some("a"))));
+        let version = find("/api/dashboards/uid/a/versions/3", &Method::GET).unwrap();
+        assert_eq!((version.name, version.version), (Some("a"), Some("3")));
         check("/api/v1/query/", None);
         check("/api/v1/admin/tsdb/delete_series", None);
         check("/../etc/passwd", None);

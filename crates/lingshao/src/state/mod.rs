@@ -3,10 +3,12 @@
 //! Contract: [`State::open`] makes the file or brings it forward, and refuses a newer or damaged one with the remedy.
 //! [`State::load`] gives back what was committed. [`State::begin`] takes the write lock, so that whoever decides sees
 //! what other members decided before; [`State::commit`] writes a [`Batch`] in that same transaction and returns when it
-//! is on disk. One connection, one owner: `lingshao::alertmanager`; sessions of people have another of their own, so
-//! that nobody who signs in waits for alerts or they for them. The byte table is docs/format/state.md.
+//! is on disk. One connection, one owner: `lingshao::alertmanager`. Sessions of people and boards have others of their own,
+//! so that nobody who signs in or saves waits for alerts or they for them; none touches another's tables. The byte table
+//! is docs/format/state.md.
 
 mod batch;
+mod boards;
 mod convert;
 mod history;
 mod members;
@@ -28,6 +30,7 @@ use sqlx::sqlite::{Sqlite, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection, Row};
 
 pub(crate) use batch::Batch;
+pub(crate) use boards::{BoardStore, NewVersion, SavedBoard, SavedVersion};
 pub(crate) use history::Told;
 pub(crate) use members::{HEARTBEAT, Member};
 pub(crate) use open::{Location, StateError};

@@ -14,10 +14,11 @@ use super::schema::{APPLICATION_ID, MIGRATIONS};
 use super::{LOCAL, State};
 use crate::failure::Failure;
 
-/// How long we wait for somebody else's write lock. A file of our own is locked by nobody but somebody who signs in, for
-/// one commit, and a person who looks into it, and an alert does not wait for that; members of a shared one wait for each other, or both would tell.
+/// How long we wait for somebody else's write lock. A file of our own is locked by nobody but somebody who signs in
+/// or saves a board, for one commit, and a person who looks into it, and an alert does not wait for that; members of a
+/// shared one wait for each other, or both would tell.
 const BUSY_TIMEOUT_OWN: Duration = Duration::from_millis(500);
-const BUSY_TIMEOUT_SHARED: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT_SHARED: Duration = Duration::from_secs(5);
 
 /// Which file, and whose rows.
 #[derive(Clone, Debug, PartialEq, Eq)]

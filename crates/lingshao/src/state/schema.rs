@@ -31,6 +31,14 @@ CREATE TABLE history (n INTEGER PRIMARY KEY AUTOINCREMENT, row TEXT NOT NULL) ST
 CREATE TABLE sessions (key BLOB PRIMARY KEY, user TEXT NOT NULL, credential BLOB NOT NULL,
     created_at INTEGER NOT NULL, seen_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 ",
+    "
+CREATE TABLE boards (uid TEXT PRIMARY KEY, title TEXT NOT NULL, tags TEXT NOT NULL, version INTEGER NOT NULL,
+    created_at INTEGER NOT NULL, created_by TEXT NOT NULL, updated_at INTEGER NOT NULL, updated_by TEXT NOT NULL)
+    STRICT, WITHOUT ROWID;
+CREATE TABLE board_versions (uid TEXT NOT NULL, version INTEGER NOT NULL, created_at INTEGER NOT NULL,
+    created_by TEXT NOT NULL, message TEXT NOT NULL, bytes INTEGER NOT NULL, document TEXT NOT NULL,
+    PRIMARY KEY (uid, version)) STRICT;
+",
 ];
 
 /// The tables whose rows follow the engines' state. `groups` is a keyword of newer SQLite, hence the quotes.

@@ -78,6 +78,16 @@ impl Server {
         data: &Path,
         arguments: &[&str],
     ) -> Result<Server, (ExitStatus, String)> {
+        Server::try_start_command(environment, "run", data, arguments)
+    }
+
+    /// The same, by another command that listens.
+    pub(crate) fn try_start_command(
+        environment: &[(&str, &str)],
+        name: &str,
+        data: &Path,
+        arguments: &[&str],
+    ) -> Result<Server, (ExitStatus, String)> {
         let unique =
             format!("{}-{:?}", std::process::id(), Instant::now()).replace([' ', ':', '{', '}', ','], "");
         let stderr = std::env::temp_dir().join(format!("lingshao-test-{unique}.log"));
@@ -85,7 +95,7 @@ impl Server {
             if arguments.contains(&"--listen") { &[] } else { &["--listen", "127.0.0.1:0"] };
         let mut child = command()
             .envs(environment.iter().copied())
-            .args(["run", "--data", &text(data)])
+            .args([name, "--data", &text(data)])
             .args(any_port)
             .args(arguments)
             .stdin(Stdio::null())

@@ -11,6 +11,7 @@ mod alertmanager;
 mod api;
 mod bad_input;
 mod board;
+mod boards;
 mod cli;
 mod damage;
 mod durability;

@@ -13,7 +13,7 @@ fn methods(route: &Route) -> Vec<&'static str> {
 }
 
 fn path(route: &Route) -> String {
-    route.path.replace("{name}", "job")
+    route.path.replace("{name}", "job").replace("{version}", "1")
 }
 
 fn reads(route: &Route) -> bool {

@@ -140,6 +140,11 @@ impl FakeSmtp {
         self.server.open()
     }
 
+    /// From now on remembers the newest so many mails only: for a server that runs for weeks.
+    pub fn keep_newest(&self, count: usize) {
+        self.inner.journal.keep_newest(count);
+    }
+
     /// What was taken.
     pub fn mails(&self) -> Vec<Mail> {
         self.inner.journal.all()
