@@ -79,16 +79,40 @@ export function mix(from: string, to: string, share: number): string {
   return `#${part(0)}${part(1)}${part(2)}`;
 }
 
-/** Black or white, whichever reads better on a ground. */
-export function inkOn(hex: string): string {
-  const parts = channels(hex);
-  if (parts === null) {
-    return '#ffffff';
-  }
-  const linear = parts.slice(0, 3).map((one) => {
+function luminance(parts: readonly number[]): number {
+  const [red = 0, green = 0, blue = 0] = parts.map((one) => {
     const share = one / 255;
     return share <= 0.03928 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
   });
-  const luminance = 0.2126 * linear[0]! + 0.7152 * linear[1]! + 0.0722 * linear[2]!;
-  return luminance > 0.179 ? '#000000' : '#ffffff';
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+}
+
+/** WCAG's ratio of two colours without transparency. */
+export function contrast(a: string, b: string): number {
+  const [one, other] = [luminance(channels(a) ?? []), luminance(channels(b) ?? [])].sort((x, y) => y - x) as [number, number];
+  return (one + 0.05) / (other + 0.05);
+}
+
+/** Black or white, whichever reads better on a ground. */
+export function inkOn(hex: string): string {
+  return contrast(hex, '#000000') >= contrast(hex, '#ffffff') ? '#000000' : '#ffffff';
+}
+
+/** Text of small size needs this much. */
+const READABLE = 4.5;
+
+/** A board's colour as text on a ground: moved towards the ink as far as reading takes. */
+export function readable(color: string, ground: string, ink: string): string {
+  const parts = channels(color);
+  if (parts === null) {
+    return color;
+  }
+  const solid = mix(ground, color, parts[3]);
+  for (let share = 0; share < 1; share += 0.1) {
+    const mixed = mix(solid, ink, share);
+    if (contrast(mixed, ground) >= READABLE) {
+      return mixed;
+    }
+  }
+  return ink;
 }

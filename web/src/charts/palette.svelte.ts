@@ -1,6 +1,6 @@
 // The theme's colours for canvases, which cannot read CSS variables. Reading them follows a change of theme.
 
-import { channels, vary } from './colors';
+import { channels, readable, vary } from './colors';
 
 /** How many `--series-N` the theme has. */
 const SERIES = 8;
@@ -43,6 +43,11 @@ class Palette {
   /** Colour of the series at a place; after the eighth they are derived from the first ones. */
   series(index: number): string {
     return vary(this.variable(`--series-${(index % SERIES) + 1}`), Math.floor(index / SERIES));
+  }
+
+  /** A board's colour as text on a panel. */
+  text(color: string): string {
+    return color.startsWith('var(') ? color : readable(this.resolve(color), this.variable('--surface'), this.variable('--text'));
   }
 
   /** Any CSS colour or `var(--name)` as `#rrggbb` or `#rrggbbaa`. */

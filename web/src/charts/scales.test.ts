@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { vary, withAlpha, channels, inkOn } from './colors';
+import { channels, contrast, inkOn, readable, vary, withAlpha } from './colors';
 import { incrementsOf } from './increments';
 import { pinched } from './pinch';
 import { planScales } from './scales';
@@ -36,4 +36,13 @@ test('colours beyond the palette differ from their ancestor', () => {
 test('opacity and ink', () => {
   expect(withAlpha('#102030', 0.5)).toBe('rgba(16, 32, 48, 0.5)');
   expect([inkOn('#ffffff'), inkOn('#000000'), inkOn('#f2cc0c'), inkOn('#1250B0')]).toEqual(['#000000', '#ffffff', '#000000', '#ffffff']);
+});
+
+test('a board\'s colour becomes readable, and keeps what is readable already', () => {
+  expect(readable('#73BF69', '#1a2129', '#e8edf2').toLowerCase()).toBe('#73bf69');
+  for (const ground of ['#1a2129', '#ffffff']) {
+    const ink = inkOn(ground);
+    expect(contrast(readable('#df3435', ground, ink), ground)).toBeGreaterThanOrEqual(4.5);
+    expect(contrast(readable('#f2cc0c80', ground, ink), ground)).toBeGreaterThanOrEqual(4.5);
+  }
 });

@@ -52,19 +52,25 @@ function planned(key: string, side: Axis, unit: string, one: ChartSeries, defaul
     decimals: one.decimals ?? defaults.decimals,
     min: one.min ?? defaults.min ?? (share && one.negate !== true ? 0 : undefined),
     max: one.max ?? defaults.max ?? (share ? 1 : undefined),
-    softMin: one.softMin,
-    softMax: one.softMax,
+    ...softBounds(one),
     log: base(one.log ?? defaults.log),
     label: one.axisLabel,
   };
+}
+
+/** A pile stands on zero: with another ground its parts would not be in proportion. */
+function softBounds({ stack, negate, softMin, softMax }: ChartSeries): Pick<ScalePlan, 'softMin' | 'softMax'> {
+  const piled = stack !== undefined;
+  return { softMin: softMin ?? (piled && negate !== true ? 0 : undefined), softMax: softMax ?? (piled && negate === true ? 0 : undefined) };
 }
 
 /** Series that share an axis share the widest of the bounds that they ask for. */
 function widen(scale: ScalePlan, one: ChartSeries): void {
   if (one.min !== undefined) scale.min = Math.min(scale.min ?? one.min, one.min);
   if (one.max !== undefined) scale.max = Math.max(scale.max ?? one.max, one.max);
-  scale.softMin ??= one.softMin;
-  scale.softMax ??= one.softMax;
+  const soft = softBounds(one);
+  scale.softMin ??= soft.softMin;
+  scale.softMax ??= soft.softMax;
   scale.label ??= one.axisLabel;
 }
 

@@ -36,8 +36,8 @@ export const versus = (tile: Tile): string => t(tile.yesterday === 'moment' ? 'b
 
 /** The same for those who hear it: `比昨天同时段上升 12%，变差`. */
 export function changeSpoken(tile: Tile, change: Change): string {
-  if (change.direction === 'same') {
-    return t('board.same');
+  if (change.direction === 'same' || !Number.isFinite(change.amount)) {
+    return amountText(tile, change);
   }
   const words = t('board.changeSpoken', {
     versus: versus(tile),

@@ -29,6 +29,5 @@ export const demo = {
   empty: 'Nothing has arrived yet',
   emptyHint: 'Break something on the real-time board: after some {seconds} s an alert arrives here, and another message when it is over.',
   noSubject: '(no subject)',
-  count: '{n}',
   newer: '{n} new messages',
 };

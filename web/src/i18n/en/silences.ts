@@ -48,12 +48,10 @@ export const silences = {
   endYes: 'Yes, end it',
   endNo: 'Keep it',
   change: 'Change',
-  ending: 'Ending…',
 
   empty: 'No silence is active',
   emptyHint: 'Press “Silence” on an alert, or make one here ahead of planned work.',
   emptyExpired: 'No silence has ended',
   emptyPending: 'No silence is waiting to begin',
-  startLater: 'Starts now',
-  startAt: 'Start',
+  startAt: 'Start (empty: now)',
 };

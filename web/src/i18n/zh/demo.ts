@@ -29,6 +29,5 @@ export const demo = {
   empty: '还没有收到消息',
   emptyHint: '到实时监控面板制造一个故障，大约 {seconds} 秒后这里会收到告警，恢复后会再收到一条。',
   noSubject: '（无主题）',
-  count: '{n} 条',
   newer: '有 {n} 条新消息',
 };

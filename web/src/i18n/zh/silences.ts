@@ -48,12 +48,10 @@ export const silences = {
   endYes: '确定结束',
   endNo: '先不结束',
   change: '修改',
-  ending: '正在结束…',
 
   empty: '没有生效的静默',
   emptyHint: '在告警页点「静默」，或在这里提前为维护窗口新建一个。',
   emptyExpired: '没有结束的静默',
   emptyPending: '没有等待开始的静默',
-  startLater: '现在开始',
-  startAt: '开始时间',
+  startAt: '开始时间（空着就是现在）',
 };

@@ -72,7 +72,7 @@ function parse(input: string): unknown {
   }
 }
 
-/** The dashboard inside `{dashboard: …}`, `{spec: …}`, an operator's `{spec: {json: "…"}}`, or bare. */
+/** The dashboard inside `{dashboard: …}`, `{spec: …}`, an operator's `{spec: {json: "…"}}`, a lone member, or bare. */
 function unwrap(value: unknown, depth = 0): JsonObject {
   if (!isObject(value)) {
     throw new ImportError('dashboards.importNotObject');
@@ -83,7 +83,10 @@ function unwrap(value: unknown, depth = 0): JsonObject {
   if (Array.isArray(value.panels) || Array.isArray(value.rows)) {
     return clone(value);
   }
-  const inner = [value.dashboard, value.spec, value.json].find((one) => isObject(one) || typeof one === 'string');
+  // Jsonnet writes `{"etcd.json": {…}}`.
+  const [only, ...others] = Object.values(value);
+  const lone = others.length === 0 && isObject(only) ? only : undefined;
+  const inner = [value.dashboard, value.spec, value.json, lone].find((one) => isObject(one) || typeof one === 'string');
   if (inner === undefined || depth > 3) {
     if (value.panels === undefined && value.rows === undefined) {
       throw new ImportError('dashboards.importNoPanels');

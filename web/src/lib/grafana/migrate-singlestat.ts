@@ -31,7 +31,7 @@ export function migrateSinglestat(panel: JsonObject): Lifted {
   if (isGauge) {
     Object.assign(defaults, { min: number(gauge.minValue) ?? 0, max: number(gauge.maxValue) ?? 100 });
   }
-  const reduceOptions = { values: false, calcs: [legacyCalc(text(panel.valueName) ?? 'avg')], ...column(panel) };
+  const reduceOptions = { values: false, calcs: [legacyCalc(typeof panel.valueName === 'string' ? panel.valueName : 'avg')], ...column(panel) };
   const options = isGauge ? gaugeOptions(gauge, reduceOptions) : statOptions(panel, reduceOptions);
   const json = { ...omit(panel, CONSUMED), type: isGauge ? 'gauge' : 'stat', options, fieldConfig: { defaults, overrides: [] } };
   return { json, notes };

@@ -1,5 +1,6 @@
 // What an import has to tell of a panel: why it cannot be drawn, or what of it is left out.
 
+import { isObject, objects, text } from './json';
 import { isKnownMatcher } from './matchers';
 import type { Panel } from './model';
 import { isKnownReducer } from './reduce';
@@ -36,13 +37,13 @@ function unknownParts(panel: Panel): Note[] {
   ];
 }
 
-/** Queries without PromQL: those of Grafana's own expressions, or of a mixed panel. */
+/** Queries in another language: Grafana's own expressions, or those of a mixed panel. An empty one says nothing. */
 function unanswered(panel: Panel): Note[] {
-  if (WITHOUT_DATA.has(panel.kind)) {
-    return [];
-  }
-  const empty = panel.targets.filter(({ expr, hidden }) => expr.trim() === '' && !hidden);
-  return empty.length > 0 && panel.targets.length > empty.length
-    ? [note('dashboards.noteEmptyQuery', { refs: empty.map(({ refId }) => refId).join(', ') })]
-    : [];
+  const others = objects(panel.json.targets).filter((target) => {
+    return target.hide !== true && !text(target.expr) && OTHER_QUERIES.some((key) => text(target[key]) || isObject(target[key]));
+  });
+  const refs = others.map(({ refId }) => text(refId) ?? '').join(', ');
+  return WITHOUT_DATA.has(panel.kind) || others.length === 0 ? [] : [note('dashboards.noteEmptyQuery', { refs })];
 }
+
+const OTHER_QUERIES = ['expression', 'query', 'rawSql', 'rawQuery', 'target'];
