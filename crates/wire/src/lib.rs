@@ -7,6 +7,7 @@
 //! - [`snappy`]: the compression of remote write, declared length and ratio checked before anything is allocated.
 //! - [`exposition`]: pages of metrics, Prometheus text and OpenMetrics.
 //! - [`alertmanager_config`]: Alertmanager's configuration and our receivers.
+//! - [`grafana`]: boards, and the variables in their expressions; [`json`]: a tree with positions.
 //! - [`label_matchers`]: conditions on labels in both of Alertmanager's grammars.
 //! - [`prometheus_api`]: replies and parameters of the HTTP API; [`rfc3339`]: its texts for instants.
 //! - [`prometheus_rules`]: files of recording and alerting rules.
@@ -18,6 +19,8 @@
 pub mod alertmanager_api;
 pub mod alertmanager_config;
 pub mod exposition;
+pub mod grafana;
+pub mod json;
 pub mod label_matchers;
 pub mod notify;
 mod number;
