@@ -12,6 +12,7 @@ use crate::alertmanager::AlertsHandle;
 use crate::alertmanager::external::External;
 use crate::api::query::QueryGate;
 use crate::api::write::WriteGate;
+use crate::check::{self, Surroundings};
 use crate::config::Config;
 use crate::durable::Durable;
 use crate::notify::Notifier;
@@ -101,6 +102,10 @@ pub(crate) struct Live {
     pub(crate) config_yaml: String,
     /// What of it Alertmanager knows, in its keys.
     pub(crate) alertmanager_yaml: String,
+    /// What checks of rules and boards have to know.
+    pub(crate) surroundings: Surroundings,
+    /// The rules and boards that it names.
+    pub(crate) checked_files: check::files::Loaded,
 }
 
 impl Live {
@@ -121,6 +126,8 @@ impl Live {
             time_zone: config.messages.time_zone.clone(),
             config_yaml: config.to_masked_yaml(),
             alertmanager_yaml: config.alertmanager_yaml(),
+            surroundings: Surroundings::of_config(config),
+            checked_files: check::files::Loaded::of_config(config),
         })
     }
 }

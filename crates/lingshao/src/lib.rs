@@ -6,6 +6,7 @@
 mod alertmanager;
 mod api;
 mod app;
+mod check;
 pub mod cli;
 mod clock;
 pub mod collect;

@@ -157,6 +157,7 @@ fn what_watches_a_target_notices_that_it_is_gone() {
     for expr in ["up == 0", r#"up{job=~"api.*"} == 0"#, "pg_up == 0", r#"absent(up{job="api"})"#] {
         assert_eq!(lint_alert("Down", VALUE, expr), [], "{expr}");
     }
+    assert_eq!(lint_alert("ExporterDown", VALUE, r#"up{job="redis"} == 0 or absent(up{job="redis"})"#), []);
     let guards = [parse(r#"absent(up{job="mysql"} == 1)"#).unwrap(), parse("mysql_up == 0").unwrap()];
     let annotations = [];
     let rule = Alert {
@@ -419,6 +420,8 @@ fn texts_say_what_expressions_do() {
         ("可用空间不足 10%: {{ $value }}", "node_filesystem_avail_bytes / node_filesystem_size_bytes < 0.1"),
         ("已用超过 90%: {{ $value }}", "1 - node_filesystem_avail_bytes / node_filesystem_size_bytes > 0.9"),
         ("错误预算一小时消耗超过 2%: {{ $value }}", "a:ratio1h > 14.4 * 0.001"),
+        ("more than 100,000 pending: {{ $value }}", "max(pending_messages) > 100000"),
+        ("above 200MB: {{ $value }}", "max(mem_bytes) > 200000000"),
         ("database is unreachable", r#"absent(up{job="a"})"#),
         ("nobody pays", "sum(rate(a[5m])) == 0"),
     ] {

@@ -2,6 +2,7 @@
 
 mod alertmanager;
 mod answer;
+mod check;
 mod index;
 mod lifecycle;
 pub(crate) mod query;
@@ -25,6 +26,7 @@ use answer::{ApiError, render};
 pub(crate) async fn dispatch(app: &Arc<App>, endpoint: Endpoint, mut call: Call) -> Reply {
     use Endpoint as E;
     match endpoint {
+        E::Check => check::check(app, call).await.unwrap_or_else(|error| render(&error)),
         E::Healthy => lifecycle::healthy(),
         E::Ready => lifecycle::ready(app),
         E::Reload => lifecycle::reload(app).await,
@@ -85,6 +87,7 @@ async fn answer(
         E::ListSilences => Ok(either(alertmanager::list_silences(app, parameters).await)),
         E::ListAlerts => Ok(either(alertmanager::list_alerts(app, parameters).await)),
         E::AlertGroups => Ok(either(alertmanager::groups(app, parameters).await)),
+        E::Findings => check::findings(app).await,
         E::Notifications => Ok(either(alertmanager::notifications(app, parameters).await)),
         E::Healthy
         | E::Ready
@@ -94,7 +97,8 @@ async fn answer(
         | E::PostAlerts
         | E::SetSilence
         | E::GetSilence
-        | E::ExpireSilence => {
+        | E::ExpireSilence
+        | E::Check => {
             unreachable!("dispatched before parameters are read")
         }
     }

@@ -52,7 +52,7 @@ pub fn parse_with(text: &str, path: &Path, environment: &Environment) -> Result<
 }
 
 /// Sections that a later release brings.
-const LATER: [&str; 5] = ["listeners", "logs", "boards", "shop", "remote"];
+const LATER: [&str; 4] = ["listeners", "logs", "shop", "remote"];
 
 fn read_root(
     root: &Node,
@@ -82,6 +82,7 @@ fn read_root(
         alertmanagers: alerting.alertmanagers,
         alert_relabel_configs: alerting.alert_relabel_configs,
         state: keys.node("state").map(|node| read_state(node, findings)).unwrap_or_default(),
+        boards: read_boards(&mut keys, folder, findings),
     };
     keys.no_effect_yet(&LATER, findings);
     keys.finish(findings);
@@ -219,6 +220,20 @@ fn read_route_prefix(keys: &mut Keys<'_>, findings: &mut Diagnostics) -> String 
         findings.error(node.at, format!("`route_prefix`: `{text}` is no path"), remedy);
     }
     if inner.is_empty() { String::new() } else { format!("/{inner}") }
+}
+
+fn read_boards(keys: &mut Keys<'_>, folder: &Path, findings: &mut Diagnostics) -> Vec<PathBuf> {
+    let patterns = keys.texts("boards", findings);
+    for (pattern, at) in &patterns {
+        let path = folder.join(pattern);
+        let is_there =
+            path.exists() || glob::paths(&path).is_ok_and(|found| !found.is_empty() && found != [&*path]);
+        if !is_there {
+            let remedy = "create the folder, or correct the path (it starts at the config's folder)";
+            findings.warning(*at, format!("`boards`: nothing is at `{}`", path.display()), remedy);
+        }
+    }
+    patterns.iter().map(|(pattern, _)| folder.join(pattern)).collect()
 }
 
 fn read_state(node: &Node, findings: &mut Diagnostics) -> State {

@@ -3,7 +3,7 @@
 //! Contract: [`load`] answers either a configuration that can be used or every mistake in it, each with file, line,
 //! column and remedy; nothing is started in between. `${VAR}` is not expanded, as Prometheus does not.
 //!
-//! Sections that a later release brings (`logs`, `boards`, `shop`, …) are accepted with a warning.
+//! Sections that a later release brings (`logs`, `shop`, …) are accepted with a warning.
 
 mod alerting;
 mod checks;
@@ -60,6 +60,9 @@ pub struct Config {
     pub alert_relabel_configs: Vec<Relabel>,
     /// Where silences, alerts and deliveries are kept.
     pub state: State,
+    /// Folders, files or patterns of Grafana JSON: boards that can be looked at and not changed. Read again when they
+    /// change; what is wrong in them is told beside the boards and keeps nothing from starting.
+    pub boards: Vec<PathBuf>,
 }
 
 /// `state`.

@@ -22,6 +22,8 @@ struct Shown<'c> {
     metrics: &'c Metrics,
     collect: &'c Collect,
     state: &'c State,
+    #[serde(skip_serializing_if = "is_empty")]
+    boards: &'c [PathBuf],
 }
 
 #[derive(Serialize)]
@@ -58,6 +60,7 @@ impl Config {
             metrics: &self.metrics,
             collect: &self.collect,
             state: &self.state,
+            boards: &self.boards,
         };
         serde_saphyr::to_string(&shown).unwrap_or_else(|error| format!("# cannot be shown: {error}\n"))
     }

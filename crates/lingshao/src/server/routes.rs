@@ -47,6 +47,8 @@ pub enum Endpoint {
     PostAlerts,
     AlertGroups,
     Notifications,
+    Findings,
+    Check,
 }
 
 /// The methods that a route takes. `HEAD` goes wherever `GET` goes.
@@ -56,6 +58,8 @@ pub enum Methods {
     Get,
     /// Reading, with parameters too long for a URL.
     GetOrPost,
+    /// Reading, with a question that takes a body.
+    Ask,
     /// Changing.
     Post,
     /// Changing; Prometheus takes both for its lifecycle routes.
@@ -70,10 +74,15 @@ impl Methods {
         match self {
             Methods::Get => "GET, HEAD",
             Methods::GetOrPost => "GET, HEAD, POST",
-            Methods::Post => "POST",
+            Methods::Ask | Methods::Post => "POST",
             Methods::PostOrPut => "POST, PUT",
             Methods::Delete => "DELETE",
         }
+    }
+
+    /// Whether it changes anything.
+    pub fn change(self) -> bool {
+        matches!(self, Methods::Post | Methods::PostOrPut | Methods::Delete)
     }
 
     /// Whether a request of this method may come in.
@@ -99,7 +108,7 @@ const fn route(path: &'static str, methods: Methods, right: Right, endpoint: End
     Route { path, methods, right, endpoint }
 }
 
-use self::Methods::{Delete, Get, GetOrPost, Post, PostOrPut};
+use self::Methods::{Ask, Delete, Get, GetOrPost, Post, PostOrPut};
 use crate::security::access::Right::{Administer, Ingest, Public, Read, Silence};
 
 /// All of it. Prometheus' administrative routes (delete series, snapshot) are left out on purpose.
@@ -142,6 +151,8 @@ pub const ROUTES: &[Route] = &[
     route("/api/v2/alerts", Post, Ingest, Endpoint::PostAlerts),
     route("/api/v2/alerts/groups", Get, Read, Endpoint::AlertGroups),
     route("/api/lingshao/v1/notifications", Get, Read, Endpoint::Notifications),
+    route("/api/lingshao/v1/findings", Get, Read, Endpoint::Findings),
+    route("/api/lingshao/v1/check", Ask, Read, Endpoint::Check),
 ];
 
 /// A route that fits a path: where in the table it stands, and what its `{name}` segment holds, undecoded.
@@ -211,8 +222,12 @@ mod tests {
         for route in ROUTES {
             let public = route.path == "/-/healthy" || route.path == "/-/ready";
             assert_eq!(route.right == Right::Public, public, "{}", route.path);
-            let changes = matches!(route.methods, Methods::Post | Methods::PostOrPut | Methods::Delete);
-            assert_eq!(changes, !matches!(route.right, Right::Public | Right::Read), "{}", route.path);
+            assert_eq!(
+                route.methods.change(),
+                !matches!(route.right, Right::Public | Right::Read),
+                "{}",
+                route.path
+            );
         }
     }
 }

@@ -10,6 +10,7 @@
 mod alertmanager;
 mod api;
 mod bad_input;
+mod check;
 mod cli;
 mod damage;
 mod durability;

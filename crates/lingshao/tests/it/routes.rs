@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use lingshao::config::Role;
 use lingshao::security::access::Right;
-use lingshao::server::routes::{Methods, ROUTES, Route};
+use lingshao::server::routes::{ROUTES, Route};
 
 use crate::harness::{Server, command, folder, text};
 
@@ -58,7 +58,7 @@ fn path(route: &Route) -> String {
 }
 
 fn reads(route: &Route) -> bool {
-    matches!(route.methods, Methods::Get | Methods::GetOrPost)
+    !route.methods.change()
 }
 
 #[test]

@@ -1,27 +1,32 @@
 //! `absent-blind` and, with live data, `unknown-metric`.
 //!
 //! `up == 0` for all targets is silent, and so is `up{job="x"} == 0` where the configuration scrapes the job `x`, or where
-//! something loaded with it asks for `absent(up{job="x"})`. Metrics below `absent` and beside `or` may be missing.
+//! something loaded with it asks for `absent(up{job="x"})`. A rule whose text speaks of the exporter means the exporter. Metrics below `absent` and beside `or` may be missing.
 
 use lingshao_model::MatchOp;
 
 use super::build::{self, binary, call, metric, number};
 use super::repair::Correction;
 use super::terms::{Comparison, comparisons, walk};
-use super::{Context, Fault, Found, names};
+use super::{Alert, Context, Fault, Found, names};
 use crate::ast::{BinaryOp, Expr, VectorSelector};
 use crate::catalog::FunctionId;
 
 pub(super) fn check(expr: &Expr, context: &Context<'_>, found: &mut Vec<Found>) {
-    if context.alert().is_some() {
+    if let Some(alert) = context.alert() {
         for comparison in comparisons(expr) {
-            found.extend(check_up(&comparison, expr, context));
+            found.extend(check_up(&comparison, expr, alert, context));
         }
     }
     check_names(expr, context, found);
 }
 
-fn check_up(comparison: &Comparison<'_>, whole: &Expr, context: &Context<'_>) -> Option<Found> {
+fn check_up(
+    comparison: &Comparison<'_>,
+    whole: &Expr,
+    alert: &Alert<'_>,
+    context: &Context<'_>,
+) -> Option<Found> {
     let Expr::Vector(up) = innermost(comparison.value) else { return None };
     let is_down = match comparison.op {
         BinaryOp::Equal => comparison.threshold == 0.0,
@@ -36,7 +41,9 @@ fn check_up(comparison: &Comparison<'_>, whole: &Expr, context: &Context<'_>) ->
     let is_scraped = context.scrape.is_some_and(|scrape| scrape.jobs.iter().any(|own| own.name == job));
     let is_unguarded = !is_scraped && !is_guarded();
     let asks_itself = |metric| mentions(whole, context, |expr| is_selector_of(expr, metric));
-    let dependency = names::dependency(job).filter(|metric| !asks_itself(metric));
+    // A rule that speaks of the exporter means the exporter.
+    let means_exporter = alert.texts().any(|text| text.to_lowercase().contains("exporter"));
+    let dependency = names::dependency(job).filter(|metric| !means_exporter && !asks_itself(metric));
     if !is_unguarded && dependency.is_none() {
         return None;
     }

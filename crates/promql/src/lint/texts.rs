@@ -91,6 +91,29 @@ fn without_templates(text: &str) -> String {
     plain + rest
 }
 
+/// What may take long.
+const SUBJECTS: &[&str] = &[
+    "请求",
+    "的请求",
+    "用户",
+    "的用户",
+    "订单",
+    "的订单",
+    "of requests",
+    "of the requests",
+    "of all requests",
+    "of users",
+    "of calls",
+    "requests",
+    "of traffic",
+];
+/// That it does.
+const SLOW: &[&str] =
+    &["超过", "大于", "高于", "慢", "超时", "above", "over", "exceed", "slower", "longer", "more than"];
+/// That it does not.
+const FAST: &[&str] =
+    &["以内", "内完成", "低于", "小于", "快于", "不超过", "within", "under", "below", "faster", "less"];
+
 /// "95 % of requests take longer", said of a 95th percentile: it is 5 %.
 fn percentile(comparison: &Comparison<'_>, text: &str) -> Option<(Contradiction, Span)> {
     let Expr::Call(call) = comparison.value.without_parens() else { return None };
@@ -105,50 +128,9 @@ fn percentile(comparison: &Comparison<'_>, text: &str) -> Option<(Contradiction,
         let after = after.strip_prefix('%').or(after.strip_prefix('％'))?;
         let clause = after.split(['，', '。', '；', ',', ';', '\n', '(', '（']).next().unwrap_or(after);
         let lower = clause.trim_start().to_lowercase();
-        let of_things = [
-            "请求",
-            "的请求",
-            "用户",
-            "的用户",
-            "订单",
-            "的订单",
-            "of requests",
-            "of the requests",
-            "of all requests",
-            "of users",
-            "of calls",
-            "requests",
-            "of traffic",
-        ];
-        let slow = [
-            "超过",
-            "大于",
-            "高于",
-            "慢",
-            "超时",
-            "above",
-            "over",
-            "exceed",
-            "slower",
-            "longer",
-            "more than",
-        ];
-        let fast = [
-            "以内",
-            "内完成",
-            "低于",
-            "小于",
-            "快于",
-            "不超过",
-            "within",
-            "under",
-            "below",
-            "faster",
-            "less",
-        ];
         let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-        let is_said = of_things.iter().any(|noun| lower.starts_with(noun)) && has(&slow) && !has(&fast);
-        let end = start + number.len() + (text.len() - start - number.len() - after.len()) + clause.len();
+        let is_said = SUBJECTS.iter().any(|noun| lower.starts_with(noun)) && has(SLOW) && !has(FAST);
+        let end = text.len() - after.len() + clause.len();
         is_said.then_some((Contradiction::Percentile { percent }, Span { start, end }))
     })
 }
@@ -202,10 +184,9 @@ fn claim<'t>(text: &'t str, start: usize, word: &str, is_above: bool) -> Option<
         && before.len() == start
         && before.ends_with(|character: char| character.is_ascii_alphabetic());
     let after = text[start + word.len()..].trim_start_matches([' ', '了', '=', '\u{a0}']);
-    let digits = after.find(|character: char| !character.is_ascii_digit() && character != '.');
-    let (number, unit) = after.split_at(digits.unwrap_or(after.len()));
+    let (number, unit) = after.split_at(number_length(after));
     let end = text.len() - unit.len();
-    let number = number.trim_end_matches('.').parse().ok()?;
+    let number = number.replace(',', "").parse().ok()?;
     (!negated && !is_part).then(|| Claim {
         is_above,
         number,
@@ -213,6 +194,23 @@ fn claim<'t>(text: &'t str, start: usize, word: &str, is_above: bool) -> Option<
         text: &text[start..end],
         span: Span { start, end },
     })
+}
+
+/// How long the number at the start of a text is: digits, a point, and commas between thousands.
+fn number_length(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+    let mut end = 0;
+    loop {
+        match bytes.get(end) {
+            Some(byte) if byte.is_ascii_digit() => end += 1,
+            Some(b'.') if is_digit(end + 1) => end += 1,
+            Some(b',') if end > 0 && (1..=3).all(|next| is_digit(end + next)) && !is_digit(end + 4) => {
+                end += 1
+            }
+            _ => return end,
+        }
+    }
 }
 
 /// Whether the claim is about the threshold, and agrees with it; `None` where its unit says nothing about that.

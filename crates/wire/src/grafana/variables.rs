@@ -81,16 +81,29 @@ impl Filled {
     /// Puts variables back into a text that was printed from the parsed expression, or made from parts of it. Nothing
     /// if one of them cannot be recognised.
     pub fn restored(&self, printed: &str) -> Option<String> {
-        let mut text = printed.to_owned();
+        let is_known = self.pieces.iter().all(|piece| piece.printed.is_some());
+        is_known.then(|| self.shown(printed))
+    }
+
+    /// A text for people with variables in it as far as they are recognised.
+    pub fn shown(&self, text: &str) -> String {
+        let mut text = text.to_owned();
         for (window, variable) in
             [(RATE_INTERVAL, "$__rate_interval"), (INTERVAL, "$__interval"), (RANGE, "$__range")]
         {
             text = replace_word(&text, &window.to_string(), variable);
         }
         for piece in &self.pieces {
-            text = replace_word(&text, piece.printed.as_deref()?, &piece.variable);
+            if let Some(printed) = &piece.printed {
+                text = replace_word(&text, printed, &piece.variable);
+            }
         }
-        Some(text)
+        text
+    }
+
+    /// Whether a name is one that a variable makes.
+    pub fn is_variable(&self, name: &str) -> bool {
+        self.pieces.iter().filter_map(|piece| piece.printed.as_deref()).any(|printed| name.contains(printed))
     }
 }
 
@@ -289,7 +302,10 @@ mod tests {
         let tries = Filled::of("$fn(a[5m])");
         assert_eq!((tries[0].text.as_str(), tries[1].text.as_str()), ("sum(a[5m])", "rate(a[5m])"));
         assert_eq!(tries[1].restored("rate(a[5m])"), None);
-        assert_eq!(Filled::of("rate(a[${n}m])")[0].restored("rate(a[5m])"), None);
+        let filled = &Filled::of("rate(${kind}_total[${n}m])")[0];
+        assert_eq!(filled.restored("rate(lingshao_var_0__total[5m])"), None);
+        assert_eq!(filled.shown("`lingshao_var_0__total` of [1m3ms]"), "`${kind}_total` of [$__interval]");
+        assert!(filled.is_variable("lingshao_var_0__total") && !filled.is_variable("up"));
     }
 
     #[test]
