@@ -90,7 +90,7 @@ function frames(random: Random): Frame[] {
 const ZONE = 'Asia/Shanghai';
 const theme = grafana.createTheme({ colors: { mode: 'dark' } });
 
-test('what a field looks like', { timeout: 60_000 }, () => {
+test('what a field looks like', () => {
   const random = new Random(5);
   const wrong: unknown[] = [];
   let cells = 0;

@@ -62,9 +62,9 @@ function bottom(panels: JsonObject[]): number {
 /** Gives a place to panels without one, below all that have one. */
 function flow(panels: JsonObject[]): JsonObject[] {
   const cursor = new Cursor(bottom(panels));
-  return panels.map((panel) => {
+  return panels.map((panel, index) => {
     const grid = gridOf(panel) ?? cursor.place(usualSize(text(panel.type) ?? ''));
-    const inner = panel.type === 'row' ? { panels: flow(checked(panel.panels, `panels of row "${text(panel.title) ?? ''}"`)) } : {};
+    const inner = panel.type === 'row' ? { panels: flow(checked(panel.panels, `panels[${index}].panels`)) } : {};
     return { ...panel, ...inner, gridPos: { ...grid } };
   });
 }

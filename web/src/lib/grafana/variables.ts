@@ -1,6 +1,7 @@
 // Variables of a board: reading them, the order in which they are asked for, and what is chosen. The address has the last
 // word (`var-job=api`), then what the board was saved with, then the first option.
 
+import { t } from '../../i18n';
 import type { Scope, VariableValue } from './interpolate';
 import { interpolateQuery, interpolateText, references } from './interpolate';
 import { durationText, parseDuration, roundStep } from './interval';
@@ -177,7 +178,7 @@ async function resolveOne(
     error = caught instanceof Error ? caught.message : String(caught);
   }
   if (variable.includeAll) {
-    options = [{ text: 'All', value: ALL }, ...options];
+    options = [{ text: t('dashboards.variableAll'), value: ALL }, ...options];
   }
   return { variable, options, chosen: choose(variable, options, wanted), error };
 }
@@ -250,10 +251,11 @@ export function valuesOf(states: VariableState[], range: { from: number; to: num
 function valueOf({ variable, options, chosen }: VariableState, range: { from: number; to: number }): VariableValue {
   const pattern = variable.multi || variable.includeAll;
   if (chosen.includes(ALL)) {
+    const text = t('dashboards.variableAll');
     if (variable.allValue !== '') {
-      return { value: variable.allValue, text: 'All', pattern, raw: true };
+      return { value: variable.allValue, text, pattern, raw: true };
     }
-    return { value: options.filter(({ value }) => value !== ALL).map(({ value }) => value), text: 'All', pattern };
+    return { value: options.map(({ value }) => value).filter((value) => value !== ALL), text, pattern };
   }
   const [first = ''] = chosen;
   if (variable.kind === 'interval' && first.startsWith('$__auto')) {
