@@ -122,7 +122,7 @@ export class Plot {
   }
 
   private dismantle(): void {
-    this.group?.delete(this);
+    this.part();
     this.letGo?.();
     this.letGo = null;
     this.chart?.destroy();
@@ -362,12 +362,20 @@ export class Plot {
   }
 
   private join(sync: string | undefined): void {
-    this.group = null;
     if (sync !== undefined) {
       this.group = together.get(sync) ?? new Set();
       together.set(sync, this.group);
       this.group.add(this);
     }
+  }
+
+  private part(): void {
+    const key = this.drawing?.sync;
+    this.group?.delete(this);
+    if (this.group?.size === 0 && key !== undefined && together.get(key) === this.group) {
+      together.delete(key);
+    }
+    this.group = null;
   }
 
   private select(chart: uPlot): void {
