@@ -106,6 +106,15 @@ test('panels without a place come below those with one; too wide ones are cut', 
   expect(laid({ panels })).toEqual([[null, 'stat 2 at 0,0 24×5', 'timeseries 1 at 0,5 12×8', 'stat 3 at 12,5 6×4']]);
 });
 
+test('repetitions that an old Grafana saved are left out', () => {
+  expect(laid({ panels: [{ id: 1, type: 'stat', repeat: 'x' }, { id: 2, type: 'stat', repeatPanelId: 1 }] })).toEqual([[null, 'stat 1 at 0,0 6×4']]);
+  expect(laid({ rows: [{ repeat: 'x', panels: [] }, { repeatRowId: 1, panels: [{ type: 'graph' }] }] })).toHaveLength(1);
+});
+
+test('queries without a kind are drawn over time', () => {
+  expect(laid({ panels: [{ title: 'x', targets: [target] }] })).toEqual([[null, 'timeseries 1 at 0,0 12×8']]);
+});
+
 test.each<[object, string, string, object]>([
   [{ type: 'geomap' }, 'unsupported', 'dashboards.noteKind', { kind: 'geomap' }],
   [{ type: 'logs', datasource: { type: 'loki' } }, 'unsupported', 'dashboards.noteKind', { kind: 'logs' }],

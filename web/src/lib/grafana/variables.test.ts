@@ -106,6 +106,12 @@ test.each<[what: string, JsonObject, address: string, chosen: string[], inQuery:
   expect(interpolateQuery('$x', { ...scope, values: valuesOf(found, scope.range) })).toBe(inQuery);
 });
 
+test('a query of a variable knows the range of the board', async () => {
+  const shop = new Shop();
+  await states([{ name: 'x', type: 'query', query: 'query_result(max_over_time(up[$__range]) > rate(y[$__rate_interval]))' }], '', shop);
+  expect(shop.asked).toEqual(['query max_over_time(up[3600s]) > rate(y[1m])']);
+});
+
 test('choices go into the address, constants do not', async () => {
   const found = await states([{ name: 'x', type: 'custom', query: 'a,b', multi: true, current: { value: ['a', 'b'] } }, { name: 'c', type: 'constant', query: '1' }]);
   expect(addressOf(found)).toEqual([['var-x', 'a'], ['var-x', 'b']]);

@@ -4,7 +4,7 @@
 import { t } from '../../i18n';
 import type { Scope, VariableValue } from './interpolate';
 import { interpolateQuery, interpolateText, references } from './interpolate';
-import { durationText, parseDuration, roundStep } from './interval';
+import { durationText, parseDuration, roundStep, stepsFor } from './interval';
 import { at, boolean, list, number, object, objects, oneOf, text, texts, type JsonObject } from './json';
 import { customOptions, filtered, intervalOptions, queried, sorted, type Option, type VariableSource } from './options';
 
@@ -154,8 +154,11 @@ export async function resolve(
   signal?: AbortSignal,
 ): Promise<VariableState[]> {
   const states = new Map<string, VariableState>();
+  // A query of a variable has no panel whose width would give a step.
+  const range = scope.range.to - scope.range.from;
+  const steps = scope.steps ?? stepsFor({ range, points: 100, minStep: undefined, scrape: 15_000, factor: 1 });
   for (const variable of inOrder(variables)) {
-    const here = { ...scope, values: valuesOf([...states.values()], scope.range) };
+    const here = { ...scope, steps, values: valuesOf([...states.values()], scope.range) };
     const state = await resolveOne(variable, chosen.get(variable.name), source, here, signal);
     states.set(variable.name, state);
   }
