@@ -4,9 +4,10 @@
 import type { DisplayValue, Field } from '@grafana/data';
 import { expect, test } from 'vitest';
 import { preferences } from '../preferences.svelte';
+import { applyOptions } from './apply';
 import { cssColor } from './colors';
 import { displayer, displayText, rangeOfFrames, type Display } from './display';
-import { applyOptions, readFieldOptions, readOverrides } from './fields';
+import { readFieldOptions, readOverrides } from './fields';
 import type { Frame } from './frame';
 import { displayName } from './names';
 import { grafana, theirs } from './oracle';

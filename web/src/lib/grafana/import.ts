@@ -7,9 +7,9 @@ import { byPlace, placed } from './layout';
 import { lifted } from './migrate';
 import { panelsOf, type Board, type Panel, type Row, type Section } from './model';
 import { readPanel, readPanelLinks, refIdOf } from './read-panel';
+import { readVariable } from './read-variable';
 import { ImportError, note, type ImportReport, type Note, type ReportLine } from './report';
 import { notesOn } from './review';
-import { readVariable } from './variables';
 
 export interface Imported {
   board: Board;

@@ -1,7 +1,7 @@
 // Links of values: `${__value.text}`, `${__field.labels.job}`, `${__data.fields.host}` filled in with what the cell shows.
 
+import { fieldVariable } from './apply';
 import { displayer, displayText, type Look } from './display';
-import { fieldVariable } from './fields';
 import type { Field, Frame } from './frame';
 import { interpolateText, interpolateUrl, type Scope } from './interpolate';
 import { displayName } from './names';

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { importBoard } from './import';
+import { readVariable } from './read-variable';
 import { repeated } from './repeat';
-import { ALL, readVariable, type VariableState } from './variables';
+import { ALL, type VariableState } from './variables';
 
 function state(name: string, chosen: string[], options = ['a', 'b', 'c', 'd', 'e']): VariableState {
   const list = options.map((value) => ({ text: value.toUpperCase(), value }));

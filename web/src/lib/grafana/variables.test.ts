@@ -3,7 +3,8 @@ import { preferences } from '../preferences.svelte';
 import { interpolateQuery, type Scope } from './interpolate';
 import type { JsonObject } from './json';
 import type { VariableSource } from './options';
-import { addressOf, ALL, chosenIn, filtersOf, inOrder, readVariable, resolve, valuesOf } from './variables';
+import { readVariable } from './read-variable';
+import { addressOf, ALL, chosenIn, filtersOf, inOrder, resolve, valuesOf } from './variables';
 
 preferences.language = 'en';
 

@@ -1,11 +1,11 @@
-// Variables of a board: reading them, the order in which they are asked for, and what is chosen. The address has the last
-// word (`var-job=api`), then what the board was saved with, then the first option.
+// Variables of a board: the order in which they are asked for, and what is chosen. The address has the last word (`var-job=api`),
+// then what the board was saved with, then the first option.
 
 import { t } from '../../i18n';
 import type { Scope, VariableValue } from './interpolate';
 import { interpolateQuery, interpolateText, references } from './interpolate';
 import { durationText, parseDuration, roundStep, stepsFor } from './interval';
-import { at, boolean, list, number, object, objects, oneOf, text, texts, type JsonObject } from './json';
+import type { JsonObject } from './json';
 import { customOptions, filtered, intervalOptions, queried, sorted, type Option, type VariableSource } from './options';
 
 export type VariableKind = 'query' | 'custom' | 'interval' | 'textbox' | 'constant' | 'datasource' | 'adhoc' | 'unsupported';
@@ -29,8 +29,9 @@ export interface Variable {
   allValue: string;
   /** Of a query: its text. Of others: what is written in their definition. */
   query: string;
-  /** `label_values` and the like, of boards that say it by a number. */
+  /** Cuts its options out of the answers. */
   regex: string;
+  /** Grafana's number for an order. */
   sort: number;
   /** When it is asked for again. */
   refresh: 'never' | 'load' | 'range';
@@ -57,51 +58,6 @@ export interface VariableState {
   chosen: string[];
   /** Why the options could not be had. */
   error: string | null;
-}
-
-const KINDS = ['query', 'custom', 'interval', 'textbox', 'constant', 'datasource', 'adhoc'] as const;
-
-export function readVariable(json: JsonObject): Variable {
-  const kind = KINDS.find((one) => one === json.type) ?? 'unsupported';
-  return {
-    name: text(json.name) ?? '',
-    label: text(json.label) || (text(json.name) ?? ''),
-    description: text(json.description) ?? '',
-    kind,
-    hide: json.hide === 2 || json.hide === 'hideVariable' || kind === 'constant' ? 'variable' : json.hide === 1 || json.hide === 'hideLabel' ? 'label' : 'no',
-    multi: json.multi === true,
-    includeAll: json.includeAll === true,
-    allValue: text(json.allValue) ?? '',
-    query: queryText(json),
-    regex: text(json.regex) ?? '',
-    sort: number(json.sort) ?? 0,
-    refresh: json.refresh === 2 ? 'range' : json.refresh === 1 || json.refresh === true ? 'load' : 'never',
-    options: objects(json.options).map((one) => ({ text: flat(one.text).join(' + '), value: text(one.value) ?? '' })),
-    current: { text: flat(at(json, 'current.text')), value: flat(at(json, 'current.value')) },
-    auto: boolean(json.auto) ?? false,
-    autoCount: number(json.auto_count) ?? 30,
-    autoMin: text(json.auto_min) ?? '10s',
-    filters: objects(json.filters).map((one) => ({
-      key: text(one.key) ?? '',
-      operator: oneOf(one.operator, ['=', '!=', '=~', '!~', '<', '>'], '='),
-      value: text(one.value) ?? '',
-    })),
-    source: text(at(json, 'datasource.type')) ?? '',
-    json,
-  };
-}
-
-function flat(value: unknown): string[] {
-  return Array.isArray(value) ? texts(list(value)) : [text(value) ?? []].flat();
-}
-
-/** Old boards write the query as a text, later ones as an object that also has its parts. */
-function queryText(json: JsonObject): string {
-  const query = json.query;
-  if (typeof query === 'string') {
-    return query;
-  }
-  return text(object(query).query) ?? text(object(query).expr) ?? text(json.definition) ?? '';
 }
 
 /** The variables so that each comes after those it speaks of. A circle is cut where it closes. */
