@@ -3,14 +3,15 @@
 
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { formatText } from '../lib/format/unit';
-import { clock, shortClock, shortDate } from '../lib/time/format';
+import { axisColors, axisWidth, font, scaleOptions, timeTexts, valueTexts } from './axes';
+import { bridged, lonely } from './gaps';
 import { incrementsOf } from './increments';
 import { withAlpha } from './colors';
 import { palette } from './palette.svelte';
 import { pinch } from './pinch';
 import { planScales, type ScalePlan } from './scales';
 import { stack } from './stack';
+import { drawThresholds } from './thresholds';
 import type { ChartSeries, Style, Threshold, ThresholdStyle } from './types';
 
 export interface Drawing {
@@ -50,7 +51,6 @@ export interface PlotEvents {
 
 /** Shorter drags are clicks. */
 const DRAG_MIN_PX = 5;
-const FONT_PX = 12;
 
 const together = new Map<string, Set<Plot>>();
 
@@ -122,7 +122,7 @@ export class Plot {
   }
 
   private dismantle(): void {
-    this.group?.delete(this);
+    this.part();
     this.letGo?.();
     this.letGo = null;
     this.chart?.destroy();
@@ -197,7 +197,7 @@ export class Plot {
       series: [{}, ...drawing.series.map((one, index) => this.line(one, index))],
       bands: bands.map(([upper, lower]) => ({ series: [upper + 1, lower + 1] })),
       hooks: {
-        drawAxes: [(chart) => this.drawThresholds(chart)],
+        drawAxes: [(chart) => this.markThresholds(chart)],
         setCursor: [(chart) => this.follow(chart)],
         setSelect: [(chart) => this.select(chart)],
       },
@@ -261,35 +261,11 @@ export class Plot {
     }));
   }
 
-  private drawThresholds(chart: uPlot): void {
-    const { thresholds = [], thresholdStyle = 'line' } = this.drawing ?? {};
+  private markThresholds(chart: uPlot): void {
     const scale = this.plans[0]?.key;
-    if (scale === undefined || thresholds.length === 0) {
-      return;
+    if (scale !== undefined) {
+      drawThresholds(chart, scale, this.drawing?.thresholds ?? [], this.drawing?.thresholdStyle ?? 'line');
     }
-    const { left, top, width, height } = chart.bbox;
-    const place = (value: number) => Math.min(top + height, Math.max(top, chart.valToPos(value, scale, true)));
-    chart.ctx.save();
-    thresholds.forEach(({ value, color }, index) => {
-      const plain = palette.resolve(color);
-      const y = Number.isFinite(value) ? place(value) : top + height;
-      if (thresholdStyle !== 'line') {
-        const next = thresholds[index + 1];
-        const end = next === undefined ? top : place(next.value);
-        chart.ctx.fillStyle = withAlpha(plain, 0.12);
-        chart.ctx.fillRect(left, end, width, y - end);
-      }
-      if (thresholdStyle !== 'area' && y > top && y < top + height) {
-        chart.ctx.strokeStyle = plain;
-        chart.ctx.lineWidth = 1.5 * uPlot.pxRatio;
-        chart.ctx.setLineDash([8 * uPlot.pxRatio, 5 * uPlot.pxRatio]);
-        chart.ctx.beginPath();
-        chart.ctx.moveTo(left, y);
-        chart.ctx.lineTo(left + width, y);
-        chart.ctx.stroke();
-      }
-    });
-    chart.ctx.restore();
   }
 
   // Pointer, fingers, and the other charts.
@@ -362,12 +338,20 @@ export class Plot {
   }
 
   private join(sync: string | undefined): void {
-    this.group = null;
     if (sync !== undefined) {
       this.group = together.get(sync) ?? new Set();
       together.set(sync, this.group);
       this.group.add(this);
     }
+  }
+
+  private part(): void {
+    const key = this.drawing?.sync;
+    this.group?.delete(this);
+    if (this.group?.size === 0 && key !== undefined && together.get(key) === this.group) {
+      together.delete(key);
+    }
+    this.group = null;
   }
 
   private select(chart: uPlot): void {
@@ -421,31 +405,6 @@ const PATHS: Record<Style, () => uPlot.Series.PathBuilder> = {
   points: () => () => null,
 };
 
-function scaleOptions(plan: ScalePlan): uPlot.Scale {
-  return {
-    distr: plan.log === undefined ? 1 : 3,
-    log: plan.log,
-    range: (_chart, low, high) => valueRange(plan, low, high),
-  };
-}
-
-/** Room above and below, zero where it is near, and the bounds that were asked for. */
-function valueRange(plan: ScalePlan, low: number | null, high: number | null): uPlot.Range.MinMax {
-  if (low === null || high === null || !Number.isFinite(low) || !Number.isFinite(high)) {
-    return [plan.min ?? plan.softMin ?? (plan.log === undefined ? 0 : 1), plan.max ?? plan.softMax ?? (plan.log ?? 1)];
-  }
-  if (plan.log !== undefined) {
-    const [from, to] = uPlot.rangeLog(Math.min(low, plan.softMin ?? low), Math.max(high, plan.softMax ?? high), plan.log, false);
-    return [plan.min !== undefined && plan.min > 0 ? plan.min : from, plan.max ?? to];
-  }
-  const [from, to] = uPlot.rangeNum(low, high, {
-    min: { pad: 0.1, soft: plan.softMin ?? 0, mode: plan.softMin === undefined ? 3 : 1 },
-    max: { pad: 0.1, soft: plan.softMax ?? 0, mode: plan.softMax === undefined ? 3 : 1 },
-  });
-  const bounds: [number, number] = [plan.min ?? from ?? 0, plan.max ?? to ?? 1];
-  return bounds[0] < bounds[1] ? bounds : [bounds[0], bounds[0] + 1];
-}
-
 /** An area's colour that fades towards the bottom of the chart. */
 function faded(chart: uPlot, color: string, opacity: number): CanvasGradient {
   const { top, height } = chart.bbox;
@@ -453,77 +412,4 @@ function faded(chart: uPlot, color: string, opacity: number): CanvasGradient {
   gradient.addColorStop(0, withAlpha(color, opacity));
   gradient.addColorStop(1, withAlpha(color, opacity / 8));
   return gradient;
-}
-
-function font(): string {
-  return `${FONT_PX}px ${palette.variable('--font')}`;
-}
-
-function axisColors(): uPlot.Axis {
-  return {
-    font: font(),
-    stroke: () => palette.variable('--text-dim'),
-    grid: { stroke: () => withAlpha(palette.variable('--line'), 0.6), width: 1 },
-    ticks: { stroke: () => palette.variable('--line'), width: 1, size: 4 },
-  };
-}
-
-let ruler: CanvasRenderingContext2D | null = null;
-
-function axisWidth(values: readonly (string | number | null)[]): number {
-  ruler ??= document.createElement('canvas').getContext('2d');
-  if (ruler === null) {
-    return 56;
-  }
-  ruler.font = font();
-  const widest = values.reduce<number>((most, text) => Math.max(most, ruler!.measureText(String(text ?? '')).width), 0);
-  return Math.ceil(widest) + 14;
-}
-
-/** Texts of ticks, with as many decimals as it takes to tell neighbours apart. */
-function valueTexts(splits: number[], plan: ScalePlan): string[] {
-  for (let decimals = plan.decimals; ; decimals = (decimals ?? 1) + 1) {
-    const texts = splits.map((value) => (value === null ? '' : formatText(value, plan.unit, decimals)));
-    const told = texts.filter((text) => text !== '');
-    if (new Set(told).size === told.length || (decimals ?? 0) >= 6) {
-      return texts;
-    }
-  }
-}
-
-function timeTexts(splits: number[], step: number, zone: string): string[] {
-  return splits.map((time) => {
-    const text = step < 60 ? clock(time, zone) : shortClock(time, zone);
-    return step >= 86_400 || text === '00:00' ? shortDate(time, zone) : text;
-  });
-}
-
-/** Gaps up to `limit` seconds are drawn over. */
-function bridged(values: (number | null | undefined)[], times: number[], limit: number): (number | null | undefined)[] {
-  const result: (number | null | undefined)[] = [...values];
-  let last = -1;
-  for (let i = 0; i < values.length; i += 1) {
-    if (values[i] == null) {
-      continue;
-    }
-    if (last >= 0 && i - last > 1 && times[i]! - times[last]! <= limit) {
-      result.fill(undefined, last + 1, i);
-    }
-    last = i;
-  }
-  return result;
-}
-
-/** Values between two gaps, which no line would show. */
-function lonely(values: ArrayLike<number | null | undefined>, gaps: unknown): number[] | null {
-  if (!Array.isArray(gaps) || gaps.length === 0) {
-    return null;
-  }
-  const found: number[] = [];
-  for (let i = 0; i < values.length; i += 1) {
-    if (values[i] != null && values[i - 1] == null && values[i + 1] == null) {
-      found.push(i);
-    }
-  }
-  return found.length === 0 ? null : found;
 }

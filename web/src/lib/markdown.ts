@@ -112,8 +112,9 @@ function readTable(lines: string[], at: number): [Block, number] {
   return [{ kind: 'table', head: cells(lines[at]!), rows: lines.slice(at + 2, end).map(cells) }, end];
 }
 
+/** Every part is bounded, so that a text made to be slow is read as plain text instead. */
 const INLINE =
-  /(`+)(.+?)\1|!?\[((?:[^[\]]|\[[^\]]*\])*)\]\(\s*<?([^)\s>]*)>?(?:\s+["'][^)]*["'])?\s*\)|\*\*(.+?)\*\*|__(.+?)__|~~(.+?)~~|\*([^*\s](?:[^*]*[^*\s])?)\*|\b_([^_\s](?:[^_]*[^_\s])?)_\b|(https?:\/\/[^\s<>()]+)|( {2,}|\\)\n|<br\s*\/?>/;
+  /(`{1,3})([^`]{1,2000}?)\1|!?\[((?:[^[\]]|\[[^[\]]{0,200}\]){0,500})\]\(\s{0,9}<?([^)\s>]{0,2000})>?(?:\s{1,9}["'][^)]{0,500}["'])?\s{0,9}\)|\*\*(.{1,1000}?)\*\*|__(.{1,1000}?)__|~~(.{1,1000}?)~~|\*([^*\s](?:[^*]{0,1000}[^*\s])?)\*|\b_([^_\s](?:[^_]{0,1000}[^_\s])?)_\b|(https?:\/\/[^\s<>()]{1,2000})|( {2,9}|\\)\n|<br\s{0,9}\/?>/;
 
 export function parseInline(text: string, depth = 0): Inline[] {
   const result: Inline[] = [];

@@ -4,7 +4,7 @@
 const DECIMALS_MAX = 17;
 
 /** Decimals that leave three significant digits; none for a whole number. */
-export function autoDecimals(value: number): number {
+function autoDecimals(value: number): number {
   if (value % 1 === 0 || !Number.isFinite(value)) {
     return 0;
   }

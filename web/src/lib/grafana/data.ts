@@ -3,7 +3,7 @@
 
 import type { BatchQuery, Labels, Point, QueryAnswer, QueryData } from '../api/prometheus';
 import { inferUnit } from '../format/unit';
-import { applyOptions, fieldVariable, type Fill } from './fields';
+import { applyOptions, fieldVariable, type Fill } from './apply';
 import { withFilters } from './filters';
 import { frameOf, TIME, timeField, VALUE, type Field, type Frame } from './frame';
 import { heatmapFrame } from './heatmap';
@@ -118,7 +118,7 @@ function column(name: string, type: Field['type'], values: unknown[], labels?: L
 }
 
 /** `NaN` and `+Inf` are texts that `Number` reads but for the infinities. */
-export function sampleValue(text: string): number {
+function sampleValue(text: string): number {
   return text === '+Inf' ? Infinity : text === '-Inf' ? -Infinity : Number(text);
 }
 

@@ -3,7 +3,7 @@
 import { formatValue } from '../format/unit';
 import type { Theme } from '../preferences.svelte';
 import { colorAt, cssColor, NO_COLOR, scaleColors } from './colors';
-import type { FieldOptions, Mapping, MappingResult, Thresholds } from './fields';
+import type { Mapping, MappingResult, Thresholds } from './fields';
 import type { Field, Frame } from './frame';
 import { reduce } from './reduce';
 import { toReplacing } from './regexp';
@@ -152,7 +152,7 @@ export function seriesColor(field: Field, look: Look, range?: Range): string | u
 }
 
 /** The first mapping that takes the value. */
-export function mapValue(mappings: Mapping[], value: unknown): MappingResult | undefined {
+function mapValue(mappings: Mapping[], value: unknown): MappingResult | undefined {
   for (const mapping of mappings) {
     const result = mapped(mapping, value);
     if (result !== undefined) return result;
@@ -193,9 +193,4 @@ function isSpecial(match: Extract<Mapping, { type: 'special' }>['match'], value:
     case 'false': return value === false || value === 'false';
     case 'empty': return value === '';
   }
-}
-
-/** Whether the options name a unit. */
-export function hasUnit(options: FieldOptions): boolean {
-  return options.unit !== undefined && options.unit !== '';
 }

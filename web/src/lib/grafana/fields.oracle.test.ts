@@ -4,9 +4,10 @@
 import type { DisplayValue, Field } from '@grafana/data';
 import { expect, test } from 'vitest';
 import { preferences } from '../preferences.svelte';
+import { applyOptions } from './apply';
 import { cssColor } from './colors';
 import { displayer, displayText, rangeOfFrames, type Display } from './display';
-import { applyOptions, readFieldOptions, readOverrides } from './fields';
+import { readFieldOptions, readOverrides } from './fields';
 import type { Frame } from './frame';
 import { displayName } from './names';
 import { grafana, theirs } from './oracle';
@@ -90,7 +91,7 @@ function frames(random: Random): Frame[] {
 const ZONE = 'Asia/Shanghai';
 const theme = grafana.createTheme({ colors: { mode: 'dark' } });
 
-test('what a field looks like', { timeout: 60_000 }, () => {
+test('what a field looks like', () => {
   const random = new Random(5);
   const wrong: unknown[] = [];
   let cells = 0;

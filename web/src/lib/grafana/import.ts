@@ -2,13 +2,14 @@
 // (`migrate.ts`), give each an id and a place, read it with types. What we do not know travels along in `json`.
 
 import { at, clone, isObject, object, objects, text, texts, type Json, type JsonObject } from './json';
+import { faultOf } from './json-fault';
 import { byPlace, placed } from './layout';
 import { lifted } from './migrate';
 import { panelsOf, type Board, type Panel, type Row, type Section } from './model';
 import { readPanel, readPanelLinks, refIdOf } from './read-panel';
+import { readVariable } from './read-variable';
 import { ImportError, note, type ImportReport, type Note, type ReportLine } from './report';
 import { notesOn } from './review';
-import { readVariable } from './variables';
 
 export interface Imported {
   board: Board;
@@ -62,13 +63,11 @@ export function exportBoard(board: Board): JsonObject {
 }
 
 function parse(input: string): unknown {
+  const json = input.replace(/^\uFEFF/, '');
   try {
-    return JSON.parse(input.replace(/^\uFEFF/, ''));
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    const position = Number(/position (\d+)/.exec(why)?.[1] ?? input.length);
-    const before = input.slice(0, position).split('\n');
-    throw new ImportError('dashboards.importNotJson', { line: before.length, column: (before[before.length - 1]?.length ?? 0) + 1 });
+    return JSON.parse(json);
+  } catch {
+    throw new ImportError('dashboards.importNotJson', faultOf(json) ?? { line: 1, column: 1 });
   }
 }
 
@@ -112,24 +111,24 @@ function withConstants(dashboard: JsonObject): JsonObject {
   return { ...(fill(dashboard) as JsonObject), __inputs: dashboard.__inputs };
 }
 
-/** All panels in today's form, in reading order, with ids and refIds. */
+/** All panels in today's form, with ids and refIds by the author's order, in reading order. */
 function lift(dashboard: JsonObject, origins: Map<JsonObject, Origin>): JsonObject[] {
   const one = (panel: JsonObject): JsonObject => {
     if (panel.type === 'row') {
-      return { ...panel, panels: byPlace(objects(panel.panels)).map(one) };
+      return { ...panel, panels: objects(panel.panels).map(one) };
     }
     const { json, notes } = lifted(panel);
     const named = { ...json, targets: withRefIds(objects(json.targets)) };
     origins.set(named, { kind: text(panel.type) ?? '', notes });
     return named;
   };
-  const panels = byPlace(placed(dashboard)).map(one);
+  const panels = placed(dashboard).map(one);
   const all = panels.flatMap((panel) => [panel, ...objects(panel.panels)]);
   if (all.length > PANELS_MAX) {
     throw new ImportError('dashboards.importTooMany', { count: all.length, max: PANELS_MAX });
   }
   giveIds(all);
-  return panels;
+  return byPlace(panels);
 }
 
 function withRefIds(targets: JsonObject[]): JsonObject[] {
@@ -164,7 +163,7 @@ function sectionsOf(panels: JsonObject[], sourceOf: (datasource: Json | undefine
   const sections: Section[] = [{ row: null, panels: [] }];
   for (const json of byPlace(panels)) {
     if (json.type === 'row') {
-      const inner = objects(json.panels).map((panel) => readPanel(panel, sourceOf));
+      const inner = byPlace(objects(json.panels)).map((panel) => readPanel(panel, sourceOf));
       sections.push({ row: readRow(json), panels: inner });
     } else {
       sections[sections.length - 1]?.panels.push(readPanel(json, sourceOf));

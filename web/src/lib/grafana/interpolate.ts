@@ -45,7 +45,7 @@ export function interpolateQuery(text: string, scope: Scope): string {
 
 /** A pattern, as in the `regex` of a variable. */
 export function interpolatePattern(text: string, scope: Scope): string {
-  return replace(text, scope, ({ value }) => FORMATS.regex?.(value, '', scope) ?? '');
+  return replace(text, scope, ({ value, raw }) => (raw ? String(value) : (FORMATS.regex?.(value, '', scope) ?? '')));
 }
 
 /** An address: values are escaped. */
@@ -65,7 +65,7 @@ function replace(text: string, scope: Scope, usual: (value: VariableValue) => st
       return all;
     }
     if (path === 'text' || format === 'text') return found.text;
-    if (format === undefined) return found.raw ? String(found.value) : usual(found);
+    if (format === undefined) return usual(found);
     if (found.raw && format !== 'queryparam') return String(found.value);
     return formatted(found, name, format, scope);
   });
@@ -120,7 +120,10 @@ function builtIns(name: string, format: string | undefined, { range, steps, boar
 }
 
 /** In PromQL a pattern stands between quotes, so that each backslash is written twice. */
-function inQuery({ value, pattern }: VariableValue): string {
+function inQuery({ value, pattern, raw }: VariableValue): string {
+  if (raw) {
+    return String(value);
+  }
   if (!pattern) {
     return [value].flat().join(',').replace(/'/g, "\\\\'");
   }

@@ -24,10 +24,15 @@ export function usualSize(type: string): { w: number; h: number } {
 
 /** The panels of a board, each with a place. Rows of the old kind become panels of the type `row`. */
 export function placed(dashboard: JsonObject): JsonObject[] {
-  const panels = checked(dashboard.panels, 'panels');
-  const rows = checked(dashboard.rows, 'rows');
+  const panels = checked(dashboard.panels, 'panels').filter(isOriginal);
+  const rows = checked(dashboard.rows, 'rows').filter(isOriginal);
   const moved = rows.length > 0 ? placeRows(rows, bottom(panels)) : [];
   return flow([...panels, ...moved]);
+}
+
+/** Old Grafana saved the repetitions of panels and rows with them; they are made anew. */
+function isOriginal(json: JsonObject): boolean {
+  return [json.repeatPanelId, json.repeatRowId, json.repeatedByRow].every((by) => by === undefined || by === null || by === false);
 }
 
 function checked(value: Json | undefined, place: string): JsonObject[] {
@@ -62,9 +67,9 @@ function bottom(panels: JsonObject[]): number {
 /** Gives a place to panels without one, below all that have one. */
 function flow(panels: JsonObject[]): JsonObject[] {
   const cursor = new Cursor(bottom(panels));
-  return panels.map((panel) => {
+  return panels.map((panel, index) => {
     const grid = gridOf(panel) ?? cursor.place(usualSize(text(panel.type) ?? ''));
-    const inner = panel.type === 'row' ? { panels: flow(checked(panel.panels, `panels of row "${text(panel.title) ?? ''}"`)) } : {};
+    const inner = panel.type === 'row' ? { panels: flow(checked(panel.panels, `panels[${index}].panels`)) } : {};
     return { ...panel, ...inner, gridPos: { ...grid } };
   });
 }

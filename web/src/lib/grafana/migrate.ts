@@ -22,8 +22,9 @@ const RENAMED: Record<string, string> = { singlestat2: 'stat', graph2: 'timeseri
 /** The panel in today's form; the given one stays as it is. */
 export function lifted(panel: JsonObject): Lifted {
   const json = clone(panel);
-  const type = text(json.type) ?? '';
-  json.type = RENAMED[type] ?? type;
+  // By hand people leave out what seems plain.
+  const type = text(json.type) ?? (Array.isArray(json.targets) ? 'timeseries' : text(at(json, 'libraryPanel.name')) ?? '');
+  json.type = Object.prototype.hasOwnProperty.call(RENAMED, type) ? RENAMED[type] : type;
   switch (json.type) {
     case 'graph': return migrateGraph(json);
     case 'singlestat':

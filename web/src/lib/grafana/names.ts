@@ -64,7 +64,7 @@ export function fillLegend(template: string, labels: Labels): string {
 }
 
 /** Labels in which the series differ. */
-export function varyingLabels(all: Labels[]): Set<string> {
+function varyingLabels(all: Labels[]): Set<string> {
   const varying = new Set<string>();
   for (const labels of all) {
     for (const name of Object.keys(labels)) {

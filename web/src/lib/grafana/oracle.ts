@@ -2,8 +2,12 @@
 
 import { createRequire } from 'node:module';
 import type { DataFrame, Field as TheirField } from '@grafana/data';
+import { vi } from 'vitest';
 import type { FieldOptions } from './fields';
 import type { Field, Frame } from './frame';
+
+// Hundreds of cases in one test take their time on a busy machine.
+vi.setConfig({ testTimeout: 60_000 });
 
 // Its ES modules name exports that a CommonJS part of them does not declare, so Node takes the CommonJS build.
 export const grafana = createRequire(import.meta.url)('@grafana/data') as typeof import('@grafana/data');

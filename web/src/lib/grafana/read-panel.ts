@@ -22,7 +22,7 @@ function firstSource(json: JsonObject, sourceOf: (datasource: Json | undefined) 
   return sources.find((source) => source !== '') ?? '';
 }
 
-export function isKind(type: string): type is Exclude<PanelKind, 'unsupported'> {
+function isKind(type: string): type is Exclude<PanelKind, 'unsupported'> {
   return Object.prototype.hasOwnProperty.call(READERS, type);
 }
 

@@ -1,10 +1,11 @@
-// Variables of a board: reading them, the order in which they are asked for, and what is chosen. The address has the last
-// word (`var-job=api`), then what the board was saved with, then the first option.
+// Variables of a board: the order in which they are asked for, and what is chosen. The address has the last word (`var-job=api`),
+// then what the board was saved with, then the first option.
 
+import { t } from '../../i18n';
 import type { Scope, VariableValue } from './interpolate';
 import { interpolateQuery, interpolateText, references } from './interpolate';
-import { durationText, parseDuration, roundStep } from './interval';
-import { at, boolean, list, number, object, objects, oneOf, text, texts, type JsonObject } from './json';
+import { durationText, parseDuration, roundStep, stepsFor } from './interval';
+import type { JsonObject } from './json';
 import { customOptions, filtered, intervalOptions, queried, sorted, type Option, type VariableSource } from './options';
 
 export type VariableKind = 'query' | 'custom' | 'interval' | 'textbox' | 'constant' | 'datasource' | 'adhoc' | 'unsupported';
@@ -28,8 +29,9 @@ export interface Variable {
   allValue: string;
   /** Of a query: its text. Of others: what is written in their definition. */
   query: string;
-  /** `label_values` and the like, of boards that say it by a number. */
+  /** Cuts its options out of the answers. */
   regex: string;
+  /** Grafana's number for an order. */
   sort: number;
   /** When it is asked for again. */
   refresh: 'never' | 'load' | 'range';
@@ -56,51 +58,6 @@ export interface VariableState {
   chosen: string[];
   /** Why the options could not be had. */
   error: string | null;
-}
-
-const KINDS = ['query', 'custom', 'interval', 'textbox', 'constant', 'datasource', 'adhoc'] as const;
-
-export function readVariable(json: JsonObject): Variable {
-  const kind = KINDS.find((one) => one === json.type) ?? 'unsupported';
-  return {
-    name: text(json.name) ?? '',
-    label: text(json.label) || (text(json.name) ?? ''),
-    description: text(json.description) ?? '',
-    kind,
-    hide: json.hide === 2 || json.hide === 'hideVariable' || kind === 'constant' ? 'variable' : json.hide === 1 || json.hide === 'hideLabel' ? 'label' : 'no',
-    multi: json.multi === true,
-    includeAll: json.includeAll === true,
-    allValue: text(json.allValue) ?? '',
-    query: queryText(json),
-    regex: text(json.regex) ?? '',
-    sort: number(json.sort) ?? 0,
-    refresh: json.refresh === 2 ? 'range' : json.refresh === 1 || json.refresh === true ? 'load' : 'never',
-    options: objects(json.options).map((one) => ({ text: flat(one.text).join(' + '), value: text(one.value) ?? '' })),
-    current: { text: flat(at(json, 'current.text')), value: flat(at(json, 'current.value')) },
-    auto: boolean(json.auto) ?? false,
-    autoCount: number(json.auto_count) ?? 30,
-    autoMin: text(json.auto_min) ?? '10s',
-    filters: objects(json.filters).map((one) => ({
-      key: text(one.key) ?? '',
-      operator: oneOf(one.operator, ['=', '!=', '=~', '!~', '<', '>'], '='),
-      value: text(one.value) ?? '',
-    })),
-    source: text(at(json, 'datasource.type')) ?? '',
-    json,
-  };
-}
-
-function flat(value: unknown): string[] {
-  return Array.isArray(value) ? texts(list(value)) : [text(value) ?? []].flat();
-}
-
-/** Old boards write the query as a text, later ones as an object that also has its parts. */
-function queryText(json: JsonObject): string {
-  const query = json.query;
-  if (typeof query === 'string') {
-    return query;
-  }
-  return text(object(query).query) ?? text(object(query).expr) ?? text(json.definition) ?? '';
 }
 
 /** The variables so that each comes after those it speaks of. A circle is cut where it closes. */
@@ -153,8 +110,11 @@ export async function resolve(
   signal?: AbortSignal,
 ): Promise<VariableState[]> {
   const states = new Map<string, VariableState>();
+  // A query of a variable has no panel whose width would give a step.
+  const range = scope.range.to - scope.range.from;
+  const steps = scope.steps ?? stepsFor({ range, points: 100, minStep: undefined, scrape: 15_000, factor: 1 });
   for (const variable of inOrder(variables)) {
-    const here = { ...scope, values: valuesOf([...states.values()], scope.range) };
+    const here = { ...scope, steps, values: valuesOf([...states.values()], scope.range) };
     const state = await resolveOne(variable, chosen.get(variable.name), source, here, signal);
     states.set(variable.name, state);
   }
@@ -177,7 +137,7 @@ async function resolveOne(
     error = caught instanceof Error ? caught.message : String(caught);
   }
   if (variable.includeAll) {
-    options = [{ text: 'All', value: ALL }, ...options];
+    options = [{ text: t('dashboards.variableAll'), value: ALL }, ...options];
   }
   return { variable, options, chosen: choose(variable, options, wanted), error };
 }
@@ -250,10 +210,11 @@ export function valuesOf(states: VariableState[], range: { from: number; to: num
 function valueOf({ variable, options, chosen }: VariableState, range: { from: number; to: number }): VariableValue {
   const pattern = variable.multi || variable.includeAll;
   if (chosen.includes(ALL)) {
+    const text = t('dashboards.variableAll');
     if (variable.allValue !== '') {
-      return { value: variable.allValue, text: 'All', pattern, raw: true };
+      return { value: variable.allValue, text, pattern, raw: true };
     }
-    return { value: options.filter(({ value }) => value !== ALL).map(({ value }) => value), text: 'All', pattern };
+    return { value: options.map(({ value }) => value).filter((value) => value !== ALL), text, pattern };
   }
   const [first = ''] = chosen;
   if (variable.kind === 'interval' && first.startsWith('$__auto')) {

@@ -17,7 +17,7 @@ export function sortedFrame(frame: Frame, column: number, desc: boolean): Frame 
 type Compare = (a: unknown, b: unknown) => number;
 
 /** Numbers by size, texts without regard to case; what is empty comes last. */
-export function comparer({ type }: Pick<Field, 'type'>): Compare {
+function comparer({ type }: Pick<Field, 'type'>): Compare {
   switch (type) {
     case 'number':
     case 'time': return (a, b) => (a as number) - (b as number);
