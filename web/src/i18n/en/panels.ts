@@ -63,7 +63,6 @@ export const panels = {
   downloadCsv: 'Download CSV',
   timeOverride: 'Last {span}',
   timeShifted: '{span} earlier',
-  rowToggle: 'Open or close “{title}”',
   rowCount: '{n} panels',
   kindTimeseries: 'Time series',
   kindStat: 'Stat',

@@ -63,7 +63,6 @@ export const panels = {
   downloadCsv: '下载 CSV',
   timeOverride: '最近 {span}',
   timeShifted: '往前 {span}',
-  rowToggle: '展开或收起「{title}」',
   rowCount: '{n} 个面板',
   kindTimeseries: '时间曲线',
   kindStat: '数值',
