@@ -51,7 +51,6 @@ export const panels = {
   empty: 'No data',
   failed: 'The query failed: {why}',
   limited: 'Showing {shown} of {total}',
-  suggestion: 'Suggested expression',
   useIt: 'Use it',
   noTitle: 'Panel {id}',
   description: 'Description',

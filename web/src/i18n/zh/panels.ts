@@ -51,7 +51,6 @@ export const panels = {
   empty: '没有数据',
   failed: '查询失败：{why}',
   limited: '只显示 {shown} 条，共 {total} 条',
-  suggestion: '建议的表达式',
   useIt: '用它',
   noTitle: '面板 {id}',
   description: '说明',
