@@ -15,6 +15,12 @@ test('a hole closes', () => {
   expect(written(packed(boxes('1@0,3 12x8', '2@12,20 12x4')))).toEqual(['1@0,0 12x8', '2@12,0 12x4']);
 });
 
+test('panels that lie on each other are put below each other, and none passes another', () => {
+  expect(written(packed(boxes('1@0,0 12x8', '2@0,4 12x8')))).toEqual(['1@0,0 12x8', '2@0,8 12x8']);
+  const all = boxes('1@12,0 12x8', '2@0,8 24x4', '3@0,12 6x4');
+  expect(written(packed(all))).toEqual(written(all));
+});
+
 test('a panel that moves down lets the next one up', () => {
   const all = boxes('1@0,0 24x4', '2@0,4 24x4');
   expect(written(changed(all, 1, { y: 5 }))).toEqual(['2@0,0 24x4', '1@0,4 24x4']);

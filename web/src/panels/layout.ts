@@ -26,15 +26,21 @@ export function fitted<T extends Grid>(box: T): T {
   return { ...box, x, y: Math.max(0, Math.round(box.y)), w, h };
 }
 
-/** Every box as far up as those above it allow. The box `first` keeps its place before all that start below it. */
-export function packed(boxes: readonly Box[], first?: number): Box[] {
-  const done: Box[] = [];
+/**
+ * Every box as far up as those above it allow, and none on another, as Grafana lays boards out. A box does not pass
+ * another on its way up. `first` goes before all that start where it does.
+ */
+export function packed<T extends Box>(boxes: readonly T[], first?: number): T[] {
+  const done: T[] = [];
   const order = inOrder(boxes).sort((a, b) => a.y - b.y || Number(b.id === first) - Number(a.id === first) || a.x - b.x);
   for (const box of order) {
-    let y = 0;
-    while (done.some((other) => overlap({ ...box, y }, other))) {
-      const blocking = done.filter((other) => overlap({ ...box, y }, other));
-      y = Math.min(...blocking.map((other) => other.y + other.h));
+    const blocking = (y: number) => done.find((other) => overlap({ ...box, y }, other));
+    let y = Math.min(box.y, Math.max(0, ...done.map((other) => other.y + other.h)));
+    while (y > 0 && blocking(y - 1) === undefined && blocking(y) === undefined) {
+      y -= 1;
+    }
+    for (let other = blocking(y); other !== undefined; other = blocking(y)) {
+      y = other.y + other.h;
     }
     done.push({ ...box, y });
   }

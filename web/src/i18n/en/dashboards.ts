@@ -83,7 +83,6 @@ export const dashboards = {
   importFailed: '{file}: {why}',
   importSaved: '“{title}” is saved',
   importTooLarge: 'the file has {mb} MB, at most {max} MB are read',
-  importNoFile: 'No file was dropped',
   importExists: 'A board with this id exists; saving makes a new version of it',
   importPanel: 'Panel',
   importKind: 'Kind',
@@ -92,8 +91,6 @@ export const dashboards = {
   none: 'No boards yet. Import a Grafana JSON, or make a new one.',
   noneFound: 'No board matches',
   needEdit: 'Your role may not save boards',
-  openBoard: 'Open board',
-  folder: 'Folder',
   edit: 'Edit',
   editing: 'Editing',
   done: 'Finish editing',
@@ -167,5 +164,4 @@ export const dashboards = {
   deleteText: 'All its versions go with it.',
   deleteConfirm: 'Delete',
   readOnly: 'This board comes from the file {file} and cannot be saved here; save it as a copy.',
-  addPanelKind: 'Add: {kind}',
 };

@@ -83,7 +83,6 @@ export const dashboards = {
   importFailed: '{file}：{why}',
   importSaved: '已保存「{title}」',
   importTooLarge: '文件有 {mb} MB，最多 {max} MB',
-  importNoFile: '没有拖入文件',
   importExists: '已有同样 ID 的看板，保存会成为它的新版本',
   importPanel: '面板',
   importKind: '种类',
@@ -92,8 +91,6 @@ export const dashboards = {
   none: '还没有看板。导入一个 Grafana JSON，或者新建一个。',
   noneFound: '没有符合条件的看板',
   needEdit: '你的角色不能保存看板',
-  openBoard: '打开看板',
-  folder: '文件夹',
   edit: '编辑',
   editing: '编辑中',
   done: '完成编辑',
@@ -167,5 +164,4 @@ export const dashboards = {
   deleteText: '删除后，它的所有历史版本也没有了。',
   deleteConfirm: '删除',
   readOnly: '这个看板来自文件 {file}，不能在这里保存；可以另存为副本。',
-  addPanelKind: '添加：{kind}',
 };

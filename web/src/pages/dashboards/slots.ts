@@ -1,6 +1,6 @@
 // Panels of a board as the page lays them out: repeated, keyed, in sections.
 
-import { inOrder } from '../../panels/layout';
+import { packed } from '../../panels/layout';
 import { interpolateText, type Scope } from '../../lib/grafana/interpolate';
 import type { Board, Grid, Panel, Row, Scoped } from '../../lib/grafana/model';
 import { repeated } from '../../lib/grafana/repeat';
@@ -32,8 +32,8 @@ export function sectionViews(board: Board, states: VariableState[], scope: Scope
     key: section.row === null ? `top-${index}` : `${section.row.id}:${scopedText(section.row.scoped)}`,
     row: section.row,
     title: section.row === null ? '' : interpolateText(section.row.title, { ...scope, scoped: section.row.scoped }),
-    items: inOrder(section.panels.map((panel) => ({ ...panel.grid, panel }))).map(({ panel }) => {
-      return { key: slotKey(panel), panel, grid: panel.grid };
+    items: packed(section.panels.map((panel, id) => ({ ...panel.grid, id, panel }))).map(({ x, y, w, h, panel }) => {
+      return { key: slotKey(panel), panel, grid: { x, y, w, h } };
     }),
   }));
 }
