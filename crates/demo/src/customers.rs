@@ -55,15 +55,14 @@ impl Customers {
         Customers { shop, client: Client::new(), seed, speed, clock, books, room }
     }
 
-    /// Lets them come, for ever. `pending`: those who have ordered before the shop was open.
-    pub(crate) async fn come(self, pending: Vec<(i64, OrderPlan)>) {
+    /// Lets them come, for ever: those of `from` and after. `pending`: those who have ordered before.
+    pub(crate) async fn come(self, mut from: Moment, pending: Vec<(i64, OrderPlan)>) {
         let mut about = JoinSet::new();
         for (order_id, plan) in pending {
             let customers = self.clone();
             self.admit(&mut about, async move { customers.then(&plan, order_id).await });
         }
-        let mut step = Step::of(self.clock.now());
-        let mut from = self.clock.now();
+        let mut step = Step::of(from);
         loop {
             for arrival in self.arrivals(step).into_iter().filter(|arrival| from <= arrival.at()) {
                 self.wait_until(arrival.at()).await;

@@ -62,9 +62,9 @@ impl Desk {
         Desk { states: Mutex::new(idle), watched: Mutex::default(), news: Notify::new() }
     }
 
-    pub(crate) fn watch(&self, url: &str) {
-        *self.watched.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some(url.trim_end_matches('/').to_owned());
+    pub(crate) fn watch(&self, mut url: String) {
+        url.truncate(url.trim_end_matches('/').len());
+        *self.watched.lock().unwrap_or_else(PoisonError::into_inner) = Some(url);
     }
 
     pub(crate) fn states(&self) -> Vec<IncidentState> {
