@@ -358,6 +358,7 @@ fn counters_are_rated() {
     );
     for expr in [
         "node_edac_uncorrectable_errors_total > 0",
+        "elasticsearch_indices_docs_total < 10",
         "jobs_done_total - jobs_done_total offset 1h > 10",
         "1 - pool_free / pool_total > 0.8",
         "count(jobs_done_total) < 2",
@@ -420,6 +421,7 @@ fn texts_say_what_expressions_do() {
         ("可用空间不足 10%: {{ $value }}", "node_filesystem_avail_bytes / node_filesystem_size_bytes < 0.1"),
         ("已用超过 90%: {{ $value }}", "1 - node_filesystem_avail_bytes / node_filesystem_size_bytes > 0.9"),
         ("错误预算一小时消耗超过 2%: {{ $value }}", "a:ratio1h > 14.4 * 0.001"),
+        ("错误大于 10 条/分钟 {{ $value }}", "sum(rate(errors_total[5m])) > 0.16"),
         ("more than 100,000 pending: {{ $value }}", "max(pending_messages) > 100000"),
         ("above 200MB: {{ $value }}", "max(mem_bytes) > 200000000"),
         ("database is unreachable", r#"absent(up{job="a"})"#),

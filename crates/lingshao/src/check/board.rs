@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use lingshao_promql::lint::{self, At, Context, Fault, Place, Windows};
-use lingshao_promql::{ParseOptions, Span, parse_with};
+use lingshao_promql::{Span, parse};
 use lingshao_wire::grafana::{Board, Datasource, Filled, INTERVAL, Panel, RANGE, RATE_INTERVAL, Target};
 use lingshao_wire::yaml::Severity;
 
@@ -57,8 +57,8 @@ fn asks_metrics(panel: &Panel, target: &Target) -> bool {
 fn check_target(panel: &Panel, target: &Target, text: &str, path: &Path, scope: &Scope<'_>) -> Vec<Finding> {
     let subject = subject(panel);
     let tries = Filled::of(&target.expr);
-    let parsed = |filled: &Filled| parse_with(&filled.text, ParseOptions::all());
-    let Some((filled, expr)) = tries.iter().find_map(|filled| Some((filled, parsed(filled).ok()?))) else {
+    let parsed = tries.iter().find_map(|filled| Some((filled, parse(&filled.text).ok()?)));
+    let Some((filled, expr)) = parsed else {
         return cannot_parse(&subject, target, &tries, text, path);
     };
     let surroundings = scope.surroundings;
@@ -101,13 +101,14 @@ fn original(filled: &Filled, span: Span) -> Span {
 /// An error, unless a variable stands where only its value can tell what it is.
 fn cannot_parse(subject: &str, target: &Target, tries: &[Filled], text: &str, path: &Path) -> Vec<Finding> {
     let Some(filled) = tries.first().filter(|filled| !filled.is_guess) else { return Vec::new() };
-    let Err(error) = parse_with(&filled.text, ParseOptions::all()) else { return Vec::new() };
+    let Err(error) = parse(&filled.text) else { return Vec::new() };
     let span = original(filled, error.span);
-    let message = words::say(Say::CannotParse(&error.to_string()));
+    // Without the parser's own line and column, which are those of the filled text.
+    let message = words::say(Say::CannotParse(&filled.shown(&error.message)));
     let at = target.position_within(text, span.start);
     let finding = Finding::plain(path, at, Severity::Error, message);
     vec![Finding {
-        subject: Some(subject.to_owned()),
+        subject: Some(subject.to_owned()).filter(|subject| !subject.is_empty()),
         expr: Some(target.expr.clone()),
         span: Some((span.start, span.end)),
         ..finding

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use lingshao_promql::lint::Live;
 use lingshao_wire::yaml::{Position, Severity};
 
-use super::{Finding, Kind, Scope, Surroundings, Words, board, bounded, rules};
+use super::{Finding, Kind, Scope, Surroundings, Words, board, bounded, out_of_time, rules};
 use crate::config::{self, Config, Language as MessageLanguage, glob, parse_rules};
 
 /// Most files that one folder of boards, or all patterns together, may name.
@@ -97,11 +97,19 @@ impl Loaded {
 pub(crate) fn faults(loaded: &Loaded, skips: &dyn Fn(&Path) -> bool, scope: &Scope<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for path in existing(&loaded.rule_files).iter().filter(|path| !skips(path)) {
+        if scope.is_over() {
+            findings.push(out_of_time(path, Position::START));
+            return findings;
+        }
         let Ok(text) = config::read_text(path) else { continue }; // Its reader has told.
         let (file, _) = parse_rules(&text, path);
         findings.append(&mut bounded(rules::faults(&file, &text, path, scope), path));
     }
     for path in existing(&loaded.boards).iter().filter(|path| !skips(path)) {
+        if scope.is_over() {
+            findings.push(out_of_time(path, Position::START));
+            break;
+        }
         let found = match config::read_text(path) {
             Ok(text) => board::check(&text, path, scope),
             Err(error) => {

@@ -321,7 +321,8 @@ fn a_board_that_is_none_and_expressions_that_are_none_are_errors() {
     };
     let panel = "{\"panels\": [{\"title\": \"a\", \"type\": \"graph\", \"targets\": [\n{\"expr\": \"sum(up{job=\\\"$job\\\"}\"}]}]}";
     assert!(
-        said(panel, "en").contains("board.json:2:30: error a: cannot parse the expression"),
+        said(panel, "en")
+            .contains("board.json:2:31: error a: cannot parse the expression: unclosed left parenthesis"),
         "{}",
         said(panel, "en")
     );

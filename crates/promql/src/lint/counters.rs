@@ -53,8 +53,10 @@ fn total(selector: &VectorSelector, above: &[&Expr], whole: &Expr, context: &Con
         Expr::Binary(binary) => binary.matching.is_some() && is_level(whole, name),
         _ => false,
     });
+    let is_level = names::counts_level(name);
     let is_gauge = context.live.and_then(|live| live.kind(name)) == Some(MetricKind::Gauge);
-    if !asks || is_counted || selector.offset.is_some() || (is_gauge && names::is_exporters(name)) {
+    if !asks || is_counted || is_level || selector.offset.is_some() || (is_gauge && names::is_exporters(name))
+    {
         return None;
     }
     let better = names::real_counter(name);

@@ -169,6 +169,15 @@ pub(super) fn counts_time(name: &str) -> bool {
     })
 }
 
+/// An exporter's gauge of how much there is, which some call a total: `elasticsearch_indices_docs_total`.
+pub(super) fn counts_level(name: &str) -> bool {
+    let levels = [
+        "cache", "capacity", "disk", "docs", "heap", "inodes", "mem", "memory", "shards", "size", "space",
+        "storage", "swap",
+    ];
+    is_exporters(name) && words(name).any(|word| levels.contains(&word))
+}
+
 /// Words of which a metric with a series for every thing in the shop is made: what the thing is, and what about it.
 const THINGS: &[&str] = &[
     "coupon",

@@ -100,7 +100,7 @@ fn mentions(whole: &Expr, context: &Context<'_>, is_it: impl Fn(&Expr) -> bool) 
     found
 }
 
-/// `absent(up{job="x"})`, also of a part (`up{job="x",…}`) or of `up{…} == 1`, and `count(up{…}) < 1`.
+/// `absent(up{job="x"})`, also of a part (`up{job="x",…}`) or of `up{…} == 1`.
 fn is_absent_of(expr: &Expr, up: &VectorSelector) -> bool {
     let Expr::Call(call) = expr else { return false };
     if !matches!(call.function.id, FunctionId::Absent | FunctionId::AbsentOverTime) {

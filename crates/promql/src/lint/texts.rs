@@ -140,6 +140,8 @@ struct Claim<'t> {
     is_above: bool,
     number: f64,
     unit: &'t str,
+    /// The text counts by the minute, or the like.
+    is_per_time: bool,
     text: &'t str,
     span: Span,
 }
@@ -191,10 +193,29 @@ fn claim<'t>(text: &'t str, start: usize, word: &str, is_above: bool) -> Option<
         is_above,
         number,
         unit: unit.trim_start(),
+        is_per_time: PER_TIME.iter().any(|word| text.contains(word)),
         text: &text[start..end],
         span: Span { start, end },
     })
 }
+
+/// Texts that count by time.
+const PER_TIME: &[&str] = &[
+    "每秒",
+    "每分",
+    "每小时",
+    "每天",
+    "/秒",
+    "/分",
+    "/小时",
+    "/天",
+    "per second",
+    "per minute",
+    "per hour",
+    "/s",
+    "/min",
+    "/h",
+];
 
 /// How long the number at the start of a text is: digits, a point, and commas between thousands.
 fn number_length(text: &str) -> usize {
@@ -206,7 +227,7 @@ fn number_length(text: &str) -> usize {
             Some(byte) if byte.is_ascii_digit() => end += 1,
             Some(b'.') if is_digit(end + 1) => end += 1,
             Some(b',') if end > 0 && (1..=3).all(|next| is_digit(end + next)) && !is_digit(end + 4) => {
-                end += 1
+                end += 1;
             }
             _ => return end,
         }
@@ -227,7 +248,10 @@ fn agrees(claim: &Claim<'_>, threshold: f64, is_time: bool) -> Option<bool> {
     if begins(&["秒", "s ", "sec"]) || claim.unit == "s" {
         return is_time.then(|| near(number) || near(number * 1e3));
     }
-    // Other units need arithmetic that the text does not spell out.
+    // Other units, and numbers per minute or hour, need arithmetic that the text does not spell out.
+    if claim.is_per_time {
+        return None;
+    }
     let counts = [
         "个", "件", "单", "次", "元", "笔", "条", "人", "，", "。", ",", ".", "）", ")", "；", "!", "！",
         ":", "：", "\u{1}",

@@ -1,6 +1,7 @@
 //! This server's own data.
 
 use std::collections::HashMap;
+use std::slice::from_ref;
 
 use lingshao_model::{Cancel, TimeDelta, Timestamp};
 use lingshao_promql::ast::VectorSelector;
@@ -49,14 +50,14 @@ impl Live for Here {
 
     fn label_names(&self, selector: &VectorSelector) -> Option<Vec<String>> {
         let start = Timestamp(self.now.0 - LATELY.0);
-        let found = self.snapshot.label_names(&[selector.matchers.clone()], start, self.now, usize::MAX);
+        let found = self.snapshot.label_names(from_ref(&selector.matchers), start, self.now, usize::MAX);
         found.ok().map(|found| found.items)
     }
 
     fn bucket_bounds(&self, selector: &VectorSelector) -> Option<Vec<f64>> {
         let start = Timestamp(self.now.0 - LATELY.0);
         let found =
-            self.snapshot.label_values("le", &[selector.matchers.clone()], start, self.now, usize::MAX);
+            self.snapshot.label_values("le", from_ref(&selector.matchers), start, self.now, usize::MAX);
         found.ok().map(|found| bounds(found.items.into_iter()))
     }
 

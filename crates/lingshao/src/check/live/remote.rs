@@ -20,8 +20,11 @@ pub(crate) struct Remote {
     url: String,
     metrics: Metrics,
     labels: RefCell<HashMap<String, Option<Vec<String>>>>,
-    counts: RefCell<HashMap<String, Option<Vec<HashMap<String, String>>>>>,
+    rows: RefCell<HashMap<String, Option<Vec<Labels>>>>,
 }
+
+/// A row's labels, with its value under the empty name.
+type Labels = HashMap<String, String>;
 
 #[derive(Deserialize)]
 struct Envelope<T> {
@@ -35,7 +38,7 @@ struct Vector {
 
 #[derive(Deserialize)]
 struct Row {
-    metric: HashMap<String, String>,
+    metric: Labels,
     #[serde(default)]
     value: Option<(f64, String)>,
 }
@@ -62,21 +65,20 @@ impl Remote {
             url: url.to_owned(),
             metrics: Metrics { names: names.data.into_iter().collect(), kinds: kinds.collect() },
             labels: RefCell::default(),
-            counts: RefCell::default(),
+            rows: RefCell::default(),
         })
     }
 
-    /// The labels of a query's rows, the first of which also holds its value under the empty name.
-    fn query(&self, query: String) -> Option<Vec<HashMap<String, String>>> {
+    fn query(&self, query: &str) -> Option<Vec<Labels>> {
         let ask = || {
-            let vector: Vector = data(&self.url, "/api/v1/query", &[("query", &query)])?;
+            let vector: Vector = data(&self.url, "/api/v1/query", &[("query", query)])?;
             let row = |row: Row| {
                 let value = row.value.map(|(_, value)| (String::new(), value));
                 row.metric.into_iter().chain(value).collect()
             };
             Some(vector.result.into_iter().map(row).collect())
         };
-        self.counts.borrow_mut().entry(query.clone()).or_insert_with(ask).clone()
+        self.rows.borrow_mut().entry(query.to_owned()).or_insert_with(ask).clone()
     }
 }
 
@@ -107,12 +109,12 @@ impl Live for Remote {
     }
 
     fn bucket_bounds(&self, selector: &VectorSelector) -> Option<Vec<f64>> {
-        let rows = self.query(format!("count by (le) ({})", plain_text(selector)))?;
+        let rows = self.query(&format!("count by (le) ({})", plain_text(selector)))?;
         Some(bounds(rows.into_iter().filter_map(|mut row| row.remove("le"))))
     }
 
     fn count(&self, expr: &Expr) -> Option<usize> {
-        let rows = self.query(format!("count({expr})"))?;
+        let rows = self.query(&format!("count({expr})"))?;
         let Some(row) = rows.first() else { return Some(0) };
         row.get("").and_then(|value| value.parse::<f64>().ok()).map(|count| count as usize)
     }

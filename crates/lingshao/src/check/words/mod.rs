@@ -163,7 +163,11 @@ mod tests {
             assert!(faults().iter().any(|fault| fault.lint() == lint), "{lint:?} has no words");
         }
         let of_faults = faults().into_iter().map(|fault| of_fault(&fault));
-        let problems = [BoardProblem::Json("x".to_owned()), BoardProblem::NoPanels, BoardProblem::Elements];
+        let problems = [
+            BoardProblem::Json("not JSON: a value is expected here".to_owned()),
+            BoardProblem::NoPanels,
+            BoardProblem::Elements,
+        ];
         let of_boards = problems.iter().map(of_board);
         for (message, remedy) in of_faults.chain(of_boards) {
             for words in [message, remedy] {
