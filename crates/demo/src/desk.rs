@@ -316,6 +316,7 @@ impl Stage {
         const CARTON: i64 = 24;
         let mut paying = JoinSet::new();
         loop {
+            sleep(Duration::from_millis(50)).await; // Also when the shop does not answer.
             let user = user(&mut dice);
             let left = self.customers.look(user, PRODUCT).await;
             let left = left.ok().and_then(|product| product["stock"].as_i64()).unwrap_or_default();
