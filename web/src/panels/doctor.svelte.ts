@@ -17,6 +17,8 @@ export interface Advice {
   /** The query it is about; nothing when it is about the panel. */
   refId: string | null;
   text: string;
+  /** What to do about it. */
+  remedy?: string;
   suggestion: string | null;
 }
 
@@ -59,7 +61,8 @@ export class Doctor {
     const found = this.findings.filter((finding) => concerns(finding, panel));
     const checked = found.map((finding): Advice => ({
       refId: panel.targets.find(({ expr }) => isOf(finding, expr))?.refId ?? null,
-      text: [localized(finding.message), finding.remedy === null ? '' : localized(finding.remedy)].filter((part) => part !== '').join(' '),
+      text: localized(finding.message),
+      remedy: finding.remedy === null ? undefined : localized(finding.remedy),
       suggestion: finding.suggestion,
     }));
     const told = new Set(checked.map(({ refId }) => refId));
