@@ -84,7 +84,8 @@ test('the thirteen tiles show what the API says, in the order of the plan', asyn
   }
   // Yesterday's same hour comes from the fourteen days that the demo begins with.
   await expect.poll(() => page.locator('[data-tile] [data-change]').count(), { timeout: 40_000 }).toBeGreaterThanOrEqual(10);
-  expect(await page.locator('[data-stale]').count()).toBe(0);
+  // Right after the start the newest sample may still be the last of the history.
+  await expect.poll(() => page.locator('[data-stale]').count(), { timeout: 15_000 }).toBe(0);
   const before = await page.locator('[data-tile="connections"] [data-value], [data-tile="network"] [data-value]').allTextContents();
   await expect
     .poll(() => page.locator('[data-tile="connections"] [data-value], [data-tile="network"] [data-value]').allTextContents(), {
@@ -108,8 +109,11 @@ test('the first load is small and compressed, and of our own host alone', async 
   let bytes = 0;
   for (const name of names) {
     const response = await fetch(name, { headers: { 'Accept-Encoding': 'gzip' } });
-    expect(response.headers.get('content-encoding'), name).toBe('gzip');
-    bytes += Number(response.headers.get('content-length'));
+    const length = Number(response.headers.get('content-length'));
+    expect(length, name).toBeGreaterThan(0);
+    // What fits into a packet is sent as it is.
+    expect(response.headers.get('content-encoding') === 'gzip' || length < 1024, name).toBe(true);
+    bytes += length;
   }
   expect(bytes).toBeLessThanOrEqual(130_000);
   expect(browser.offences).toEqual([]);

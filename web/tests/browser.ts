@@ -64,6 +64,11 @@ export class Browser {
     return page;
   }
 
+  /** Nobody is signed in any more. */
+  async forget(): Promise<void> {
+    await this.context.clearCookies();
+  }
+
   async close(): Promise<void> {
     await this.context.close();
     rmSync(this.profile, { recursive: true, force: true });

@@ -26,6 +26,7 @@ afterAll(async () => {
 });
 
 async function signIn(name: string, password: string) {
+  await browser.forget();
   const page = await browser.page(server.url, '#/dashboards');
   await page.getByLabel(session.name).fill(name);
   await page.getByLabel(session.password).fill(password);
@@ -46,7 +47,7 @@ test('a viewer sees and may not change; the session survives a reload and ends w
   await page.locator('nav').waitFor();
   await page.reload();
   await page.locator('nav').waitFor();
-  expect(await page.locator('header').innerText()).toContain(`ming · ${session.viewer}`);
+  expect(await page.locator('header').first().innerText()).toContain(`ming · ${session.viewer}`);
   const cookies = await page.context().cookies();
   expect(cookies.map(({ httpOnly, sameSite }) => ({ httpOnly, sameSite }))).toEqual([{ httpOnly: true, sameSite: 'Strict' }]);
   const refused = await page.evaluate(async () => {

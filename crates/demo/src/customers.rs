@@ -26,6 +26,9 @@ const TRY_AGAIN: Duration = Duration::from_millis(1_500);
 const LOOKS: u32 = 20;
 const LOOK_AGAIN: Duration = Duration::from_millis(400);
 
+/// The group number by which somebody opens one.
+const OPEN_A_GROUP: i64 = 0;
+
 /// All customers.
 #[derive(Clone, Debug)]
 pub(crate) struct Customers {
@@ -55,15 +58,14 @@ impl Customers {
         Customers { shop, client: Client::new(), seed, speed, clock, books, room }
     }
 
-    /// Lets them come, for ever. `pending`: those who have ordered before the shop was open.
-    pub(crate) async fn come(self, pending: Vec<(i64, OrderPlan)>) {
+    /// Lets them come, for ever: those of `from` and after. `pending`: those who have ordered before.
+    pub(crate) async fn come(self, mut from: Moment, pending: Vec<(i64, OrderPlan)>) {
         let mut about = JoinSet::new();
         for (order_id, plan) in pending {
             let customers = self.clone();
             self.admit(&mut about, async move { customers.then(&plan, order_id).await });
         }
-        let mut step = Step::of(self.clock.now());
-        let mut from = self.clock.now();
+        let mut step = Step::of(from);
         loop {
             for arrival in self.arrivals(step).into_iter().filter(|arrival| from <= arrival.at()) {
                 self.wait_until(arrival.at()).await;
@@ -159,13 +161,23 @@ impl Customers {
         let product = plan.lines.first().map(|(product, _)| product + 1).ok_or(Leave::Unclear("product"))?;
         let offer = self.get(plan.user_id, &format!("/api/v1/groups?product_id={product}")).await?;
         let rules_id = offer["rules_id"].as_i64().ok_or(Leave::Unclear("rules_id"))?;
-        let groupon_id = match wish {
-            GroupWish::Shared => offer["open"][0].as_i64().unwrap_or_default(),
-            GroupWish::Unshared => 0,
+        let join = match wish {
+            GroupWish::Shared => offer["open"][0].as_i64(),
+            GroupWish::Unshared => None,
         };
-        let is_shared = wish == GroupWish::Shared;
-        let group = json!({ "rules_id": rules_id, "groupon_id": groupon_id, "is_shared": is_shared });
-        self.place(plan.user_id, &json!({ "message": remark(plan.number), "group": group })).await
+        let order = |groupon_id: i64| {
+            let is_shared = wish == GroupWish::Shared;
+            let group = json!({ "rules_id": rules_id, "groupon_id": groupon_id, "is_shared": is_shared });
+            json!({ "message": remark(plan.number), "group": group })
+        };
+        let placed = self.place(plan.user_id, &order(join.unwrap_or(OPEN_A_GROUP))).await;
+        match (placed, join) {
+            // Somebody else has just filled the group.
+            (Err(Leave::Refused(StatusCode::NOT_FOUND)), Some(_)) => {
+                self.place(plan.user_id, &order(OPEN_A_GROUP)).await
+            }
+            (placed, _) => placed,
+        }
     }
 
     /// Places an order; answers its number.

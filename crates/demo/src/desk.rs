@@ -62,9 +62,9 @@ impl Desk {
         Desk { states: Mutex::new(idle), watched: Mutex::default(), news: Notify::new() }
     }
 
-    pub(crate) fn watch(&self, url: &str) {
-        *self.watched.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some(url.trim_end_matches('/').to_owned());
+    pub(crate) fn watch(&self, mut url: String) {
+        url.truncate(url.trim_end_matches('/').len());
+        *self.watched.lock().unwrap_or_else(PoisonError::into_inner) = Some(url);
     }
 
     pub(crate) fn states(&self) -> Vec<IncidentState> {
@@ -316,6 +316,7 @@ impl Stage {
         const CARTON: i64 = 24;
         let mut paying = JoinSet::new();
         loop {
+            sleep(Duration::from_millis(50)).await; // Also when the shop does not answer.
             let user = user(&mut dice);
             let left = self.customers.look(user, PRODUCT).await;
             let left = left.ok().and_then(|product| product["stock"].as_i64()).unwrap_or_default();

@@ -14,6 +14,7 @@ use crate::alertmanager::external::External;
 use crate::api::query::QueryGate;
 use crate::api::write::WriteGate;
 use crate::boards::BoardsHandle;
+use crate::check::{self, Surroundings};
 use crate::config::{Config, Language, Web};
 use crate::demo::DemoHandle;
 use crate::durable::Durable;
@@ -120,6 +121,10 @@ pub(crate) struct Live {
     pub(crate) config_yaml: String,
     /// What of it Alertmanager knows, in its keys.
     pub(crate) alertmanager_yaml: String,
+    /// What checks of rules and boards have to know.
+    pub(crate) surroundings: Surroundings,
+    /// The rules and boards that it names.
+    pub(crate) checked_files: check::files::Loaded,
 }
 
 impl Live {
@@ -143,6 +148,8 @@ impl Live {
             web: Web { users: Vec::new(), ..web.clone() },
             config_yaml: config.to_masked_yaml(),
             alertmanager_yaml: config.alertmanager_yaml(),
+            surroundings: Surroundings::of_config(config),
+            checked_files: check::files::Loaded::of_config(config),
         })
     }
 }

@@ -7,6 +7,7 @@ mod alertmanager;
 mod api;
 mod app;
 mod boards;
+mod check;
 pub mod cli;
 mod clock;
 pub mod collect;

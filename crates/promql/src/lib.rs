@@ -12,6 +12,7 @@ mod eval;
 mod functions;
 mod lexer;
 mod limits;
+pub mod lint;
 mod output;
 mod parser;
 mod printer;

@@ -185,7 +185,7 @@ async fn a_record_says_what_the_plan_asks_for() {
     let (took, ttfb) = (fields.remove("process_time"), fields.remove("ttfb"));
     let (took, ttfb) =
         (took.and_then(|t| t.as_f64()).expect("a number"), ttfb.and_then(|t| t.as_f64()).expect("a number"));
-    assert!(0.0 < ttfb && ttfb <= took && took < 0.1, "{ttfb} {took}");
+    assert!(0.0 < ttfb && ttfb <= took && took < 2.0, "{ttfb} {took}");
     let expected = serde_json::json!({
         "level": "INFO", "message": "GET /products/7 200", "service": "灵选", "method": "GET",
         "path": "/products/7", "route": "/products/{id}", "status_code": 200, "client_ip": "198.51.100.7",
@@ -230,7 +230,7 @@ async fn a_stream_takes_until_its_last_byte() {
     let record = bench.ask_for_record("GET /stream HTTP/1.1").await;
     let (took, ttfb) =
         (record["process_time"].as_f64().expect("a number"), record["ttfb"].as_f64().expect("a number"));
-    assert!(ttfb < 0.1 && (0.45..0.8).contains(&took), "{record}");
+    assert!(ttfb + 0.4 < took && (0.45..5.0).contains(&took), "{record}");
     assert_eq!((&record["status_code"], &record["aborted"]), (&200.into(), &false.into()));
     let sum = bench.sample(r#"http_request_duration_seconds_sum{method="GET",endpoint="/stream"}"#);
     assert!(sum.is_some_and(|sum| (sum - took).abs() < 0.001), "{sum:?}");

@@ -8,6 +8,7 @@
 //! - [`exposition`]: pages of metrics, Prometheus text and OpenMetrics.
 //! - [`alertmanager_config`]: Alertmanager's configuration and our receivers.
 //! - [`board`]: Grafana's boards as documents: what is wrapped around them, and the few members that we look at.
+//! - [`grafana`]: boards, and the variables in their expressions; [`json`]: a tree with positions.
 //! - [`label_matchers`]: conditions on labels in both of Alertmanager's grammars.
 //! - [`prometheus_api`]: replies and parameters of the HTTP API; [`rfc3339`]: its texts for instants.
 //! - [`prometheus_rules`]: files of recording and alerting rules.
@@ -20,6 +21,8 @@ pub mod alertmanager_api;
 pub mod alertmanager_config;
 pub mod board;
 pub mod exposition;
+pub mod grafana;
+pub mod json;
 pub mod label_matchers;
 pub mod notify;
 mod number;

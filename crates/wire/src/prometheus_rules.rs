@@ -18,6 +18,26 @@ use crate::yaml::{Diagnostics, Key, Keys, Node, Position, Value};
 pub struct RuleFile {
     /// In the order of the file.
     pub groups: Vec<RuleGroup>,
+    /// Where the rules of all groups stand, one each, in the same order.
+    pub sources: Vec<RuleSource>,
+}
+
+/// Where the parts of a rule stand in its file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RuleSource {
+    /// Its name.
+    pub name_at: Position,
+    /// The expression; none if there is none.
+    pub expr: Option<Node>,
+    /// The values of its own labels and annotations, by name.
+    pub texts: Vec<(String, Node)>,
+}
+
+impl RuleSource {
+    /// The value of a label or annotation.
+    pub fn text(&self, name: &str) -> Option<&Node> {
+        self.texts.iter().find(|(own, _)| own == name).map(|(_, node)| node)
+    }
 }
 
 /// What is wrong with an expression or a template.
@@ -58,12 +78,12 @@ impl RuleFile {
         let mut keys = Keys::new(&root, "a rule file", findings);
         let nodes = keys.list("groups", findings);
         keys.finish(findings);
-        let mut reader = Reader { text, file, checks, findings };
+        let mut reader = Reader { text, file, checks, findings, sources: Vec::new() };
         let mut seen = HashMap::new();
         let nodes = reader.filled(nodes, "groups");
         let groups: Vec<RuleGroup> = nodes.iter().map(|node| reader.group(node, &mut seen)).collect();
         reader.find_duplicates(&groups);
-        RuleFile { groups }
+        RuleFile { groups, sources: reader.sources }
     }
 
     /// How many rules there are.
@@ -77,6 +97,7 @@ struct Reader<'r> {
     file: &'r Path,
     checks: &'r dyn RuleChecks,
     findings: &'r mut Diagnostics,
+    sources: Vec<RuleSource>,
 }
 
 impl Reader<'_> {
@@ -189,6 +210,9 @@ impl Reader<'_> {
             self.check_templates(&alert, "label", &own);
             self.check_templates(&alert, "annotation", &annotations);
         }
+        let texts = annotations.iter().chain(&own).map(|(name, text)| (name.clone(), text.node.clone()));
+        let texts = texts.collect();
+        self.sources.push(RuleSource { name_at, expr: keys.node("expr").cloned(), texts });
         keys.finish(self.findings);
         self.findings.set_subject(group_subject);
         let mut labels = group_labels.clone();

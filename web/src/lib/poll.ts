@@ -1,5 +1,7 @@
 // Doing something again and again: never twice at once, not while nobody looks, slower while it fails.
 
+import { untrack } from 'svelte';
+
 /** Longest pause between two tries of something that fails. */
 const PAUSE_MAX_MS = 15_000;
 
@@ -35,7 +37,8 @@ export function poll(work: (signal: AbortSignal) => Promise<void>, intervalMs: n
   }
 
   document.addEventListener('visibilitychange', seen);
-  void turn();
+  // What `work` reads is not what an effect that polls depends on: else each answer would begin it anew.
+  untrack(() => void turn());
   return () => {
     ended.abort();
     clearTimeout(timer);

@@ -39,6 +39,8 @@ function firstTheme(): Theme {
 class Preferences {
   language = $state<Language>(firstLanguage());
   theme = $state<Theme>(firstTheme());
+  /** Who makes silences, where nobody signs in. */
+  author = $state(remembered('lingshao.author') ?? '');
 
   setLanguage(language: Language): void {
     this.language = language;
@@ -48,6 +50,11 @@ class Preferences {
   setTheme(theme: Theme): void {
     this.theme = theme;
     remember('lingshao.theme', theme);
+  }
+
+  setAuthor(author: string): void {
+    this.author = author;
+    remember('lingshao.author', author);
   }
 }
 

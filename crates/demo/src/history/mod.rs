@@ -95,10 +95,13 @@ pub fn series(scope: &Scope) -> impl Iterator<Item = Series> + use<> {
     recipes.into_iter().map(move |recipe| Series { values: (recipe.values)(&story), labels: recipe.labels })
 }
 
+/// How the values of a series are made.
+type Values = Box<dyn Fn(&Story) -> Vec<f64> + Send>;
+
 /// A series that is not made yet.
 struct Recipe {
     labels: Vec<(String, String)>,
-    values: Box<dyn Fn(&Story) -> Vec<f64> + Send>,
+    values: Values,
 }
 
 impl Recipe {

@@ -3,7 +3,7 @@
 use tower_lingshao::BUCKETS;
 
 use super::story::{Counts, LEVELS, STOCKS, rhythm_of};
-use super::{Recipe, Scope, Story, Target};
+use super::{Recipe, Scope, Story, Target, Values};
 use crate::catalogue::GROUP_SIZE;
 use crate::dice::{Dice, Purpose};
 use crate::incident::Incident;
@@ -123,8 +123,6 @@ fn business(scope: &Scope, recipes: &mut Vec<Recipe>) {
     push("db_pool_size", &[], Box::new(|story| story.gauge(1, |_| f64::from(POOL_SIZE))));
     push("db_pool_available", &[], Box::new(|story| story.gauge(1, pool_available)));
 }
-
-type Values = Box<dyn Fn(&Story) -> Vec<f64> + Send>;
 
 fn had(steps: &[Counts], incident: Incident) -> bool {
     steps.last().is_some_and(|step| step.incident == Some(incident))

@@ -50,6 +50,7 @@ pub(crate) struct Provider {
     client: Client,
     is_out: AtomicBool,
     asked: AtomicU64,
+    heard: AtomicU64,
     notices: Arc<Semaphore>,
 }
 
@@ -125,6 +126,7 @@ impl Provider {
             client: Client::new(),
             is_out: AtomicBool::new(false),
             asked: AtomicU64::new(0),
+            heard: AtomicU64::new(0),
             notices: Arc::new(Semaphore::new(NOTICES_UNDER_WAY_MAX)),
         }))
     }
@@ -167,7 +169,7 @@ impl Provider {
         };
         tokio::spawn(async move {
             let heard = provider.send(&url, &notice).await;
-            if heard && provider.asked.fetch_add(1, Ordering::Relaxed) % REPEATED_ONE_OF == 0 {
+            if heard && (provider.heard.fetch_add(1, Ordering::Relaxed) + 1).is_multiple_of(REPEATED_ONE_OF) {
                 provider.send(&url, &notice).await;
             }
             drop(permit);

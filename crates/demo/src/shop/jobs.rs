@@ -9,10 +9,10 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::books::Looked;
 use super::error::ShopError;
-use super::schema::remember;
+use super::schema::Database;
 use super::status::{group, order, rule};
-use super::{Shop, groups, orders, payments};
-use crate::catalogue::{PRODUCTS, RESTOCK_BELOW, RESTOCK_BY};
+use super::{Shop, groups, orders, payments, seed};
+use crate::catalogue::{RESTOCK_BELOW, RESTOCK_BY};
 use crate::history::STOCKS;
 use crate::provider::{Amount, Answer, Notice, Provider};
 use crate::time::{DAY_MS, Moment};
@@ -99,12 +99,7 @@ impl Job {
                 prune(shop).await
             }
             Job::Look => look(shop).await,
-            Job::RememberTime => {
-                let mut connection = shop.database.desk.acquire().await?;
-                let orders_total = shop.books.figures(shop.clock.now()).orders_total;
-                remember(&mut connection, "orders_total", orders_total as i64).await?;
-                Ok(remember(&mut connection, "alive_ms", shop.clock.now().0).await?)
-            }
+            Job::RememberTime => seed::note(&shop.database, shop.clock.now()).await,
         }
     }
 }
@@ -151,8 +146,13 @@ async fn take_by_query(shop: &Shop, out_trade_no: String) -> Result<(), ShopErro
     Ok(())
 }
 
+/// Keeps group buys on offer.
+pub(super) async fn renew_rules(database: &Database, speed: f64, now: Moment) -> Result<(), ShopError> {
+    groups::renew_rules(database, RULE_LIFE.div_f64(speed), now).await
+}
+
 async fn settle_groups(shop: &Shop) -> Result<(), ShopError> {
-    groups::renew_rules(&shop.database, RULE_LIFE.div_f64(shop.speed), shop.clock.now()).await?;
+    renew_rules(&shop.database, shop.speed, shop.clock.now()).await?;
     if shop.switches.nobody_settles.load(Ordering::Relaxed) {
         return Ok(());
     }
@@ -233,7 +233,6 @@ async fn prune(shop: &Shop) -> Result<(), ShopError> {
 
 /// Looks at what cannot be counted as it happens.
 async fn look(shop: &Shop) -> Result<(), ShopError> {
-    debug_assert!(STOCKS <= PRODUCTS);
     let now = shop.clock.now();
     let pairs = |rows: Vec<sqlx::sqlite::SqliteRow>| -> Result<Vec<(i64, i64)>, sqlx::Error> {
         rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
@@ -260,9 +259,14 @@ const GROUPS: &str = "SELECT g.id, CASE
     WHERE g.groupon_id = 0 AND g.status > 0 AND (g.status = ?1 OR g.update_time > ?3)
     ORDER BY g.id DESC LIMIT ?4";
 
+/// Groups that are out of time and not over: not settled, or with money of a member that has not gone back.
 async fn unsettled(connection: &mut sqlx::SqliteConnection, now: Moment) -> Result<i64, sqlx::Error> {
     let statement =
-        "SELECT count(*) FROM litemall_groupon g JOIN litemall_groupon_rules r ON r.id = g.rules_id
-        WHERE g.groupon_id = 0 AND g.status = ?1 AND r.expire_time <= ?2";
-    sqlx::query_scalar(statement).bind(group::ON).bind(now.datetime()).fetch_one(connection).await
+        "SELECT (SELECT count(*) FROM litemall_groupon g JOIN litemall_groupon_rules r ON r.id = g.rules_id
+            WHERE g.groupon_id = 0 AND g.status = ?1 AND r.expire_time <= ?2)
+        + (SELECT count(DISTINCT CASE m.groupon_id WHEN 0 THEN m.id ELSE m.groupon_id END)
+            FROM demo_refund r JOIN litemall_groupon m ON m.order_id = r.order_id
+            WHERE r.status = 0 AND m.status = ?3)";
+    let query = sqlx::query_scalar(statement).bind(group::ON).bind(now.datetime()).bind(group::FAILED);
+    query.fetch_one(connection).await
 }

@@ -11,6 +11,9 @@ mod schema;
 mod seed;
 mod status;
 
+#[cfg(test)]
+mod tests;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,7 +37,7 @@ use crate::incident::{Incident, IncidentError, IncidentState};
 use crate::plan;
 use crate::provider::{Key, Merchant, NoRandomness, Provider};
 use crate::rhythm::{Address, rhythm, slowdown};
-use crate::time::{Clock, Day};
+use crate::time::{Clock, Day, Moment};
 use error::ShopError;
 use jobs::Job;
 use schema::Database;
@@ -198,6 +201,7 @@ impl DemoShop {
         let failed = |error| DemoError::Database { path: path.clone(), source: cause(error) };
         let database = Database::open(&path).await.map_err(|error| failed(error.into()))?;
         let seeded = seed::seed(&database, settings.seed, clock.now()).await.map_err(failed)?;
+        jobs::renew_rules(&database, settings.speed, clock.now()).await.map_err(failed)?;
         let path = settings.data.join("provider.db");
         let provider = Provider::open(&path, (shop_key.clone(), provider_key.clone()), clock).await;
         let provider = provider.map_err(|source| DemoError::Database { path, source })?;
@@ -233,11 +237,16 @@ impl DemoShop {
         let tasks = JoinSet::new();
         let mut running =
             DemoShop { shop, provider, desk, telemetry, address, provider_address, tasks, servers, open };
-        running.open_for_business(with_customers, seeded.pending);
+        running.open_for_business(with_customers, seeded.until, seeded.pending);
         Ok(running)
     }
 
-    fn open_for_business(&mut self, with_customers: bool, pending: Vec<(i64, plan::OrderPlan)>) {
+    fn open_for_business(
+        &mut self,
+        with_customers: bool,
+        from: Moment,
+        pending: Vec<(i64, plan::OrderPlan)>,
+    ) {
         for job in Job::ALL {
             self.tasks.spawn(job.run(Arc::clone(&self.shop), Arc::clone(&self.provider)));
         }
@@ -245,7 +254,7 @@ impl DemoShop {
         let books = Arc::clone(&shop.books);
         let customers = Customers::new(self.address, shop.seed, shop.speed, shop.clock, books);
         if with_customers {
-            self.tasks.spawn(customers.clone().come(pending));
+            self.tasks.spawn(customers.clone().come(from, pending));
         }
         self.tasks.spawn(Arc::clone(&self.desk).run(Stage { shop, provider, customers }));
     }
@@ -262,7 +271,7 @@ impl DemoShop {
 
     /// Whose `/api/v1/alerts` is asked while an incident is under way: the base address with its path prefix.
     pub fn watch(&self, lingshao_url: String) {
-        self.desk.watch(&lingshao_url);
+        self.desk.watch(lingshao_url);
     }
 
     /// All incidents, in the order in which they are shown.

@@ -9,7 +9,7 @@ use sqlx::SqliteConnection;
 
 use super::error::ShopError;
 use super::jobs::UNPAID_AFTER;
-use super::schema::{Database, recall};
+use super::schema::{Database, recall, remember};
 use super::status::{group, order};
 use super::{Figures, orders, orders_before};
 use crate::catalogue::{self, CATALOGUE, GROUP_DISCOUNT, GROUP_PRODUCTS};
@@ -25,6 +25,8 @@ const ROWS_MAX: usize = 4_000;
 #[derive(Debug)]
 pub(super) struct Seeded {
     pub(super) figures: Figures,
+    /// Orders from this moment on are the customers'.
+    pub(super) until: Moment,
     /// Orders that somebody still means to pay or to cancel, with their number in the database.
     pub(super) pending: Vec<(i64, OrderPlan)>,
 }
@@ -32,24 +34,62 @@ pub(super) struct Seeded {
 /// Fills an empty database, or the gap since it was last used.
 pub(super) async fn seed(database: &Database, seed: u64, now: Moment) -> Result<Seeded, ShopError> {
     let mut transaction = database.desk.begin_with("BEGIN IMMEDIATE").await?;
-    let alive = recall(&mut transaction, "alive_ms").await?.map(Moment);
-    if alive.is_none() {
+    let query = sqlx::query_scalar("SELECT NOT EXISTS (SELECT 1 FROM litemall_goods)");
+    let is_new: bool = query.fetch_one(&mut *transaction).await?;
+    if is_new {
         goods(&mut transaction, now).await?;
         users(&mut transaction, now).await?;
     }
     // Who ordered shortly before midnight pays after it.
     let midnight = now.day().begin().minus(UNPAID_AFTER);
-    let from = alive.map_or(midnight, |alive| alive.max(midnight));
-    let (planned, pending) = gap(&mut transaction, seed, from, now).await?;
-    let known = recall(&mut transaction, "orders_total").await?;
+    let from = last_alive(&mut transaction).await?.map_or(midnight, |alive| alive.max(midnight));
+    let pending = gap(&mut transaction, seed, from, now).await?;
     transaction.commit().await?;
     database.index().await?;
-    let mut figures = today(database, now).await?;
-    figures.orders_total = match known {
-        Some(known) => known as u64 + planned,
-        None => orders_before(now.day()) + figures.orders_today,
-    };
-    Ok(Seeded { figures, pending })
+    let figures = today(database, now).await?;
+    let orders_total = lifetime(database, orders_before(now.day()) + figures.orders_today, now).await?;
+    Ok(Seeded { figures: Figures { orders_total, ..figures }, until: now, pending })
+}
+
+/// Orders of the shop's life: what was noted and those since then, or `first` if nothing was.
+async fn lifetime(database: &Database, first: u64, now: Moment) -> Result<u64, ShopError> {
+    let mut transaction = database.desk.begin_with("BEGIN IMMEDIATE").await?;
+    if recall(&mut transaction, "orders_total").await?.is_none() {
+        let newest: i64 = sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM litemall_order")
+            .fetch_one(&mut *transaction)
+            .await?;
+        remember(&mut transaction, "orders_total", first as i64).await?;
+        remember(&mut transaction, "orders_total_at_id", newest).await?;
+    }
+    transaction.commit().await?;
+    note(database, now).await?;
+    let mut connection = database.desk.acquire().await?;
+    let noted = recall(&mut connection, "orders_total").await?;
+    Ok(noted.map_or(first, |noted| noted as u64))
+}
+
+/// When the shop was last open: as it noted, or its newest order if that is later, after a crash.
+async fn last_alive(connection: &mut SqliteConnection) -> Result<Option<Moment>, ShopError> {
+    let noted = recall(connection, "alive_ms").await?.map(Moment);
+    let newest =
+        "SELECT (CAST(strftime('%s', max(add_time)) AS INTEGER) - 8 * 3600 + 1) * 1000 FROM litemall_order";
+    let newest: Option<i64> = sqlx::query_scalar(newest).fetch_one(connection).await?;
+    Ok(noted.max(newest.map(Moment)))
+}
+
+/// Notes the time and how many orders there were in the shop's life, for the next start.
+pub(super) async fn note(database: &Database, now: Moment) -> Result<(), ShopError> {
+    let mut transaction = database.desk.begin_with("BEGIN IMMEDIATE").await?;
+    let counted = "UPDATE demo_meta SET value = value + (SELECT count(*) FROM litemall_order
+            WHERE id > (SELECT value FROM demo_meta WHERE name = 'orders_total_at_id'))
+        WHERE name = 'orders_total'";
+    sqlx::query(counted).execute(&mut *transaction).await?;
+    let newest = "UPDATE demo_meta SET value = (SELECT coalesce(max(id), 0) FROM litemall_order)
+        WHERE name = 'orders_total_at_id'";
+    sqlx::query(newest).execute(&mut *transaction).await?;
+    remember(&mut transaction, "alive_ms", now.0).await?;
+    transaction.commit().await?;
+    Ok(())
 }
 
 async fn goods(connection: &mut SqliteConnection, now: Moment) -> Result<(), ShopError> {
@@ -78,13 +118,13 @@ async fn users(connection: &mut SqliteConnection, now: Moment) -> Result<(), Sho
     Ok(())
 }
 
-/// The orders between two moments, as they stand at the second one. Answers how many, and those that go on.
+/// The orders between two moments, as they stand at the second one. Answers those that go on.
 async fn gap(
     connection: &mut SqliteConnection,
     seed: u64,
     from: Moment,
     now: Moment,
-) -> Result<(u64, Vec<(i64, OrderPlan)>), ShopError> {
+) -> Result<Vec<(i64, OrderPlan)>, ShopError> {
     let plans = (Step::of(from).0..=Step::of(now).0).flat_map(|step| plan::orders(seed, Step(step), 1.0));
     let plans: Vec<OrderPlan> = plans.filter(|plan| from <= plan.at && plan.at < now).collect();
     let first = sqlx::query_scalar("SELECT coalesce(max(id), 0) + 1 FROM litemall_order");
@@ -95,13 +135,12 @@ async fn gap(
         insert_lines(connection, some).await?;
         insert_groups(connection, some, now).await?;
     }
-    let count = numbered.len() as u64;
     let goes_on = |plan: &OrderPlan| match plan.then {
         Then::Paid { .. } => plan.paid_at().is_some_and(|at| now <= at),
         Then::Cancelled { after } => now <= plan.at.plus(after),
         Then::Forgotten => false,
     };
-    Ok((count, numbered.into_iter().filter(|(_, plan)| goes_on(plan)).collect()))
+    Ok(numbered.into_iter().filter(|(_, plan)| goes_on(plan)).collect())
 }
 
 /// The status that an order has reached, and when it was paid and when it ended.

@@ -4,6 +4,7 @@
 mod alertmanager;
 mod answer;
 mod boards;
+mod check;
 mod demo;
 mod lifecycle;
 mod own;
@@ -38,6 +39,7 @@ pub(crate) async fn dispatch(app: &Arc<App>, endpoint: Endpoint, mut call: Call)
         E::SignIn => session::sign_in(app, call).await,
         E::SignOut => session::sign_out(app, &call).await,
         E::QueryBatch => queries::batch(app, call).await.unwrap_or_else(|error| render(&error)),
+        E::Check => check::check(app, call).await.unwrap_or_else(|error| render(&error)),
         E::Healthy => lifecycle::healthy(),
         E::Ready => lifecycle::ready(app),
         E::Reload => lifecycle::reload(app).await,
@@ -108,6 +110,7 @@ async fn answer(
         E::ListSilences => Ok(either(alertmanager::list_silences(app, parameters).await)),
         E::ListAlerts => Ok(either(alertmanager::list_alerts(app, parameters).await)),
         E::AlertGroups => Ok(either(alertmanager::groups(app, parameters).await)),
+        E::Findings => check::findings(app).await,
         E::Notifications => Ok(either(alertmanager::notifications(app, parameters).await)),
         E::SearchBoards => Ok(boards::search(app, parameters).await),
         E::About => Ok(own::about(app)),
@@ -136,7 +139,8 @@ async fn answer(
         | E::BoardProblems
         | E::DemoState
         | E::DemoInbox
-        | E::BeginIncident => {
+        | E::BeginIncident
+        | E::Check => {
             unreachable!("dispatched before parameters are read")
         }
     }

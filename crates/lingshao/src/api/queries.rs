@@ -126,19 +126,7 @@ impl<'a> Evaluation<'a> {
             write_error(&mut answer, &error);
             answer
         });
-        // All answers of a batch together may be as large as a single one. Each begins with the brace that is open
-        // already.
-        if (body.len() + answer.len()) as u64 <= self.limits.bytes_max {
-            body.extend_from_slice(&answer[1..]);
-        } else {
-            let why = format!(
-                "the answers of this batch exceed {} bytes; ask for less at once",
-                self.limits.bytes_max
-            );
-            let mut answer = Vec::new();
-            write_error(&mut answer, &ApiError::new(ErrorKind::Execution, why));
-            body.extend_from_slice(&answer[1..]);
-        }
+        put(body, &answer, self.limits.bytes_max);
     }
 
     fn answer(&self, query: &Query) -> Result<Vec<u8>, ApiError> {
@@ -157,5 +145,35 @@ impl<'a> Evaluation<'a> {
             telemetry.samples_read.add(output.samples_read);
             query::rendered(output, &query.query, None)
         })
+    }
+}
+
+/// Adds an answer behind the brace and the name that stand there already. All answers of a batch together may be as
+/// large as a single one.
+fn put(body: &mut Vec<u8>, answer: &[u8], bytes_max: u64) {
+    if (body.len() + answer.len()) as u64 <= bytes_max {
+        body.extend_from_slice(&answer[1..]);
+        return;
+    }
+    let why = format!("the answers of this batch exceed {bytes_max} bytes; ask for less at once");
+    let mut refusal = Vec::new();
+    write_error(&mut refusal, &ApiError::new(ErrorKind::Execution, why));
+    body.extend_from_slice(&refusal[1..]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_exceeds_the_budget_of_a_batch_is_named_and_the_rest_is_kept() {
+        let answered = |bytes_max| {
+            let mut body = br#"{"id":"a","#.to_vec();
+            put(&mut body, br#"{"status":"success","data":1}"#, bytes_max);
+            String::from_utf8(body).unwrap()
+        };
+        assert_eq!(answered(39), r#"{"id":"a","status":"success","data":1}"#);
+        let refusal = r#"{"id":"a","status":"error","errorType":"execution","error":"the answers of this batch exceed 38 bytes; ask for less at once"}"#;
+        assert_eq!(answered(38), refusal);
     }
 }

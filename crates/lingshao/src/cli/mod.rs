@@ -3,7 +3,7 @@
 //! Exit codes: 0 done, 1 the input is wrong, 2 wrong usage, 3 the environment failed.
 
 mod check;
-mod client;
+pub(crate) mod client;
 mod health;
 mod passwd;
 mod query;
@@ -49,7 +49,7 @@ enum Command {
     Demo(demo::Arguments),
     /// Asks a running server for the value of a PromQL expression
     Query(query::Arguments),
-    /// Checks config files and says what is wrong where, with the remedy
+    /// Checks configs, rules and boards, and says what is wrong where, with the remedy
     Check(check::Arguments),
     /// Runs tests of what was configured
     #[command(subcommand)]

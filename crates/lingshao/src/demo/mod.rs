@@ -11,7 +11,7 @@ mod inbox;
 mod services;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,6 +28,9 @@ pub(crate) use history::History;
 
 /// Where everything lies when nobody says otherwise.
 const FOLDER_DEFAULT: &str = "lingshao-demo";
+/// Where the shop ships its request log, as every shop of the plan does. While nobody listens there, the shop counts what it
+/// could not ship.
+const LOGS_TO: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5000);
 /// How much faster than life a demo may run, and slower.
 const SPEEDS: std::ops::RangeInclusive<f64> = 0.1..=100.0;
 
@@ -46,6 +49,9 @@ pub(crate) struct Arguments {
     /// How many times faster customers come and the shop's timers run, 0.1 to 100
     #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = speed)]
     speed: f64,
+    /// Serves the page from this folder (web/dist), for whoever works on it
+    #[arg(long, env = "LINGSHAO_UI_DIR", value_name = "DIR")]
+    ui_dir: Option<PathBuf>,
 }
 
 fn speed(text: &str) -> Result<f64, String> {
@@ -92,7 +98,7 @@ async fn start(arguments: &Arguments, cancel: &Arc<AtomicBool>) -> Result<(Runni
         data: arguments.data.join("shop"),
         seed: arguments.seed,
         speed: arguments.speed,
-        logs_to: None, // Until there is a listener that takes them.
+        logs_to: Some(LOGS_TO),
         listen: None,
     };
     let shop = DemoShop::start(settings).await.map_err(Failure::environment)?;
@@ -108,7 +114,7 @@ async fn start(arguments: &Arguments, cancel: &Arc<AtomicBool>) -> Result<(Runni
         listen: Some(wanted),
         data: None,
         insecure: false,
-        ui_dir: None,
+        ui_dir: arguments.ui_dir.clone(),
     };
     let extras = Extras { demo: Some(demo.clone()), history: Some(history) };
     let running = run::start(site, run_arguments, config, extras).await?;

@@ -66,6 +66,8 @@ pub enum Endpoint {
     DemoState,
     DemoInbox,
     BeginIncident,
+    Findings,
+    Check,
 }
 
 /// The methods that a route takes. `HEAD` goes wherever `GET` goes.
@@ -189,6 +191,8 @@ pub const ROUTES: &[Route] = &[
     route("/api/lingshao/v1/demo", Get, Read, Endpoint::DemoState),
     route("/api/lingshao/v1/demo/inbox", Get, Read, Endpoint::DemoInbox),
     route("/demo/incidents/{name}", Post, Act, Endpoint::BeginIncident),
+    route("/api/lingshao/v1/findings", Get, Read, Endpoint::Findings),
+    route("/api/lingshao/v1/check", Ask, Read, Endpoint::Check),
 ];
 
 /// A route that fits a path: where in the table it stands, and what its open segments hold, undecoded.

@@ -101,7 +101,7 @@ fn rules_and_alertmanager_files_are_known_by_their_content() {
     };
     let rules = "groups:\n- name: a\n  rules:\n  - alert: Down\n    expr: up ==";
     let good = file("good.yml", &format!("{rules} 0\n"));
-    check(&run(&["check", &good]), 0, &format!("{good}: SUCCESS: 1 rules found\n"));
+    check(&run(&["check", &good]), 0, "");
     let bad = file("bad.yml", &format!("{rules}\n"));
     let said = format!(
         "{bad}:5:16: error alert Down: cannot parse the expression: 1:6: parse error: unexpected end of input\n"
@@ -109,8 +109,7 @@ fn rules_and_alertmanager_files_are_known_by_their_content() {
     check(&run(&["check", &bad]), 1, &said);
     let receivers = "receivers:\n- name: team\n  webhook_configs: [{url: 'http://h/?key=hunter2'}]\n";
     let good = file("alertmanager.yml", &format!("route: {{receiver: team}}\n{receivers}"));
-    let said = format!("{good}: SUCCESS: 1 receivers, 0 inhibit rules, 0 template files found\n");
-    check(&run(&["check", &good]), 0, &said);
+    check(&run(&["check", &good]), 0, "");
     let bad = file("alertmanager.yml", &format!("route: {{receiver: tean}}\n{receivers}"));
     let said = format!(
         "{bad}:1:19: error the route uses the receiver `tean`, which is not defined\n    did you mean `team`?\n"

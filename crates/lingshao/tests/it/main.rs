@@ -12,6 +12,7 @@ mod api;
 mod bad_input;
 mod board;
 mod boards;
+mod check;
 mod cli;
 mod damage;
 mod durability;

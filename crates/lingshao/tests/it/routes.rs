@@ -1,7 +1,7 @@
 //! Who may do what: generated from the route table, so that a new route is tested the day it is written.
 
 use lingshao::security::access::Right;
-use lingshao::server::routes::{Methods, ROUTES, Route};
+use lingshao::server::routes::{ROUTES, Route};
 
 use crate::users::{ROLES, basic, guarded};
 
@@ -17,7 +17,7 @@ fn path(route: &Route) -> String {
 }
 
 fn reads(route: &Route) -> bool {
-    matches!(route.methods, Methods::Get | Methods::GetOrPost)
+    !route.methods.change()
 }
 
 /// What nobody needs a right for: the page, which has to load before anybody can sign in and shows nothing by itself;

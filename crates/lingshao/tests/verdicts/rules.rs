@@ -5,8 +5,12 @@ use super::Verdict::{self, Bad, Good, GoodSince};
 /// The plan's own rules.
 const PLAN: &str = include_str!("plan_alerts.yml");
 
+/// The same, put right.
+const CORRECTED: &str = include_str!("../../../../examples/lingxian/alerts.yml");
+const POSTGRES: &str = include_str!("../../../../examples/lingxian/postgres.yml");
+
 pub(super) fn cases() -> Vec<(Verdict, &'static str)> {
-    let mut cases = vec![(Good, PLAN)];
+    let mut cases = vec![(Good, PLAN), (Good, CORRECTED), (Good, POSTGRES)];
     cases.extend_from_slice(FILES);
     cases.extend_from_slice(GROUPS);
     cases.extend_from_slice(RULES);

@@ -7,6 +7,7 @@ export const nav = {
   silences: 'Silences',
   rules: 'Rules',
   targets: 'Targets',
+  firing: 'firing',
   inbox: 'Inbox',
   open: 'Open menu',
 };

@@ -1,5 +1,6 @@
 export const session = {
   title: 'Sign in to Lingshao',
+  tagline: 'Monitoring and alerts for your shop',
   name: 'User name',
   password: 'Password',
   signIn: 'Sign in',

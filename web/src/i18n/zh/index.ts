@@ -1,5 +1,6 @@
 export { alerts } from './alerts';
 export { board } from './board';
+export { charts } from './charts';
 export { common } from './common';
 export { dashboards } from './dashboards';
 export { demo } from './demo';
@@ -8,4 +9,5 @@ export { nav } from './nav';
 export { panels } from './panels';
 export { rules } from './rules';
 export { session } from './session';
+export { silences } from './silences';
 export { targets } from './targets';

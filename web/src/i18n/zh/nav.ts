@@ -7,6 +7,7 @@ export const nav = {
   silences: '静默',
   rules: '规则',
   targets: '采集目标',
+  firing: '条正在触发',
   inbox: '收件箱',
   open: '打开菜单',
 };

@@ -1,5 +1,6 @@
 export const session = {
   title: '登录灵哨',
+  tagline: '店铺的监控与告警',
   name: '用户名',
   password: '密码',
   signIn: '登录',

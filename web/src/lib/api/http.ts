@@ -10,6 +10,8 @@ export class ApiError extends Error {
     readonly status: number,
     /** Prometheus' `errorType`, where there is one. */
     readonly kind: string = '',
+    /** Grafana's `status`, where there is one: `version-mismatch`. */
+    readonly reason: string = '',
   ) {
     super(message);
   }
@@ -68,9 +70,10 @@ function parse(text: string): unknown {
 
 function refusal(status: number, body: unknown, text: string): ApiError {
   if (typeof body === 'object' && body !== null) {
-    const { error, message, errorType } = body as Record<string, unknown>;
-    const words = typeof error === 'string' ? error : typeof message === 'string' ? message : text;
-    return new ApiError(words, status, typeof errorType === 'string' ? errorType : '');
+    const { error, message, errorType, status: reason } = body as Record<string, unknown>;
+    const words = [error, message].find((one): one is string => typeof one === 'string') ?? text;
+    const word = (one: unknown) => (typeof one === 'string' ? one : '');
+    return new ApiError(words, status, word(errorType), word(reason));
   }
   return new ApiError(typeof body === 'string' ? body : text.trim() || `HTTP ${status}`, status);
 }
