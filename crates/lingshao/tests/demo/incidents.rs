@@ -82,8 +82,10 @@ fn a_payment_outage_reaches_robot_mailbox_and_telephone() {
     let folder = tempfile::tempdir().unwrap();
     let server = start(&folder);
     begin(&server, "payment-outage");
-    for channel in ["wecom", "email", "sms"] {
-        wait(&server, channel, || !messages(&server, channel, &["HighPaymentFailureRate"]).is_empty());
+    for (channel, words) in
+        [("wecom", "HighPaymentFailureRate"), ("email", "HighPaymentFailureRate"), ("sms", "count: ")]
+    {
+        wait(&server, channel, || !messages(&server, channel, &[words]).is_empty());
     }
     let mail = messages(&server, "email", &[]).remove(0);
     assert_eq!(mail["to"], "ops@lingxian.example");
