@@ -6,7 +6,7 @@ CARGO ?= cargo
 # A binary without its page is no good here: what keeps it from being built is an error (crates/ui/build).
 export LINGSHAO_REQUIRE_UI = 1
 
-.PHONY: help demo run test check web web-test conformance acceptance bench fuzz dev dist setup setup-build
+.PHONY: help demo run test check web web-test web-e2e conformance acceptance bench fuzz dev dist setup setup-build
 
 help:
 	@echo "make demo         build and start the demo shop, watched by Lingshao"
@@ -14,6 +14,7 @@ help:
 	@echo "make check        format and lints only"
 	@echo "make web          install what the page's development needs"
 	@echo "make web-test     types and unit tests of the page"
+	@echo "make web-e2e      the page in Chromium on the real binary"
 	@echo "make conformance  Prometheus' own test language, a line per file"
 	@echo "make acceptance   Alertmanager's own acceptance tests, a line per test"
 	@echo "make bench        benchmarks (prints figures, asserts nothing)"
@@ -45,8 +46,13 @@ web: setup-build $(WEB_INSTALLED)
 web-test: web
 	cd web && npm run check && npm test
 
+web-e2e: setup $(WEB_INSTALLED)
+	$(CARGO) build --profile ci -p lingshao
+	cd web && LINGSHAO_BIN=$${CARGO_TARGET_DIR:-../target}/ci/lingshao npm run e2e
+
 test: check web-test
 	$(CARGO) test --workspace --profile ci
+	$(MAKE) web-e2e
 	sh crates/wire/tests/vendor_sdks/check.sh
 	sh tests/alertmanager/run.sh $${CARGO_TARGET_DIR:-target}/ci/lingshao
 	sh fuzz/run.sh $(FUZZ_SECONDS)
