@@ -1,7 +1,9 @@
-//! A board: every panel has a place in the text, and every byte of a filled-in expression leads back into the original.
+//! A board: every panel has a place in the text, and every byte of a filled-in expression leads back into the original;
+//! what is saved of it is a board again, with the same title.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use lingshao_wire::board;
 use lingshao_wire::grafana::{Board, Filled};
 
 fuzz_target!(|bytes: &[u8]| {
@@ -22,6 +24,10 @@ fuzz_target!(|bytes: &[u8]| {
         }
     }
     check(text);
+    if let Ok(upload) = board::Upload::read(text) {
+        let saved = board::Board::read(&upload.board.render("u", 7)).expect("what we write is a board");
+        assert_eq!((&saved.title, saved.uid.as_deref(), saved.version), (&upload.board.title, Some("u"), Some(7)));
+    }
 });
 
 fn check(expr: &str) {

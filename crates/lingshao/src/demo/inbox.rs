@@ -44,11 +44,14 @@ pub(super) fn read(services: &Services) -> Vec<InboxMessage> {
 }
 
 fn of_robot(message: Message) -> InboxMessage {
-    InboxMessage { text: message.text, ..head(Channel::Wecom, message.at, "群机器人".to_owned()) }
+    InboxMessage {
+        text: message.text,
+        ..head(Channel::Wecom, message.at, "企业微信群 · WeCom group".to_owned())
+    }
 }
 
 fn of_mail(mail: &Mail) -> InboxMessage {
-    let text = mail.part("text/plain").unwrap_or_default();
+    let text = mail.part("text/plain").unwrap_or_default().replace("\r\n", "\n");
     let subject = mail.header("subject");
     InboxMessage { subject, text, ..head(Channel::Email, mail.at, mail.to.join(", ")) }
 }

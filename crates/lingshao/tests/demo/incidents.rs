@@ -89,6 +89,7 @@ fn a_payment_outage_reaches_robot_mailbox_and_telephone() {
     }
     let mail = messages(&server, "email", &[]).remove(0);
     assert_eq!(mail["to"], "ops@lingxian.example");
+    assert!(!mail["text"].as_str().unwrap().contains('\r'), "{mail}");
     assert!(mail["subject"].is_string() && mail["id"].as_str().unwrap().starts_with("email-"), "{mail}");
     assert_eq!(firing(&server, "HighPaymentFailureRate"), 1);
     // The plan's own rules run beside them and tell nobody.
