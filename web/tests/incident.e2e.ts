@@ -1,7 +1,8 @@
-// A payment outage from the button to the phones and back: what the demo is for.
+// Incidents from the button to the phones and back: what the demo is for.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { demo } from '../src/i18n/zh/demo';
+import type { Page } from 'playwright-core';
 import { Browser } from './browser';
 import { eventually, Server } from './server';
 
@@ -24,37 +25,54 @@ interface Message {
 
 const inbox = async () => (await server.json<{ messages: Message[] }>('api/lingshao/v1/demo/inbox')).messages;
 
-test('an outage colours its tile, reaches WeCom, e-mail and SMS, and resolves', { timeout: 420_000 }, async () => {
-  const page = await browser.page(server.url, '#/board');
-  const button = page.locator('button[data-incident="payment-outage"]');
-  expect(await button.textContent()).toBe(demo['payment-outage']);
+/** Presses the button of an incident, and waits until it runs. */
+async function begin(page: Page, name: keyof typeof demo): Promise<void> {
+  const button = page.locator(`button[data-incident="${name}"]`);
+  expect(await button.textContent()).toBe(demo[name]);
   await button.click();
-  await page.locator('span[data-incident="payment-outage"]').waitFor();
+  await page.locator(`span[data-incident="${name}"]`).waitFor();
+}
 
-  const tile = page.locator('[data-tile="payments"]');
-  await expect.poll(() => tile.getAttribute('class'), { timeout: 150_000, interval: 1000 }).toContain('critical');
-  await expect.poll(() => page.locator('[data-firing="critical"]').count(), { timeout: 30_000 }).toBe(1);
+const mood = (page: Page, tile: string) => page.locator(`[data-tile="${tile}"]`).getAttribute('class');
 
-  const about = (message: Message) => `${message.subject ?? ''} ${message.text}`.includes('支付失败率');
-  const told = await eventually('three channels told', 90, async () => {
-    const messages = (await inbox()).filter(about);
-    return new Set(messages.map((message) => message.channel)).size === 3 ? messages : undefined;
-  });
-  expect(told.map((message) => message.channel).sort()).toEqual(expect.arrayContaining(['email', 'sms', 'wecom']));
+/** What the phones show of a channel. */
+async function shown(page: Page, channel: Message['channel'], words: string): Promise<void> {
+  const bubbles = page.locator(`[data-channel="${channel}"]`);
+  await expect.poll(() => bubbles.allInnerTexts(), { timeout: 30_000 }).toContainEqual(expect.stringContaining(words));
+}
 
+test('a failed group is told, ends by itself half a minute later, and its end is told', { timeout: 300_000 }, async () => {
+  const page = await browser.page(server.url, '#/board');
+  await begin(page, 'failed-group');
+  await expect.poll(() => mood(page, 'groups'), { timeout: 150_000, interval: 1000 }).toMatch(/\binfo\b/);
+  const about = async (end: boolean) => {
+    const messages = (await inbox()).filter(({ channel, text }) => channel === 'wecom' && text.includes('GroupBuyUnsettled'));
+    return messages.find(({ text }) => text.includes('恢复') === end);
+  };
+  await eventually('WeCom told', 60, () => about(false));
+  await expect.poll(() => mood(page, 'groups'), { timeout: 150_000, interval: 1000 }).not.toMatch(/\binfo\b/);
+  await page.locator('button[data-incident="failed-group"]').waitFor({ timeout: 60_000 });
+  await eventually('WeCom told of the end', 60, () => about(true));
   const phones = await browser.page(server.url, '#/inbox');
-  for (const channel of ['wecom', 'email', 'sms']) {
-    await expect
-      .poll(() => phones.locator(`[data-channel="${channel}"]`).allInnerTexts(), { timeout: 20_000 })
-      .toContainEqual(expect.stringContaining('支付失败率'));
-  }
+  await shown(phones, 'wecom', '恢复');
+  expect(browser.offences).toEqual([]);
+  await phones.close();
+  await page.close();
+});
 
-  // It ends by itself half a minute after its alert; then the alert ends, and WeCom is told so.
-  await expect.poll(() => tile.getAttribute('class'), { timeout: 200_000, interval: 1000 }).not.toContain('critical');
-  await button.waitFor({ timeout: 60_000 });
-  await eventually('WeCom told of the end', 60, async () => {
-    const ends = (await inbox()).filter((message) => message.channel === 'wecom' && about(message) && message.text.includes('恢复'));
-    return ends.length > 0 ? ends : undefined;
+test('a payment outage colours its tile and reaches WeCom, e-mail and SMS', { timeout: 240_000 }, async () => {
+  const page = await browser.page(server.url, '#/board');
+  await begin(page, 'payment-outage');
+  await expect.poll(() => mood(page, 'payments'), { timeout: 150_000, interval: 1000 }).toContain('critical');
+  await expect.poll(() => page.locator('[data-firing="critical"]').count(), { timeout: 30_000 }).toBe(1);
+  const about = ({ subject, text }: Message) => `${subject ?? ''} ${text}`.includes('支付失败率');
+  await eventually('three channels told', 90, async () => {
+    const channels = new Set((await inbox()).filter(about).map(({ channel }) => channel));
+    return channels.size === 3 ? channels : undefined;
   });
+  const phones = await browser.page(server.url, '#/inbox');
+  for (const channel of ['wecom', 'email', 'sms'] as const) {
+    await shown(phones, channel, '支付失败率');
+  }
   expect(browser.offences).toEqual([]);
 });
