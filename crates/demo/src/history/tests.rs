@@ -1,7 +1,6 @@
 //! What must hold of every history.
 
 use std::collections::HashSet;
-use std::time::Instant;
 
 use super::*;
 use crate::plan::{self, Step};
@@ -41,15 +40,11 @@ fn find<'s>(all: &'s [Series], name: &str, with: &str) -> &'s Series {
 }
 
 #[test]
-fn two_weeks_are_complete_and_fast() {
+fn two_weeks_are_complete() {
     let scope = scope(HOST);
     let times = timestamps(&scope);
     assert_eq!((times.len(), times.last()), (14 * 2_880 + 1, Some(&END_MS)));
-    let begun = Instant::now();
     let all: Vec<Series> = series(&scope).collect();
-    let took = begun.elapsed();
-    let values: usize = all.iter().map(|series| series.values.len()).sum();
-    println!("{} series, {values} values in {took:?}", all.len());
     assert!(all.len() <= SERIES_MAX && all.len() > 150, "{}", all.len());
     let names: HashSet<_> = all.iter().map(|series| &series.labels).collect();
     assert_eq!(names.len(), all.len(), "no series twice");
