@@ -7,11 +7,13 @@
 //! - [`Matcher`]: one condition of a selector; regular expressions are linear-time and anchored.
 //! - [`SeriesBatch`]: many samples on their way from a decoder to the storage; [`Refusals`]: what of it was not kept.
 //! - [`SeriesSource`]: how an expression reads series, whatever keeps them.
+//! - [`log`]: records, batches of them, and questions about them.
 //! - [`RuleGroup`], [`Routing`]: what is judged, and who is told; [`Alert`], [`Delivery`]: what came of it.
 
 mod alert;
 mod batch;
 mod labels;
+pub mod log;
 mod matcher;
 mod routing;
 mod rule;
