@@ -4,6 +4,7 @@
 //! - [`LogTime`], [`Level`], [`LogValue`]: what stands in a record.
 //! - [`LogQuery`]: the one tree that every query language is read into; [`LogSearch`]: a tree with order, page and
 //!   [`Aggregation`]s; [`LogFound`]: its answer.
+//! - [`words`]: what a word is, for everyone who cuts texts.
 //! - [`Mapping`]: what somebody said about the fields of an index; without it a field takes every value as it comes.
 
 mod aggregate;
@@ -14,6 +15,7 @@ mod query;
 mod record;
 mod search;
 mod time;
+pub mod words;
 
 pub use aggregate::{
     Aggregation, AggregationKind, AggregationResult, Bucket, BucketKey, BucketOrder, Buckets, CalendarUnit,

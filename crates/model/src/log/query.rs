@@ -238,7 +238,10 @@ impl Number {
             (Number::Int(a), Number::Int(b)) => a.cmp(&b),
             (Number::Int(a), Number::Float(b)) => compare_mixed(a, b),
             (Number::Float(a), Number::Int(b)) => compare_mixed(b, a).reverse(),
-            (Number::Float(a), Number::Float(b)) => a.total_cmp(&b),
+            // Both zeros are one number, as a whole 0 is; what is no number comes last.
+            (Number::Float(a), Number::Float(b)) => {
+                a.partial_cmp(&b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
+            }
         }
     }
 }
@@ -302,6 +305,8 @@ mod tests {
         assert_eq!(Number::Int(2).compare(Number::Float(2.0)), Equal);
         assert_eq!(Number::Float(2.5).compare(Number::Int(2)), Greater);
         assert_eq!(Number::Int(-3).compare(Number::Float(-2.5)), Less);
+        assert_eq!(Number::Float(-0.0).compare(Number::Float(0.0)), Equal);
+        assert_eq!(Number::Float(f64::NAN).compare(Number::Float(f64::INFINITY)), Greater);
         assert_eq!(Number::Int(i64::MAX).compare(Number::Float(1e300)), Less);
     }
 
