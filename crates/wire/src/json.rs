@@ -54,12 +54,17 @@ pub struct JsonError {
 impl Node {
     /// Reads a text.
     pub fn parse(text: &str) -> Result<Node, JsonError> {
+        Node::parse_within(text, DEPTH_MAX)
+    }
+
+    /// Reads a text of at most so many levels.
+    pub fn parse_within(text: &str, depth_max: usize) -> Result<Node, JsonError> {
         if text.len() > BYTES_MAX {
             let message = format!("the text has {} bytes, more than {BYTES_MAX}", text.len());
             return Err(JsonError { at: Position::START, message });
         }
         let at = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-        let mut reader = Reader { text, bytes: text.as_bytes(), at, values: 0 };
+        let mut reader = Reader { text, bytes: text.as_bytes(), at, depth_max, values: 0 };
         reader.skip_space();
         let root = reader.value(0)?;
         reader.skip_space();
@@ -119,7 +124,8 @@ impl Node {
         let Some(quoted) = source.get(self.start..self.end).filter(|_| self.text().is_some()) else {
             return self.position(source);
         };
-        let mut scan = Reader { text: quoted, bytes: quoted.as_bytes(), at: 1, values: 0 };
+        let mut scan =
+            Reader { text: quoted, bytes: quoted.as_bytes(), at: 1, depth_max: DEPTH_MAX, values: 0 };
         let mut read = 0;
         while read < offset && scan.bytes.get(scan.at).is_some_and(|byte| *byte != b'"') {
             match scan.character() {
@@ -143,6 +149,7 @@ struct Reader<'t> {
     text: &'t str,
     bytes: &'t [u8],
     at: usize,
+    depth_max: usize,
     values: usize,
 }
 
@@ -163,8 +170,8 @@ impl Reader<'_> {
 
     fn value(&mut self, depth: usize) -> Result<Node, JsonError> {
         self.values += 1;
-        if depth > DEPTH_MAX {
-            return Err(self.error(format!("nested deeper than {DEPTH_MAX} levels")));
+        if depth > self.depth_max {
+            return Err(self.error(format!("nested deeper than {} levels", self.depth_max)));
         }
         if self.values > VALUES_MAX {
             return Err(self.error(format!("more than {VALUES_MAX} values")));

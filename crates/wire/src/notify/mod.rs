@@ -9,7 +9,7 @@ pub mod aliyun_sms;
 pub mod dingtalk;
 pub mod feishu;
 pub mod limits;
-mod sign;
+pub(crate) mod sign;
 pub mod tencent_sms;
 pub mod text;
 pub mod webhook;
@@ -145,7 +145,7 @@ fn excerpt(body: &[u8]) -> String {
     one_line(&text, CHARS_MAX)
 }
 
-fn one_line(text: &str, chars_max: usize) -> String {
+pub(crate) fn one_line(text: &str, chars_max: usize) -> String {
     let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
     let line = words.collect::<Vec<_>>().join(" ");
     line.chars().take(chars_max).collect()
