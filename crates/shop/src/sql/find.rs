@@ -1,0 +1,368 @@
+//! Questions to the shop, none of which needs an index that the shop does not have.
+//!
+//! Where keys grow, whatever lies within the last days is a range of the primary key, whose beginning is searched for by
+//! halving; other keys need an index on the time of creation, which `shop check` suggests.
+
+use lingshao_model::{TimeDelta, Timestamp};
+
+use super::database::ValueRow;
+use super::render::{Params, Statement, Value, key, render};
+use super::transact::first_integer;
+use super::{Shop, ShopError};
+use crate::act::OrderState;
+use crate::group::Group;
+use crate::mapping::KeyKind;
+use crate::safety::Candidate;
+use crate::{Fen, GroupKey, KeyError, OrderKey, OrderNumber};
+
+/// What one question brings at most; a tick does not act on more.
+const ROWS_MAX: usize = 1_000;
+/// Keys in one `IN (…)`.
+const KEYS_PER_QUESTION: usize = 200;
+/// Trades of one order: nobody tries to pay more often.
+const TRADES_MAX: usize = 50;
+
+/// An order, as far as monitors look at it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderFacts {
+    /// Its key.
+    pub order: OrderKey,
+    /// Its number.
+    pub number: OrderNumber,
+    /// When it was placed.
+    pub created: Timestamp,
+    /// When it was paid.
+    pub paid_at: Option<Timestamp>,
+    /// When its money went back.
+    pub refunded_at: Option<Timestamp>,
+    /// What it costs.
+    pub amount: Fen,
+    /// How it stands.
+    pub state: OrderState,
+    /// Whether the mapping's statements can cancel it in full.
+    pub cancellable: bool,
+}
+
+impl OrderFacts {
+    /// As [`crate::safety::Gate`] takes it.
+    pub fn candidate(&self) -> Candidate {
+        Candidate { order: self.order.clone(), created: self.created }
+    }
+}
+
+/// What was not paid in time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expired {
+    /// Oldest first.
+    pub orders: Vec<OrderFacts>,
+    /// How many orders are pending in all.
+    pub pending: usize,
+    /// The clock by which they are late.
+    pub now: Timestamp,
+}
+
+/// An open group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundGroup {
+    /// As [`crate::group::verdict`] takes it.
+    pub group: Group,
+}
+
+/// Something to sell of which there is little.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StockLevel {
+    /// Its key.
+    pub id: String,
+    /// How much can be sold; below zero, more was sold than there is.
+    pub sellable: i64,
+}
+
+impl Shop {
+    /// The clock by which orders are late: the database's, or `now` where it has none.
+    pub async fn now(&self, now: Timestamp) -> Result<Timestamp, ShopError> {
+        let Some(sql) = self.dialect().now() else { return Ok(now) };
+        let rows = self.ask("the time", Statement::plain(sql.to_owned())).await?;
+        first_integer(&rows)
+            .map(Timestamp)
+            .ok_or(ShopError::Unexpected { what: "the time", found: String::new() })
+    }
+
+    /// Pending orders placed more than `after` ago, but no longer than `age_max`.
+    pub async fn expired(
+        &self,
+        after: TimeDelta,
+        age_max: TimeDelta,
+        now: Timestamp,
+    ) -> Result<Expired, ShopError> {
+        let now = self.now(now).await?;
+        let since = self.since(now - age_max).await?;
+        let pending = format!("({}) AND {since}", self.mapping.orders.states.pending);
+        let created = &self.mapping.orders.created;
+        let late = format!("{pending} AND {created} <= {}", self.instant(now - after));
+        let orders = self.facts("expired orders", &late, created).await?;
+        let sql = format!(
+            "SELECT {} FROM {} WHERE {pending}{}",
+            self.dialect().integer("COUNT(*)"),
+            self.mapping.orders.table,
+            self.not_excluded()
+        );
+        let rows = self.ask("pending orders", Statement::plain(sql)).await?;
+        let pending = first_integer(&rows).and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
+        Ok(Expired { orders, pending, now })
+    }
+
+    /// Orders that were cancelled, by anybody, and placed since then: where payments may have come too late.
+    pub async fn cancelled_since(&self, created: Timestamp) -> Result<Vec<OrderFacts>, ShopError> {
+        let since = self.since(created).await?;
+        let states = &self.mapping.orders.states;
+        self.facts(
+            "cancelled orders",
+            &format!("({}) AND {since}", states.cancelled),
+            &self.mapping.orders.id,
+        )
+        .await
+    }
+
+    /// Orders by their keys; those that are gone are left out.
+    pub async fn orders(&self, keys: &[OrderKey]) -> Result<Vec<OrderFacts>, ShopError> {
+        let mut orders = Vec::new();
+        for keys in keys.chunks(KEYS_PER_QUESTION) {
+            let list: Vec<_> = keys.iter().map(|key| format!("'{key}'")).collect();
+            let condition = format!("{} IN ({})", self.mapping.orders.id, list.join(","));
+            orders.extend(self.facts("orders by key", &condition, &self.mapping.orders.id).await?);
+        }
+        Ok(orders)
+    }
+
+    /// How an order stands; excluded ones too.
+    pub async fn state(&self, order: &OrderKey) -> Result<OrderState, ShopError> {
+        let orders = &self.mapping.orders;
+        let sql = format!(
+            "SELECT {} AS state FROM {} WHERE {}='{order}'",
+            self.state_case(),
+            orders.table,
+            orders.id
+        );
+        let rows = self.ask("an order's state", Statement::plain(sql)).await?;
+        match rows.first() {
+            None => Ok(OrderState::Missing),
+            Some(row) => read_state(&row[0].1),
+        }
+    }
+
+    /// Every number under which the provider may be paid for this order.
+    pub async fn trades(&self, order: &OrderFacts) -> Result<Vec<OrderNumber>, ShopError> {
+        let Some(trades) = &self.mapping.orders.trades else { return Ok(vec![order.number.clone()]) };
+        let params = Params::from([("id".to_owned(), key(order.order.as_str()))]);
+        let rows = self.ask("an order's trades", render(self.dialect(), trades, &params)?).await?;
+        if rows.len() > TRADES_MAX {
+            return Err(ShopError::Unexpected {
+                what: "an order's trades",
+                found: format!("{} rows", rows.len()),
+            });
+        }
+        rows.iter().map(|row| parse("an order's trades", &row[0].1, OrderNumber::new)).collect()
+    }
+
+    /// Groups that are open.
+    pub async fn open_groups(&self) -> Result<Vec<FoundGroup>, ShopError> {
+        const WHAT: &str = "open groups";
+        let Some(groups) = &self.mapping.groups else { return Ok(Vec::new()) };
+        let sql = format!(
+            "SELECT {}, {}, {}, {} FROM ({}) q WHERE expires_at IS NOT NULL ORDER BY expires_at LIMIT {ROWS_MAX}",
+            self.dialect().text("group_key"),
+            self.dialect().integer("required"),
+            self.dialect().integer("paid"),
+            self.millis("expires_at"),
+            groups.open
+        );
+        let rows = self.ask(WHAT, Statement::plain(sql)).await?;
+        let group = |row: &ValueRow| {
+            let count =
+                |index: usize| u32::try_from(integer(WHAT, row, index)?).map_err(|_| unexpected(WHAT, row));
+            Ok(FoundGroup {
+                group: Group {
+                    key: parse(WHAT, &row[0].1, GroupKey::new)?,
+                    required: count(1)?,
+                    paid: count(2)?,
+                    expires_at: Timestamp(integer(WHAT, row, 3)?),
+                },
+            })
+        };
+        rows.iter().map(group).collect()
+    }
+
+    /// Orders whose group failed and whose money is to go back.
+    pub async fn refundable(&self) -> Result<Vec<OrderFacts>, ShopError> {
+        let Some(groups) = &self.mapping.groups else { return Ok(Vec::new()) };
+        let sql = format!(
+            "SELECT {} FROM ({}) q LIMIT {ROWS_MAX}",
+            self.dialect().text("order_key"),
+            groups.refundable
+        );
+        let rows = self.ask("members to refund", Statement::plain(sql)).await?;
+        let keys: Result<Vec<_>, _> =
+            rows.iter().map(|row| parse("members to refund", &row[0].1, OrderKey::new)).collect();
+        let orders = self.orders(&keys?).await?;
+        Ok(orders.into_iter().filter(|order| order.state == OrderState::Refunding).collect())
+    }
+
+    /// What can be sold less than `below` times, least first; and how many of them there are.
+    pub async fn low_stock(
+        &self,
+        below: i64,
+        rows_max: usize,
+    ) -> Result<(Vec<StockLevel>, usize), ShopError> {
+        const WHAT: &str = "low stock";
+        let Some(stock) = &self.mapping.stock else { return Ok((Vec::new(), 0)) };
+        let sellable = self.dialect().integer(&format!("({})", stock.sellable));
+        let exclude = match &stock.exclude {
+            Some(exclude) => format!(" AND NOT COALESCE(({exclude}), {})", self.dialect().falsehood()),
+            None => String::new(),
+        };
+        let from = format!("FROM {} WHERE {sellable} < {below}{exclude}", stock.table);
+        let id = self.dialect().text(&stock.id);
+        let sql = format!(
+            "SELECT {id}, {sellable} AS sellable {from} ORDER BY sellable, {} LIMIT {rows_max}",
+            stock.id
+        );
+        let rows = self.ask(WHAT, Statement::plain(sql)).await?;
+        let level = |row: &ValueRow| {
+            let id = row[0].1.text().ok_or_else(|| unexpected(WHAT, row))?.to_owned();
+            Ok(StockLevel { id, sellable: integer(WHAT, row, 1)? })
+        };
+        let levels: Result<Vec<_>, ShopError> = rows.iter().map(level).collect();
+        let count = self
+            .ask(WHAT, Statement::plain(format!("SELECT {} {from}", self.dialect().integer("COUNT(*)"))))
+            .await?;
+        let count = first_integer(&count).and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
+        Ok((levels?, count))
+    }
+
+    /// A condition for orders placed since then.
+    pub(super) async fn since(&self, at: Timestamp) -> Result<String, ShopError> {
+        let orders = &self.mapping.orders;
+        match orders.key {
+            KeyKind::Growing => Ok(format!("{} >= {}", orders.id, self.first_key_since(at).await?)),
+            KeyKind::Integer | KeyKind::Text => Ok(format!("{} >= {}", orders.created, self.instant(at))),
+        }
+    }
+
+    /// The first of growing keys that was placed at `at` or later: about 30 questions by primary key.
+    pub(super) async fn first_key_since(&self, at: Timestamp) -> Result<i64, ShopError> {
+        const WHAT: &str = "the first key of a time";
+        let orders = &self.mapping.orders;
+        let sql = format!(
+            "SELECT {}, {} FROM {}",
+            self.dialect().integer(&format!("MIN({})", orders.id)),
+            self.dialect().integer(&format!("MAX({})", orders.id)),
+            orders.table
+        );
+        let rows = self.ask(WHAT, Statement::plain(sql)).await?;
+        let bounds = rows.first().map(|row| (row[0].1.integer(), row[1].1.integer()));
+        let Some((Some(mut low), Some(last))) = bounds else { return Ok(0) };
+        let mut high = last.saturating_add(1);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let sql = format!(
+                "SELECT {} FROM {} WHERE {id} >= {middle} AND {} IS NOT NULL ORDER BY {id} LIMIT 1",
+                self.millis(&orders.created),
+                orders.table,
+                orders.created,
+                id = orders.id
+            );
+            let rows = self.ask(WHAT, Statement::plain(sql)).await?;
+            match first_integer(&rows) {
+                Some(created) if created < at.0 => low = middle + 1,
+                _ => high = middle,
+            }
+        }
+        Ok(low)
+    }
+
+    pub(super) async fn facts(
+        &self,
+        what: &'static str,
+        condition: &str,
+        order_by: &str,
+    ) -> Result<Vec<OrderFacts>, ShopError> {
+        let orders = &self.mapping.orders;
+        let text = |column: &str| self.dialect().text(column);
+        let refunded_at = orders.refunded_at.as_ref().map_or("NULL".to_owned(), |column| self.millis(column));
+        let sql = format!(
+            "SELECT {}, {}, {}, {}, {refunded_at}, {}, {}, CASE WHEN {} THEN 1 ELSE 0 END FROM {} \
+             WHERE {condition}{} ORDER BY {order_by} LIMIT {ROWS_MAX}",
+            text(&orders.id),
+            text(&orders.number),
+            self.millis(&orders.created),
+            self.millis(&orders.paid_at),
+            text(&orders.amount),
+            self.state_case(),
+            orders.cancellable.as_deref().map_or("1=1".to_owned(), |condition| format!("({condition})")),
+            orders.table,
+            self.not_excluded(),
+        );
+        let rows = self.ask(what, Statement::plain(sql)).await?;
+        rows.iter().map(|row| self.order(what, row)).collect()
+    }
+
+    fn order(&self, what: &'static str, row: &ValueRow) -> Result<OrderFacts, ShopError> {
+        Ok(OrderFacts {
+            order: parse(what, &row[0].1, OrderKey::new)?,
+            number: parse(what, &row[1].1, OrderNumber::new)?,
+            created: Timestamp(integer(what, row, 2)?),
+            paid_at: row[3].1.integer().map(Timestamp),
+            refunded_at: row[4].1.integer().map(Timestamp),
+            amount: self.read_money(what, row[5].1.text())?,
+            state: read_state(&row[6].1)?,
+            cancellable: row[7].1.is_true(),
+        })
+    }
+
+    /// The state's name, the first that is true.
+    fn state_case(&self) -> String {
+        let states = self.mapping.orders.states.all();
+        let cases: Vec<_> = states
+            .iter()
+            .map(|(state, expression)| format!("WHEN {expression} THEN '{}'", state.name()))
+            .collect();
+        self.dialect().text(&format!("CASE {} ELSE 'other' END", cases.join(" ")))
+    }
+
+    pub(super) async fn ask(
+        &self,
+        what: &'static str,
+        statement: Statement,
+    ) -> Result<Vec<ValueRow>, ShopError> {
+        self.database.rows(statement).await.map_err(|source| ShopError::Database { what, source })
+    }
+}
+
+fn read_state(value: &Value) -> Result<OrderState, ShopError> {
+    use OrderState::*;
+    let text = value.text().unwrap_or_default();
+    let found =
+        [Pending, Paid, Cancelled, Refunding, Refunded, Other].into_iter().find(|state| state.name() == text);
+    found.ok_or_else(|| ShopError::Unexpected { what: "an order's state", found: text.to_owned() })
+}
+
+fn parse<T>(
+    what: &'static str,
+    value: &Value,
+    new: impl Fn(&str) -> Result<T, KeyError>,
+) -> Result<T, ShopError> {
+    let text = match value {
+        Value::Text(text) => text.clone(),
+        Value::Integer(integer) => integer.to_string(),
+        Value::Null => String::new(),
+    };
+    new(text.trim()).map_err(|error| ShopError::Unexpected { what, found: error.to_string() })
+}
+
+pub(super) fn integer(what: &'static str, row: &ValueRow, index: usize) -> Result<i64, ShopError> {
+    row[index].1.integer().ok_or_else(|| unexpected(what, row))
+}
+
+fn unexpected(what: &'static str, row: &ValueRow) -> ShopError {
+    ShopError::Unexpected { what, found: format!("{row:?}") }
+}

@@ -1,0 +1,111 @@
+//! The shop's database: reading it, and the few guarded transactions that change it.
+//!
+//! Contract: PostgreSQL, MySQL, MariaDB and SQLite, in one way. Instants are compared by the *database's* clock; SQLite
+//! has none, so there the caller's `now` counts. A transaction begins with its compare-and-set, has bounded waits, and is
+//! rolled back whenever anything in it is not as expected. Nothing here decides.
+
+pub mod check;
+mod database;
+mod dialect;
+mod find;
+mod render;
+mod tail;
+mod transact;
+
+pub use database::{Database, DatabaseError};
+pub use dialect::Dialect;
+pub use find::{Expired, FoundGroup, OrderFacts, StockLevel};
+pub use tail::{DayFigures, Drift, Tail, TailLimits};
+
+use lingshao_model::Timestamp;
+
+use crate::Fen;
+use crate::mapping::lint::{Finding, lint};
+use crate::mapping::{Mapping, MoneyUnit};
+use render::Param;
+
+/// A shop: its database, and what its tables mean.
+#[derive(Clone, Debug)]
+pub struct Shop {
+    database: Database,
+    mapping: Mapping,
+}
+
+/// Why the shop's database did not tell.
+#[derive(Debug, thiserror::Error)]
+pub enum ShopError {
+    /// A question had no answer.
+    #[error("the shop's database did not answer: {what}")]
+    Database {
+        /// What was asked.
+        what: &'static str,
+        /// Why.
+        source: sqlx::Error,
+    },
+    /// An answer that is not what the mapping says.
+    #[error("{what}: `{found}` is not what the mapping promises; correct the mapping")]
+    Unexpected {
+        /// What was asked.
+        what: &'static str,
+        /// What came.
+        found: String,
+    },
+    /// A statement that cannot be written for this database.
+    #[error("{0}")]
+    Statement(String),
+}
+
+impl Shop {
+    /// A shop whose mapping has no errors; else all that is wrong with it.
+    pub fn new(database: Database, mapping: Mapping) -> Result<Shop, Vec<Finding>> {
+        let findings = lint(&mapping);
+        if findings.iter().any(|finding| finding.is_error) {
+            return Err(findings);
+        }
+        Ok(Shop { database, mapping })
+    }
+
+    /// What its tables mean.
+    pub fn mapping(&self) -> &Mapping {
+        &self.mapping
+    }
+
+    fn dialect(&self) -> Dialect {
+        self.database.dialect()
+    }
+
+    /// The column as milliseconds since 1970.
+    fn millis(&self, column: &str) -> String {
+        self.dialect().millis(self.mapping.clock.column, column)
+    }
+
+    /// An instant as it is written into a column of time.
+    fn instant(&self, at: Timestamp) -> String {
+        self.dialect().instant(self.mapping.clock.column, at)
+    }
+
+    fn money(&self, amount: Fen) -> Param {
+        Param::Sql(match self.mapping.money {
+            MoneyUnit::Yuan => amount.yuan(),
+            MoneyUnit::Fen => amount.0.to_string(),
+        })
+    }
+
+    fn read_money(&self, what: &'static str, text: Option<&str>) -> Result<Fen, ShopError> {
+        let Some(text) = text else { return Ok(Fen::ZERO) };
+        let amount = match self.mapping.money {
+            MoneyUnit::Yuan => Fen::from_yuan(text),
+            MoneyUnit::Fen => Fen::from_fen(text),
+        };
+        amount.map_err(|_| ShopError::Unexpected { what, found: text.to_owned() })
+    }
+
+    /// `AND NOT (excluded)`, for a WHERE of the orders' table.
+    fn not_excluded(&self) -> String {
+        match &self.mapping.orders.exclude {
+            // A column that is NULL excludes nothing.
+            Some(exclude) => format!(" AND NOT COALESCE(({exclude}), {})", self.dialect().falsehood()),
+            None => String::new(),
+        }
+    }
+}

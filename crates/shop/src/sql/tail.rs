@@ -1,0 +1,277 @@
+//! Business figures of the running days, kept by reading what is new and re-reading what may change.
+//!
+//! New rows are found behind the last key seen, from a little before it: a transaction that began earlier may commit later.
+//! Rows that can still change are read again by primary key, some each time. So no index of ours is needed, and a tick
+//! costs as much as there is news. Once a night [`Tail::recount`] counts exactly and says how far the figures had drifted.
+
+use std::collections::BTreeMap;
+
+use lingshao_model::{TimeDelta, Timestamp};
+
+use super::find::{OrderFacts, integer};
+use super::render::Statement;
+use super::{Shop, ShopError};
+use crate::act::OrderState;
+use crate::{Fen, OrderKey};
+
+const SHANGHAI: i64 = 8 * 3_600_000;
+const DAY: i64 = 86_400_000;
+/// What one question brings ([`super::find`]'s bound).
+const CHUNK: usize = 1_000;
+
+/// How much a tail reads and keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TailLimits {
+    /// Keys seen within so long are looked at again for rows between them.
+    pub overlap: TimeDelta,
+    /// Orders placed longer ago are forgotten.
+    pub keep: TimeDelta,
+    /// Orders re-read in one tick.
+    pub reread_per_tick: usize,
+    /// New orders read in one tick; the rest comes with the next.
+    pub new_per_tick: usize,
+    /// Orders kept; more, and the oldest are forgotten early.
+    pub orders_max: usize,
+}
+
+impl Default for TailLimits {
+    fn default() -> TailLimits {
+        TailLimits {
+            overlap: TimeDelta::from_secs(120),
+            keep: TimeDelta::from_secs(8 * 86_400),
+            reread_per_tick: 2_000,
+            new_per_tick: 20_000,
+            orders_max: 1_000_000,
+        }
+    }
+}
+
+/// Figures of one day of the shop, [00:00, 24:00) in Asia/Shanghai.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DayFigures {
+    /// Orders placed, whatever became of them.
+    pub orders: i64,
+    /// Money paid on this day, refunds not deducted.
+    pub sales: Fen,
+    /// Money that went back on this day.
+    pub refunds: Fen,
+}
+
+/// Exact figures minus ours, before ours were put right.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Drift {
+    /// Orders.
+    pub orders: i64,
+    /// Fen of sales.
+    pub sales_fen: i64,
+    /// Fen of refunds.
+    pub refunds_fen: i64,
+}
+
+/// The reader.
+#[derive(Clone, Debug)]
+pub struct Tail {
+    limits: TailLimits,
+    /// By growing key.
+    orders: BTreeMap<i64, OrderFacts>,
+    /// Ends of earlier reads: when, and the last key then.
+    marks: Vec<(Timestamp, i64)>,
+    /// The key behind which re-reading goes on.
+    reread_from: i64,
+    /// Put right by a recount, day by day.
+    corrections: BTreeMap<i64, Drift>,
+}
+
+impl Tail {
+    /// A reader that begins with the orders of the last days.
+    pub async fn start(shop: &Shop, limits: TailLimits, now: Timestamp) -> Result<Tail, ShopError> {
+        let first = shop.first_key_since(now - limits.keep).await?;
+        let marks = vec![(Timestamp::MIN, first.saturating_sub(1))];
+        Ok(Tail {
+            limits,
+            orders: BTreeMap::new(),
+            marks,
+            reread_from: i64::MIN,
+            corrections: BTreeMap::new(),
+        })
+    }
+
+    /// Reads what is new and what may have changed. `true` when it has come to the end of the table.
+    pub async fn tick(&mut self, shop: &Shop, now: Timestamp) -> Result<bool, ShopError> {
+        self.reread(shop).await?;
+        let ended = self.read_new(shop, now).await?;
+        self.forget(now);
+        Ok(ended)
+    }
+
+    /// The figures of the day in which `now` lies.
+    pub fn today(&self, now: Timestamp) -> DayFigures {
+        let today = day(now);
+        let correction = self.corrections.get(&today).copied().unwrap_or_default();
+        let counted = self.count(today);
+        DayFigures {
+            orders: counted.orders + correction.orders,
+            sales: Fen(counted.sales.0.saturating_add(correction.sales_fen)),
+            refunds: Fen(counted.refunds.0.saturating_add(correction.refunds_fen)),
+        }
+    }
+
+    /// The orders in this state, oldest first.
+    pub fn in_state(&self, state: OrderState) -> impl Iterator<Item = &OrderFacts> {
+        self.orders.values().filter(move |order| order.state == state)
+    }
+
+    /// Counts the day of `at` exactly, in the database, and puts the figures right. For a quiet hour: it reads a day.
+    pub async fn recount(&mut self, shop: &Shop, at: Timestamp) -> Result<Drift, ShopError> {
+        let exact = shop.count_day(at).await?;
+        let ours = self.today(at);
+        let drift = Drift {
+            orders: exact.orders - ours.orders,
+            sales_fen: exact.sales.0 - ours.sales.0,
+            refunds_fen: exact.refunds.0 - ours.refunds.0,
+        };
+        let correction = self.corrections.entry(day(at)).or_default();
+        correction.orders += drift.orders;
+        correction.sales_fen += drift.sales_fen;
+        correction.refunds_fen += drift.refunds_fen;
+        Ok(drift)
+    }
+
+    fn count(&self, day_wanted: i64) -> DayFigures {
+        let on_day = |at: Option<Timestamp>| at.is_some_and(|at| day(at) == day_wanted);
+        let orders = self.orders.values().filter(|order| on_day(Some(order.created))).count();
+        let sum = |at: fn(&OrderFacts) -> Option<Timestamp>| {
+            self.orders.values().filter(|order| on_day(at(order))).map(|order| order.amount).sum()
+        };
+        DayFigures {
+            orders: i64::try_from(orders).unwrap_or(i64::MAX),
+            sales: sum(|order| order.paid_at),
+            refunds: sum(|order| order.refunded_at),
+        }
+    }
+
+    async fn read_new(&mut self, shop: &Shop, now: Timestamp) -> Result<bool, ShopError> {
+        let id = &shop.mapping().orders.id;
+        let mut from = self.floor(now);
+        let mut read = 0;
+        loop {
+            let found = shop.facts("new orders", &format!("{id} > {from}"), id).await?;
+            let full = found.len() == CHUNK;
+            read += found.len();
+            for order in found {
+                from = from.max(self.put(order)?);
+            }
+            if !full || read >= self.limits.new_per_tick {
+                let last = self.marks.last().map_or(from, |mark| mark.1.max(from));
+                self.marks.push((now, last));
+                return Ok(!full);
+            }
+        }
+    }
+
+    /// The last key that was there before the overlap.
+    fn floor(&mut self, now: Timestamp) -> i64 {
+        let old = |mark: &(Timestamp, i64)| mark.0 <= now - self.limits.overlap;
+        let settled = self.marks.iter().rposition(old).unwrap_or(0);
+        self.marks.drain(..settled);
+        self.marks.first().map_or(i64::MIN, |mark| mark.1)
+    }
+
+    /// Pending and refunding orders change soonest; then those of the last days in turn.
+    async fn reread(&mut self, shop: &Shop) -> Result<(), ShopError> {
+        let soon = |order: &OrderFacts| matches!(order.state, OrderState::Pending | OrderState::Refunding);
+        let mut keys: Vec<(i64, OrderKey)> = Vec::new();
+        keys.extend(
+            self.orders.iter().filter(|(_, order)| soon(order)).map(|(id, order)| (*id, order.order.clone())),
+        );
+        keys.truncate(self.limits.reread_per_tick);
+        let room = self.limits.reread_per_tick - keys.len();
+        let later = (std::ops::Bound::Excluded(self.reread_from), std::ops::Bound::Unbounded);
+        let turn: Vec<_> = self
+            .orders
+            .range(later)
+            .filter(|(_, order)| !soon(order))
+            .take(room)
+            .map(|(id, order)| (*id, order.order.clone()))
+            .collect();
+        self.reread_from =
+            if turn.len() < room { i64::MIN } else { turn.last().map_or(i64::MIN, |(id, _)| *id) };
+        keys.extend(turn);
+        let names: Vec<_> = keys.iter().map(|(_, key)| key.clone()).collect();
+        let found = shop.orders(&names).await?;
+        // A row that is gone, or deleted softly, counts no more.
+        keys.iter().for_each(|(id, _)| {
+            self.orders.remove(id);
+        });
+        for order in found {
+            self.put(order)?;
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, order: OrderFacts) -> Result<i64, ShopError> {
+        let id = order
+            .order
+            .as_integer()
+            .ok_or_else(|| ShopError::Unexpected { what: "a growing key", found: order.order.to_string() })?;
+        self.orders.insert(id, order);
+        Ok(id)
+    }
+
+    fn forget(&mut self, now: Timestamp) {
+        let keep = self.limits.keep;
+        self.orders.retain(|_, order| now - order.created <= keep);
+        while self.orders.len() > self.limits.orders_max {
+            self.orders.pop_first();
+        }
+        self.corrections.retain(|day_corrected, _| day(now) - day_corrected <= keep.0 / DAY);
+    }
+}
+
+impl Shop {
+    /// The exact figures of the day of `at`.
+    async fn count_day(&self, at: Timestamp) -> Result<DayFigures, ShopError> {
+        let begins = Timestamp(day(at) * DAY - SHANGHAI);
+        let within = |column: &str| {
+            let (from, to) = (self.instant(begins), self.instant(begins + TimeDelta(DAY)));
+            format!("{column} >= {from} AND {column} < {to}{}", self.not_excluded())
+        };
+        let orders = &self.mapping().orders;
+        let table = &orders.table;
+        let count = format!(
+            "SELECT {} FROM {table} WHERE {}",
+            self.dialect().integer("COUNT(*)"),
+            within(&orders.created)
+        );
+        let count = self.ask("orders of a day", Statement::plain(count)).await?;
+        let mut sums = Vec::new();
+        for column in [Some(&orders.paid_at), orders.refunded_at.as_ref()] {
+            let Some(column) = column else {
+                sums.push(Fen::ZERO);
+                continue;
+            };
+            let sum = self.dialect().text(&self.sum(&orders.amount));
+            let sql = format!("SELECT {sum} FROM {table} WHERE {}", within(column));
+            let rows = self.ask("money of a day", Statement::plain(sql)).await?;
+            sums.push(self.read_money("money of a day", rows.first().and_then(|row| row[0].1.text()))?);
+        }
+        let orders = count.first().map_or(Ok(0), |row| integer("orders of a day", row, 0))?;
+        Ok(DayFigures { orders, sales: sums[0], refunds: sums[1] })
+    }
+
+    /// SQLite adds decimals as floating point; whole fen are added exactly.
+    fn sum(&self, column: &str) -> String {
+        match (self.dialect(), self.mapping().money) {
+            (super::Dialect::Sqlite, crate::mapping::MoneyUnit::Yuan) => {
+                format!(
+                    "printf('%d.%02d', SUM(CAST(ROUND({column}*100) AS INTEGER))/100, SUM(CAST(ROUND({column}*100) AS INTEGER))%100)"
+                )
+            }
+            _ => format!("SUM({column})"),
+        }
+    }
+}
+
+fn day(at: Timestamp) -> i64 {
+    (at.0 + SHANGHAI).div_euclid(DAY)
+}

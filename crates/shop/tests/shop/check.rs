@@ -1,0 +1,77 @@
+//! A mapping against real catalogues and plans.
+
+use lingshao_shop::mapping::{Mapping, litemall};
+use lingshao_shop::sql::{Database, Shop};
+
+use super::litemall::{NOW, make, place};
+use super::servers::{KINDS, Server, start};
+
+async fn findings(server: &Server, known: Option<&str>, change: impl FnOnce(&mut Mapping)) -> Vec<String> {
+    let mut mapping = litemall();
+    change(&mut mapping);
+    let shop = Shop::new(Database::new(&server.url).unwrap(), mapping).unwrap();
+    let report = shop.check(known, NOW).await.unwrap();
+    let line = |is_error, place, problem| {
+        format!("{} {place}: {problem}", if is_error { "error" } else { "warning" })
+    };
+    report.findings.into_iter().map(|found| line(found.is_error, found.place, found.problem)).collect()
+}
+
+#[tokio::test]
+async fn what_does_not_fit_the_database_keeps_a_monitor_from_acting() {
+    for kind in KINDS {
+        let server = start(kind).await;
+        let mut client = make(&server).await;
+        place(&mut client, 1, 101, 60).await;
+        let whole = "it reads all of a table, as no index leads to its rows";
+        let clean = findings(&server, None, |_| ()).await;
+        assert!(clean.iter().all(|line| line.starts_with("warning")), "{kind:?}: {clean:#?}");
+        let coupon = format!("warning order_timeout.action.sql[2].exec: {whole}");
+        assert!(clean.contains(&coupon), "{kind:?}: {clean:#?}");
+
+        let found = findings(&server, None, |mapping| mapping.orders.amount = "price".to_owned()).await;
+        assert!(found[0].starts_with("error orders: the database refuses it: "), "{kind:?}: {found:#?}");
+        assert!(found[0].contains("price"), "{kind:?}: {found:#?}");
+
+        let found = findings(&server, None, |mapping| mapping.tables.push("litemall_gift".to_owned())).await;
+        let table =
+            "error litemall_gift: table `litemall_gift` is not in the database, or its user may not see it";
+        assert_eq!(found, [table], "{kind:?}");
+
+        changed_tables(&server).await;
+        let found = findings(&server, None, |mapping| {
+            mapping.orders.id = "order_sn".to_owned();
+            mapping.claim = None;
+            mapping.mark_refunded = None;
+            let cancel = mapping.cancel.as_mut().unwrap();
+            cancel.steps.truncate(1);
+            cancel.steps[0].exec =
+                "UPDATE litemall_order SET order_status=103 WHERE order_sn=:id AND order_status=101"
+                    .to_owned();
+        })
+        .await;
+        assert!(
+            found.contains(&format!("error order_timeout.action.sql[0].exec: {whole}")),
+            "{kind:?}: {found:#?}"
+        );
+
+        place(&mut client, 2, 101, -8 * 3600).await;
+        let found = findings(&server, None, |_| ()).await;
+        let clock = found.iter().find(|line| line.starts_with("error clock")).unwrap();
+        assert!(
+            clock.contains("ahead of the database's clock; 8 hours are China's distance"),
+            "{kind:?}: {clock}"
+        );
+    }
+}
+
+async fn changed_tables(server: &Server) {
+    let shop = Shop::new(Database::new(&server.url).unwrap(), litemall()).unwrap();
+    let before = shop.check(None, NOW).await.unwrap().fingerprint;
+    assert_eq!(shop.check(Some(&before), NOW).await.unwrap().fingerprint, before);
+    let mut client = super::servers::Client::open(&server.url).await;
+    client.run("ALTER TABLE litemall_order ADD COLUMN gift SMALLINT").await;
+    let report = shop.check(Some(&before), NOW).await.unwrap();
+    assert_ne!(report.fingerprint, before);
+    assert!(report.findings[0].is_error && report.findings[0].place == "tables");
+}

@@ -1,0 +1,188 @@
+//! Finders, transactions and figures, with the same answers on each database.
+
+use lingshao_model::{TimeDelta, Timestamp};
+use lingshao_shop::act::{OrderState, ShopAnswer, ShopTx};
+use lingshao_shop::group::{Verdict, verdict};
+use lingshao_shop::sql::{Drift, Shop, Tail, TailLimits};
+use lingshao_shop::{Fen, GroupKey, OrderKey};
+
+use super::litemall::{NOW, ago, make, place, shop};
+use super::servers::{Client, KINDS, start};
+
+const MINUTE: i64 = 60;
+const WEEK: TimeDelta = TimeDelta::from_secs(7 * 86_400);
+
+fn key(id: i64) -> OrderKey {
+    OrderKey::new(&id.to_string()).unwrap()
+}
+
+async fn run(shop: &Shop, call: ShopTx) -> ShopAnswer {
+    shop.run(&call, NOW).await
+}
+
+#[tokio::test]
+async fn every_database_gives_the_same_answers() {
+    for kind in KINDS {
+        let server = start(kind).await;
+        let shop = shop(&server);
+        let mut client = make(&server).await;
+        expired_orders(&shop, &mut client).await;
+        cancelling(&shop, &mut client).await;
+        refunds(&shop, &mut client).await;
+        groups(&shop, &mut make(&server).await).await;
+        stock(&shop, &mut client).await;
+        figures(&shop, &mut make(&server).await).await;
+    }
+}
+
+async fn expired_orders(shop: &Shop, client: &mut Client) {
+    for (id, status, minutes) in
+        [(1, 101, 20_000), (2, 101, 60), (3, 201, 50), (4, 101, 40), (5, 101, 34), (6, 101, 1)]
+    {
+        place(client, id, status, minutes * MINUTE).await;
+    }
+    client.run("UPDATE litemall_order SET deleted=1 WHERE id=4").await;
+    let found = shop.expired(TimeDelta::from_secs(33 * MINUTE), WEEK, NOW).await.unwrap();
+    let orders: Vec<_> =
+        found.orders.iter().map(|order| (order.order.as_str(), order.amount, order.state)).collect();
+    // Not the one from before the monitor's time, not the deleted one, not the one that has time left.
+    assert_eq!(orders, [("2", Fen(1990), OrderState::Pending), ("5", Fen(1990), OrderState::Pending)]);
+    assert_eq!(found.pending, 3);
+    let age = (found.now - found.orders[0].created).0 / 60_000;
+    assert_eq!(age, 60);
+    let trades = shop.trades(&found.orders[0]).await.unwrap();
+    assert_eq!(trades.iter().map(|trade| trade.as_str()).collect::<Vec<_>>(), ["SN2"]);
+}
+
+async fn cancelling(shop: &Shop, client: &mut Client) {
+    let cancel = |id, rehearse| run(shop, ShopTx::Cancel { order: key(id), rehearse });
+    let stock = "SELECT SUM(number) FROM litemall_goods_product";
+    assert_eq!(cancel(2, true).await, ShopAnswer::Done);
+    assert_eq!(client.number(stock).await, 2_000);
+    assert_eq!(shop.state(&key(2)).await.unwrap(), OrderState::Pending);
+    assert_eq!(cancel(2, false).await, ShopAnswer::Done);
+    assert_eq!(client.number(stock).await, 2_005);
+    assert_eq!(client.number("SELECT status FROM litemall_coupon_user WHERE id=2").await, 0);
+    assert_eq!(cancel(2, false).await, ShopAnswer::Lost);
+    assert_eq!(cancel(3, false).await, ShopAnswer::Lost);
+    assert_eq!(cancel(99, false).await, ShopAnswer::Lost);
+    assert_eq!(client.number(stock).await, 2_005);
+    // A line whose product is gone: nothing at all happens.
+    client.run("UPDATE litemall_order_goods SET product_id=77 WHERE id=11").await;
+    let why = "step 1 changed 0 rows; it may change 1 to 1".into();
+    assert_eq!(cancel(5, false).await, ShopAnswer::Mismatch(why));
+    assert_eq!(shop.state(&key(5)).await.unwrap(), OrderState::Pending);
+    assert_eq!(client.number(stock).await, 2_005);
+}
+
+async fn refunds(shop: &Shop, client: &mut Client) {
+    let claim = |id| run(shop, ShopTx::Claim { order: key(id) });
+    let mark = |id| run(shop, ShopTx::MarkRefunded { order: key(id), amount: Fen(1990) });
+    assert_eq!(mark(2).await, ShopAnswer::Lost);
+    assert_eq!(claim(2).await, ShopAnswer::Done);
+    assert_eq!(claim(2).await, ShopAnswer::Done);
+    assert_eq!(shop.state(&key(2)).await.unwrap(), OrderState::Refunding);
+    // litemall's own callback leaves it alone: it asks for 101 to 103 only.
+    assert_eq!(claim(3).await, ShopAnswer::Lost);
+    assert_eq!(mark(2).await, ShopAnswer::Done);
+    assert_eq!(mark(2).await, ShopAnswer::Done);
+    assert_eq!(shop.state(&key(2)).await.unwrap(), OrderState::Refunded);
+    assert_eq!(client.number("SELECT ROUND(refund_amount*100) FROM litemall_order WHERE id=2").await, 1990);
+    assert_eq!(shop.state(&key(99)).await.unwrap(), OrderState::Missing);
+}
+
+/// Two groups of three that are late: one with three who paid, one with two and one who did not.
+async fn groups(shop: &Shop, client: &mut Client) {
+    let late = ago(client, 10 * MINUTE);
+    client.run(&format!("INSERT INTO litemall_groupon_rules VALUES (1, 3, {late})")).await;
+    for (id, status) in [(1, 201), (2, 201), (3, 201), (4, 201), (5, 201), (6, 101)] {
+        place(client, id, status, 60 * MINUTE).await;
+        let leader = [0, 1, 1, 0, 4, 4][usize::try_from(id - 1).unwrap()];
+        client
+            .run(&format!(
+                "INSERT INTO litemall_groupon (id, order_id, groupon_id, rules_id, status) VALUES ({id}, {id}, {leader}, 1, 1)"
+            ))
+            .await;
+    }
+    let now = shop.now(NOW).await.unwrap();
+    let open = shop.open_groups().await.unwrap();
+    let mut verdicts: Vec<_> = open
+        .iter()
+        .map(|found| (found.group.key.as_str(), found.group.paid, verdict(&found.group, now)))
+        .collect();
+    verdicts.sort_by_key(|verdict| verdict.0);
+    assert_eq!(verdicts, [("1", 3, Verdict::Success), ("4", 2, Verdict::Failed)]);
+    let settle = |group: &str, success| {
+        run(shop, ShopTx::Settle { group: GroupKey::new(group).unwrap(), success, rehearse: false })
+    };
+    assert_eq!(settle("1", true).await, ShopAnswer::Done);
+    assert_eq!(settle("4", false).await, ShopAnswer::Done);
+    assert_eq!(settle("4", false).await, ShopAnswer::Lost);
+    assert_eq!(settle("4", true).await, ShopAnswer::Lost);
+    assert!(shop.open_groups().await.unwrap().is_empty());
+    let mut refundable: Vec<_> =
+        shop.refundable().await.unwrap().into_iter().map(|order| order.order.to_string()).collect();
+    refundable.sort();
+    // Who paid; the member who did not is left to the order timeout.
+    assert_eq!(refundable, ["4", "5"]);
+    assert_eq!(client.number("SELECT SUM(number) FROM litemall_goods_product").await, 2_010);
+    assert_eq!(shop.state(&key(1)).await.unwrap(), OrderState::Paid);
+    assert_eq!(shop.state(&key(6)).await.unwrap(), OrderState::Pending);
+}
+
+async fn stock(shop: &Shop, client: &mut Client) {
+    client
+        .run("INSERT INTO litemall_goods_product (id, goods_id, number) VALUES (8, 1, 3), (9, 1, -2)")
+        .await;
+    client
+        .run("INSERT INTO litemall_goods_product (id, goods_id, number, deleted) VALUES (10, 1, 0, 1)")
+        .await;
+    let (levels, count) = shop.low_stock(10, 1).await.unwrap();
+    let levels: Vec<_> = levels.iter().map(|level| (level.id.as_str(), level.sellable)).collect();
+    assert_eq!((levels, count), (vec![("9", -2)], 2));
+}
+
+async fn figures(shop: &Shop, client: &mut Client) {
+    let now = shop.now(NOW).await.unwrap();
+    // Seconds since the day began in Shanghai; a run within its first minute has nothing earlier today.
+    let into_day = (now.0 / 1000 + 8 * 3600) % 86_400;
+    for (id, seconds) in [(1, into_day + 5), (2, 0), (3, 0)] {
+        place(client, id, 101, seconds).await;
+    }
+    let limits = TailLimits::default();
+    let mut tail = Tail::start(shop, limits, now).await.unwrap();
+    assert!(tail.tick(shop, now).await.unwrap());
+    let of = |tail: &Tail| {
+        let today = tail.today(now);
+        (today.orders, today.sales.0, today.refunds.0)
+    };
+    assert_eq!(of(&tail), (2, 0, 0));
+    let just_now = ago(client, 0);
+    client
+        .run(&format!("UPDATE litemall_order SET order_status=201, pay_time={just_now} WHERE id IN (1, 2)"))
+        .await;
+    tail.tick(shop, now).await.unwrap();
+    // Yesterday's order, paid today, is today's money.
+    assert_eq!(of(&tail), (2, 3980, 0));
+    client
+        .run(&format!("UPDATE litemall_order SET order_status=203, refund_time={just_now} WHERE id=2"))
+        .await;
+    client.run("UPDATE litemall_order SET deleted=1 WHERE id=3").await;
+    // A transaction that began earlier commits a lower key later.
+    place(client, 20, 101, 0).await;
+    tail.tick(shop, now).await.unwrap();
+    place(client, 19, 101, 0).await;
+    tail.tick(shop, now + TimeDelta::from_secs(10)).await.unwrap();
+    assert_eq!(of(&tail), (3, 3980, 1990));
+    assert_eq!(tail.in_state(OrderState::Pending).count(), 2);
+    assert_eq!(tail.recount(shop, now).await.unwrap(), Drift::default());
+    // What nobody can see in the tail, a recount sees.
+    client
+        .run(&format!("UPDATE litemall_order SET pay_time={just_now}, actual_price=0.07 WHERE id=19"))
+        .await;
+    let drift = tail.recount(shop, now).await.unwrap();
+    assert_eq!(drift, Drift { orders: 0, sales_fen: 7, refunds_fen: 0 });
+    assert_eq!(of(&tail), (3, 3987, 1990));
+    let tomorrow = Timestamp(now.0 + 86_400_000);
+    assert_eq!(tail.today(tomorrow).orders, 0);
+}

@@ -1,0 +1,198 @@
+//! Databases of this run's own, on sockets in a temporary folder.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use sqlx::{AssertSqlSafe, Connection, MySqlConnection, PgConnection, SqliteConnection};
+
+/// A database and, where it has one, its server; both end with it.
+pub(crate) struct Server {
+    pub(crate) url: String,
+    process: Option<Child>,
+    _folder: tempfile::TempDir,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(process) = &mut self.process {
+            // A fast and orderly end: a killed PostgreSQL leaves shared memory behind, and MariaDB does not hear INT.
+            let signal = if self.url.starts_with("postgres") { "-INT" } else { "-TERM" };
+            let _ = Command::new("kill").args([signal, &process.id().to_string()]).status();
+            let _ = process.wait();
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Postgres,
+    Mariadb,
+    Sqlite,
+}
+
+pub(crate) const KINDS: [Kind; 3] = [Kind::Postgres, Kind::Mariadb, Kind::Sqlite];
+
+pub(crate) async fn start(kind: Kind) -> Server {
+    let folder = tempfile::tempdir().unwrap();
+    let server = match kind {
+        Kind::Sqlite => {
+            let url = format!("sqlite:{}?mode=rwc", folder.path().join("shop.db").display());
+            Server { url, process: None, _folder: folder }
+        }
+        Kind::Postgres => postgres(folder),
+        Kind::Mariadb => mariadb(folder),
+    };
+    for _ in 0..600 {
+        if let Ok(mut client) = Client::connect(&server.url).await {
+            if kind == Kind::Sqlite {
+                client.run("PRAGMA journal_mode=WAL").await;
+            }
+            if kind == Kind::Mariadb {
+                client.run("SET GLOBAL max_connections=100").await;
+            }
+            return server;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("{kind:?} did not start; run `make setup`, and look at {}", server.url);
+}
+
+fn postgres(folder: tempfile::TempDir) -> Server {
+    let bin = std::fs::read_dir("/usr/lib/postgresql")
+        .expect("PostgreSQL is installed by `make setup`")
+        .map(|entry| entry.unwrap().path().join("bin"))
+        .max()
+        .unwrap();
+    let data = folder.path().join("data");
+    let mut init = unprivileged(folder.path(), &bin.join("initdb"));
+    run(init.args(["-A", "trust", "-U", "shop", "--no-sync", "-D"]).arg(&data));
+    let mut server = unprivileged(folder.path(), &bin.join("postgres"));
+    server.arg("-D").arg(&data).arg("-k").arg(folder.path());
+    server.args(["-c", "listen_addresses=", "-c", "fsync=off", "-c", "timezone=UTC"]);
+    let process = spawn(&mut server);
+    let url = format!("postgres://shop@localhost/postgres?host={}", folder.path().display());
+    Server { url, process: Some(process), _folder: folder }
+}
+
+fn mariadb(folder: tempfile::TempDir) -> Server {
+    let data = folder.path().join("data");
+    let socket = folder.path().join("socket");
+    let mut init = unprivileged(folder.path(), Path::new("mariadb-install-db"));
+    // Two that are made at once would share the names of their temporary tables.
+    init.env("TMPDIR", folder.path());
+    init.args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"]);
+    run(init.arg(format!("--datadir={}", data.display())));
+    let mut server = unprivileged(folder.path(), Path::new("mariadbd"));
+    server.env("TMPDIR", folder.path());
+    server.args(["--no-defaults", "--skip-networking", "--innodb-flush-log-at-trx-commit=0"]);
+    server.arg(format!("--datadir={}", data.display())).arg(format!("--socket={}", socket.display()));
+    let process = spawn(server.arg(format!("--pid-file={}", folder.path().join("pid").display())));
+    let url = format!("mysql://root@localhost/mysql?socket={}", socket.display());
+    Server { url, process: Some(process), _folder: folder }
+}
+
+/// Both servers refuse to run as root.
+fn unprivileged(folder: &Path, program: &Path) -> Command {
+    let id = Command::new("id").arg("-u").output().unwrap().stdout;
+    if id != b"0\n" {
+        return Command::new(program);
+    }
+    run(Command::new("chown").arg("nobody").arg(folder));
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=nobody", "--clear-groups", "--regid=nogroup"]).arg(program);
+    command
+}
+
+fn run(command: &mut Command) {
+    let output = command.current_dir("/tmp").output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn spawn(command: &mut Command) -> Child {
+    let command = command.current_dir(PathBuf::from("/tmp")).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"))
+}
+
+/// Whoever else works on the shop's database: a payer, the shop's own job, a test that looks.
+pub(crate) enum Client {
+    Postgres(PgConnection),
+    Mysql(MySqlConnection),
+    Sqlite(SqliteConnection),
+}
+
+macro_rules! on {
+    ($client:expr, $connection:ident => $body:expr) => {
+        match $client {
+            Client::Postgres($connection) => $body,
+            Client::Mysql($connection) => $body,
+            Client::Sqlite($connection) => $body,
+        }
+    };
+}
+
+impl Client {
+    pub(crate) async fn connect(url: &str) -> Result<Client, sqlx::Error> {
+        Ok(match url.split(':').next().unwrap() {
+            "postgres" => Client::Postgres(PgConnection::connect(url).await?),
+            "mysql" => Client::Mysql(MySqlConnection::connect(url).await?),
+            _ => Client::Sqlite(SqliteConnection::connect(url).await?),
+        })
+    }
+
+    pub(crate) async fn open(url: &str) -> Client {
+        Client::connect(url).await.unwrap()
+    }
+
+    /// Statements, of which nothing is awaited but success.
+    pub(crate) async fn run(&mut self, sql: &str) {
+        let sql = sql.to_owned();
+        let done = on!(self, connection => sqlx::raw_sql(AssertSqlSafe(sql.clone())).execute(connection).await.map(drop));
+        done.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+
+    /// One statement; how many rows it changed.
+    pub(crate) async fn change(&mut self, sql: &str) -> Result<u64, sqlx::Error> {
+        let sql = sql.to_owned();
+        on!(self, connection => {
+            sqlx::query(AssertSqlSafe(sql)).execute(connection).await.map(|done| done.rows_affected())
+        })
+    }
+
+    /// The one whole number that a SELECT gives; zero for NULL.
+    pub(crate) async fn number(&mut self, sql: &str) -> i64 {
+        let text = match self {
+            Client::Mysql(_) => format!("SELECT CAST(COALESCE(({sql}), 0) AS SIGNED)"),
+            _ => format!("SELECT CAST(COALESCE(({sql}), 0) AS BIGINT)"),
+        };
+        let found = on!(self, connection => {
+            sqlx::query_scalar::<_, i64>(AssertSqlSafe(text)).fetch_one(connection).await
+        });
+        found.unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// All statements or none; none, too, when the first changes no row.
+    pub(crate) async fn together(&mut self, statements: &[String]) -> Result<bool, sqlx::Error> {
+        let begin = if matches!(self, Client::Sqlite(_)) { "BEGIN IMMEDIATE" } else { "BEGIN" };
+        self.change_raw(begin).await?;
+        for (index, sql) in statements.iter().enumerate() {
+            match self.change(sql).await {
+                Ok(0) if index == 0 => {
+                    self.change_raw("ROLLBACK").await?;
+                    return Ok(false);
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    self.change_raw("ROLLBACK").await?;
+                    return Err(error);
+                }
+            }
+        }
+        self.change_raw("COMMIT").await?;
+        Ok(true)
+    }
+
+    async fn change_raw(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
+        on!(self, connection => sqlx::raw_sql(sql).execute(connection).await.map(drop))
+    }
+}
