@@ -11,7 +11,7 @@ use http::Response;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::exchange::{Ending, Exchange};
+use crate::exchange::{Ending, Exchange, PANIC};
 use crate::identity::REQUEST_ID;
 
 pin_project! {
@@ -53,7 +53,7 @@ where
         match ready!(watched(this.exchange, || this.inner.poll(context))) {
             Ok(response) => Poll::Ready(Ok(measured(response, this.exchange.take()))),
             Err(error) => {
-                end(this.exchange, || Ending::Failed(error.to_string()));
+                end(this.exchange, || failed(&error));
                 Poll::Ready(Err(error))
             }
         }
@@ -96,7 +96,7 @@ where
                     end(this.exchange, || Ending::Complete); // A server does not ask again.
                 }
             }
-            Some(Err(error)) => end(this.exchange, || Ending::Failed(error.to_string())),
+            Some(Err(error)) => end(this.exchange, || failed(error)),
             None => end(this.exchange, || Ending::Complete),
         }
         Poll::Ready(frame)
@@ -117,11 +117,15 @@ fn end(exchange: &mut Option<Box<Exchange>>, ending: impl FnOnce() -> Ending) {
     }
 }
 
+fn failed<E: Display>(error: &E) -> Ending {
+    Ending::Failed { kind: std::any::type_name::<E>(), words: error.to_string() }
+}
+
 /// Lets a panic pass, but not unseen.
 fn watched<T>(exchange: &mut Option<Box<Exchange>>, poll: impl FnOnce() -> T) -> T {
     // What the panic may have left half done is dropped by whoever catches it for good; we only look.
     catch_unwind(AssertUnwindSafe(poll)).unwrap_or_else(|panic| {
-        end(exchange, || Ending::Failed(format!("panic: {}", words(&*panic))));
+        end(exchange, || Ending::Failed { kind: PANIC, words: words(&*panic).to_owned() });
         resume_unwind(panic)
     })
 }

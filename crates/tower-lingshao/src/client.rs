@@ -9,30 +9,37 @@ use http::HeaderMap;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
 
-/// Networks whose `X-Forwarded-For` is believed: `"127.0.0.1, 10.0.0.0/8, fd00::/8".parse()`.
+/// Networks whose `X-Forwarded-For` is believed: `"127.0.0.1, 10.0.0.0/8, fd00::/8".parse()`; and `unix`, if requests
+/// come from a proxy over a unix socket, where nobody has an address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TrustedProxies(Vec<(IpAddr, u8)>);
+pub struct TrustedProxies {
+    networks: Vec<(IpAddr, u8)>,
+    unix: bool,
+}
 
 /// Text that names no network.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no address and no network such as 10.0.0.0/8")]
+#[error("`{0}` is no address, no network such as 10.0.0.0/8, and not `unix`")]
 pub struct NotANetwork(pub String);
 
 impl FromStr for TrustedProxies {
     type Err = NotANetwork;
 
     fn from_str(text: &str) -> Result<TrustedProxies, NotANetwork> {
-        let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
-        words
-            .map(|word| network(word).ok_or_else(|| NotANetwork(word.into())))
-            .collect::<Result<_, _>>()
-            .map(TrustedProxies)
+        let mut trusted = TrustedProxies::default();
+        for word in text.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+            match word {
+                "unix" => trusted.unix = true,
+                word => trusted.networks.push(network(word).ok_or_else(|| NotANetwork(word.into()))?),
+            }
+        }
+        Ok(trusted)
     }
 }
 
 impl TrustedProxies {
     fn contains(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|(network, length)| match (network, address) {
+        self.networks.iter().any(|(network, length)| match (network, address) {
             (IpAddr::V4(network), IpAddr::V4(address)) => {
                 shared_bits(u128::from(network.to_bits() ^ address.to_bits()) << 96) >= *length
             }
@@ -67,19 +74,19 @@ pub(crate) fn client_ip(
     headers: &HeaderMap,
     trusted: &TrustedProxies,
 ) -> Option<IpAddr> {
-    let mut client = peer?.to_canonical();
+    let mut client = peer.map(|peer| peer.to_canonical());
     let lists = headers.get_all("x-forwarded-for").iter().rev();
     let hops = lists.flat_map(|list| list.to_str().unwrap_or("?").rsplit(','));
     for hop in hops.take(HOPS_MAX) {
-        if !trusted.contains(client) {
+        if !client.map_or(trusted.unix, |client| trusted.contains(client)) {
             break;
         }
         match address(hop.trim()) {
-            Some(address) => client = address,
+            Some(address) => client = Some(address),
             None => break, // Behind what cannot be read, nothing can be believed.
         }
     }
-    Some(client)
+    client
 }
 
 /// An address, with or without a port.
@@ -121,8 +128,16 @@ mod tests {
     }
 
     #[test]
-    fn a_request_without_a_peer_has_no_client() {
-        assert_eq!(client_ip(None, &HeaderMap::new(), &TrustedProxies::default()), None);
+    fn a_request_without_a_peer_has_a_client_only_behind_a_proxy_that_is_trusted() {
+        let mut headers = HeaderMap::new();
+        let of = |headers: &HeaderMap, trusted: &str| {
+            client_ip(None, headers, &trusted.parse().expect("networks")).map(|client| client.to_string())
+        };
+        assert_eq!(of(&headers, "unix"), None);
+        headers.append("x-forwarded-for", HeaderValue::from_static("6.6.6.6, 198.51.100.7"));
+        assert_eq!(of(&headers, "127.0.0.1"), None);
+        assert_eq!(of(&headers, "unix").as_deref(), Some("198.51.100.7"));
+        assert_eq!(of(&headers, "unix, 198.51.0.0/16").as_deref(), Some("6.6.6.6"));
     }
 
     #[test]

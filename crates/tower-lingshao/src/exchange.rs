@@ -4,12 +4,13 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use http::header::USER_AGENT;
 use http::{HeaderValue, Method, Request, StatusCode};
 
 use crate::client::{Peer, client_ip};
-use crate::identity::{REQUEST_ID, given_request_id, new_request_id, trace_id};
+use crate::identity::{REQUEST_ID, Trace, given_request_id, new_request_id};
 use crate::metrics::{MethodLabel, NO_ROUTE};
-use crate::record::Record;
+use crate::record::{Failure, Record};
 use crate::telemetry::Inner;
 
 /// What a handler may add to the record of its request: `Extension<RequestLog>`, or
@@ -20,7 +21,7 @@ pub struct RequestLog(Arc<Notes>);
 #[derive(Debug)]
 struct Notes {
     request_id: HeaderValue,
-    trace_id: Option<[u8; 32]>,
+    trace: Option<Trace>,
     said: Mutex<Said>,
 }
 
@@ -39,7 +40,7 @@ impl RequestLog {
 
     /// The trace that the caller's `traceparent` names.
     pub fn trace_id(&self) -> Option<&str> {
-        self.0.trace_id.as_ref().and_then(|digits| str::from_utf8(digits).ok())
+        self.0.trace.as_ref().map(Trace::id)
     }
 
     /// Whose request it is.
@@ -63,6 +64,9 @@ impl RequestLog {
     }
 }
 
+/// The kind of failure that a panic is.
+pub(crate) const PANIC: &str = "panic";
+
 /// How an exchange ends.
 #[derive(Debug)]
 pub(crate) enum Ending {
@@ -71,7 +75,7 @@ pub(crate) enum Ending {
     /// The client did not wait for it.
     ClientLeft,
     /// The shop could not go on.
-    Failed(String),
+    Failed { kind: &'static str, words: String },
 }
 
 /// A request under way. Dropped without [`Exchange::end`], it was given up by the client or by a panic.
@@ -83,6 +87,7 @@ pub(crate) struct Exchange {
     path: String,
     template: Option<Template>,
     client_ip: Option<IpAddr>,
+    user_agent: Option<HeaderValue>,
     notes: RequestLog,
     answer: Option<Answer>,
     ended: bool,
@@ -114,10 +119,11 @@ impl Exchange {
             request.headers_mut().insert(REQUEST_ID, made.clone());
             made
         });
-        let trace_id = trace_id(request.headers());
-        let notes = RequestLog(Arc::new(Notes { request_id, trace_id, said: Mutex::default() }));
+        let trace = Trace::of(request.headers());
+        let notes = RequestLog(Arc::new(Notes { request_id, trace, said: Mutex::default() }));
         let peer = peer(request.extensions());
         let client_ip = client_ip(peer, request.headers(), &inner.options.trusted_proxies);
+        let user_agent = request.headers().get(USER_AGENT).cloned();
         let template = template(request.extensions());
         request.extensions_mut().insert(notes.clone());
         Box::new(Exchange {
@@ -127,6 +133,7 @@ impl Exchange {
             path: request.uri().path().to_owned(),
             template,
             client_ip,
+            user_agent,
             notes,
             answer: None,
             ended: false,
@@ -162,7 +169,7 @@ impl Exchange {
         let took = self.begun.elapsed();
         let sent = self.answer.as_ref().map(|answer| answer.status.as_u16());
         let (status, status_sent) = match (ending, sent) {
-            (Ending::Failed(_), sent) => (500, sent),
+            (Ending::Failed { .. }, sent) => (500, sent),
             (_, Some(sent)) => (sent, None),
             (_, None) => (499, None),
         };
@@ -173,18 +180,15 @@ impl Exchange {
         if !self.inner.records.are_wanted() {
             return;
         }
-        let aborted = match ending {
-            Ending::Complete => false,
-            Ending::ClientLeft => true,
-            Ending::Failed(_) => sent.is_some(),
+        let (aborted, failure) = match ending {
+            Ending::Complete => (false, None),
+            Ending::ClientLeft => (true, None),
+            Ending::Failed { kind, words } => (sent.is_some(), Some(Failure { kind: Some(kind), words })),
         };
-        let failure = match ending {
-            Ending::Failed(words) => Some(words.as_str()),
-            _ => None,
-        };
+        let noted = said.error.as_deref().map(|words| Failure { kind: None, words });
         let record = Record {
             at: SystemTime::now(),
-            service: &self.inner.options.service,
+            origin: &self.inner.origin,
             method: self.method.as_str(),
             path: &self.path,
             route,
@@ -192,12 +196,15 @@ impl Exchange {
             status_sent,
             took,
             ttfb: self.answer.as_ref().map(|answer| answer.ttfb),
+            bytes_sent: self.answer.as_ref().map_or(0, |answer| answer.bytes_sent),
             client_ip: self.client_ip,
             user_id: said.user_id.as_deref(),
+            user_agent: self.user_agent.as_ref().map(HeaderValue::as_bytes),
             request_id: self.notes.request_id(),
             trace_id: self.notes.trace_id(),
+            span_id: self.notes.0.trace.as_ref().map(Trace::span),
             aborted,
-            error: failure.or(said.error.as_deref()),
+            error: failure.or(noted),
         };
         self.inner.records.offer(&record);
     }
@@ -214,7 +221,9 @@ impl Drop for Exchange {
     fn drop(&mut self) {
         self.end(&match () {
             () if self.is_complete() => Ending::Complete,
-            () if std::thread::panicking() => Ending::Failed("panic in a layer around this one".into()),
+            () if std::thread::panicking() => {
+                Ending::Failed { kind: PANIC, words: "panic in a layer around this one".into() }
+            }
             () => Ending::ClientLeft,
         });
     }

@@ -41,24 +41,40 @@ fn mixed(n: u64) -> u64 {
     n ^ (n >> 31)
 }
 
-/// The trace of a `traceparent` header (W3C Trace Context): 32 lower-case hexadecimal digits, not all 0.
-pub(crate) fn trace_id(headers: &HeaderMap) -> Option<[u8; 32]> {
-    let text = headers.get("traceparent")?.as_bytes();
-    let hex = |bytes: &[u8]| bytes.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    let (version, rest) = text.split_at_checked(2)?;
-    let [b'-', trace @ .., b'-'] = rest.get(..34)? else { return None };
-    // Later versions may add fields; version 00 has exactly four.
-    let complete = rest.get(34..50).is_some_and(hex) && rest.get(50) == Some(&b'-');
-    let ends = rest.len() >= 53
-        && hex(&rest[51..53])
-        && (rest.len() == 53 || (version != b"00" && rest[53] == b'-'));
-    let sound = hex(version)
-        && version != b"ff"
-        && complete
-        && ends
-        && hex(trace)
-        && trace.iter().any(|b| *b != b'0');
-    sound.then(|| trace.try_into().ok())?
+/// What a `traceparent` header says (W3C Trace Context).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Trace {
+    id: [u8; 32],
+    span: [u8; 16],
+}
+
+impl Trace {
+    /// None if anything about the header is wrong: then it is as good as none.
+    pub(crate) fn of(headers: &HeaderMap) -> Option<Trace> {
+        let text = headers.get("traceparent")?.as_bytes();
+        let (head, more) = text.split_at_checked("00-".len() + 32 + "-".len() + 16 + "-01".len())?;
+        let (version, rest) = head.split_at(2);
+        let (id, rest) = rest.strip_prefix(b"-")?.split_at(32);
+        let (span, rest) = rest.strip_prefix(b"-")?.split_at(16);
+        let flags = rest.strip_prefix(b"-")?;
+        let digits = [version, id, span, flags].concat();
+        let hex = digits.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let names = |bytes: &[u8]| bytes.iter().any(|byte| *byte != b'0');
+        // Later versions may add fields; version 00 has exactly four.
+        let ends = more.is_empty() || (version != b"00" && more[0] == b'-');
+        let sound = hex && version != b"ff" && names(id) && names(span) && ends;
+        sound.then(|| Some(Trace { id: id.try_into().ok()?, span: span.try_into().ok()? }))?
+    }
+
+    /// The trace: 32 lower-case hexadecimal digits, not all 0.
+    pub(crate) fn id(&self) -> &str {
+        str::from_utf8(&self.id).unwrap_or_default()
+    }
+
+    /// The caller's span: 16 digits. We make none, so this is the one that a tracing system knows.
+    pub(crate) fn span(&self) -> &str {
+        str::from_utf8(&self.span).unwrap_or_default()
+    }
 }
 
 #[cfg(test)]
@@ -69,8 +85,9 @@ mod tests {
     fn check_trace(traceparent: &str, expected: Option<&str>) {
         let mut headers = HeaderMap::new();
         headers.insert("traceparent", HeaderValue::from_str(traceparent).expect("a header"));
-        let found = trace_id(&headers);
-        assert_eq!(found.as_ref().map(|digits| str::from_utf8(digits).expect("digits")), expected);
+        let found = Trace::of(&headers);
+        assert_eq!(found.as_ref().map(Trace::id), expected);
+        assert!(found.is_none_or(|trace| trace.span() == "00f067aa0ba902b7"));
     }
 
     #[test]
@@ -83,7 +100,10 @@ mod tests {
         check_trace(&format!("ff-{trace}-{span}-01"), None);
         check_trace(&format!("00-{}-{span}-01", trace.to_uppercase()), None);
         check_trace(&format!("00-{}-{span}-01", "0".repeat(32)), None);
+        check_trace(&format!("00-{trace}-{}-01", "0".repeat(16)), None);
         check_trace(&format!("00-{trace}-{span}"), None);
+        check_trace(&format!("00-{trace}-{span}-0g"), None);
+        check_trace(&format!("00_{trace}-{span}-01"), None);
         check_trace("00", None);
     }
 

@@ -53,7 +53,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<In>) -> Self::Future {
-        let ignored = self.inner.options.ignored_paths.iter().any(|path| path == request.uri().path());
+        let ignored = self.inner.options.ignores(request.uri().path());
         let exchange = (!ignored).then(|| Exchange::begin(&self.inner, &mut request));
         ResponseFuture::new(self.service.call(request), exchange)
     }

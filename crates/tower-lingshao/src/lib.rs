@@ -12,7 +12,7 @@
 //!     service: "shop".into(),
 //!     log_to: LogTo::Tcp("127.0.0.1:5000".into()),
 //!     trusted_proxies: "127.0.0.1, 10.0.0.0/8".parse()?,
-//!     ignored_paths: vec!["/metrics".into()],
+//!     ..Options::default()
 //! })?;
 //! telemetry.collect(|page| {
 //!     page.family("products_on_sale", MetricKind::Gauge, "Products that can be bought.").sample(&[], 200.0);
@@ -44,13 +44,16 @@
 //!
 //! # What is recorded
 //!
-//! One JSON object a line when the request has ended: `timestamp`, `level`, `message`, `service`, `method`, `path`
-//! (without the query, which often holds secrets), `route`, `status_code`, `process_time` and `ttfb` in seconds,
-//! `client_ip`, `user_id`, `request_id`, `trace_id`, `aborted`, `error`. Bodies, cookies and other headers never are.
+//! One JSON object a line when the request has ended: `timestamp`, `level`, `message`, `logger`, `service`, `host`, `pid`,
+//! `method`, `path` (decoded, without the query, which often holds secrets), `route`, `status_code`, `process_time` and
+//! `ttfb` in seconds, `bytes_sent`, `client_ip`, `user_id`, `request_id`, `trace_id` and `span_id`, `user_agent`, `aborted`,
+//! `error` with `type` and `message`. Bodies, cookies and other headers never are. A line is one line of JSON whatever a
+//! stranger sends: control characters go, a field ends at 8 KiB. `records_dropped` stands in the first record after some
+//! were lost, and says how many.
 //!
 //! | what happened | status | `aborted` | level |
 //! |---|---|---|---|
-//! | answered | as answered | false | 5xx ERROR, 4xx WARNING, else INFO |
+//! | answered, or upgraded to a websocket (101) | as answered | false | 5xx ERROR, 4xx WARNING, else INFO |
 //! | the handler panicked or failed | 500 | false | ERROR |
 //! | the body failed midway | 500, and `status_sent` | true | ERROR |
 //! | the client left before an answer | 499 | true | WARNING |
@@ -75,3 +78,9 @@ pub use log::LogTo;
 pub use metrics::BUCKETS;
 pub use page::{Family, MetricKind, MetricsPage, PAGE_CONTENT_TYPE};
 pub use telemetry::{NoRuntime, Options, Telemetry};
+
+/// The code on the guide's pages compiles.
+#[cfg(all(doctest, feature = "axum"))]
+#[doc = include_str!("../../../docs/guide/logging-rust.md")]
+#[doc = include_str!("../../../docs/guide/logging-rust.zh-CN.md")]
+struct Guide;

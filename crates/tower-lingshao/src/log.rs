@@ -67,6 +67,8 @@ struct Queue {
     /// The task has ended; nobody empties the queue any more.
     is_closed: AtomicBool,
     dropped: AtomicU64,
+    /// How many of these a record has told.
+    dropped_told: AtomicU64,
 }
 
 impl Records {
@@ -104,7 +106,7 @@ impl Records {
         LINE.with_borrow_mut(|line| {
             line.clear();
             record.write(line);
-            queue.offer(line.as_bytes());
+            queue.offer(line);
             line.shrink_to(LINE_BYTES_KEPT);
         });
     }
@@ -120,14 +122,23 @@ impl Records {
 }
 
 impl Queue {
-    fn offer(&self, line: &[u8]) {
+    /// Takes a JSON object and its line feed. The first that fits after others did not says so.
+    fn offer(&self, line: &str) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.len() + line.len() > QUEUE_BYTES_MAX {
             self.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
         let first = waiting.is_empty();
-        waiting.extend_from_slice(line);
+        let dropped = self.dropped.load(Ordering::Relaxed);
+        let untold = dropped - self.dropped_told.load(Ordering::Relaxed);
+        match line.strip_suffix("}\n").filter(|_| untold > 0) {
+            Some(fields) => {
+                waiting.extend_from_slice(format!("{fields},\"records_dropped\":{untold}}}\n").as_bytes());
+                self.dropped_told.store(dropped, Ordering::Relaxed); // The lock on `waiting` orders these.
+            }
+            None => waiting.extend_from_slice(line.as_bytes()),
+        }
         drop(waiting);
         if first {
             self.news.notify_one();
@@ -251,5 +262,24 @@ fn is_open(stream: &TcpStream) -> bool {
     match stream.try_read(&mut [0; 64]) {
         Ok(bytes) => bytes > 0,
         Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defect_18_the_next_record_says_how_many_did_not_fit() {
+        let (queue, mut batch) = (Queue::default(), Vec::new());
+        queue.offer(&format!("{{\"text\":\"{}\"}}\n", "x".repeat(QUEUE_BYTES_MAX - 20)));
+        for _ in 0..3 {
+            queue.offer("{\"refused\":\"because there is no room any more\"}\n");
+        }
+        queue.take(&mut batch);
+        queue.offer("{\"a\":1}\n");
+        queue.offer("{\"b\":2}\n");
+        queue.take(&mut batch);
+        assert_eq!(str::from_utf8(&batch).expect("text"), "{\"a\":1,\"records_dropped\":3}\n{\"b\":2}\n");
     }
 }

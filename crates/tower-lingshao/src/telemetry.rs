@@ -8,6 +8,7 @@ use crate::layer::RequestLayer;
 use crate::log::{LogTo, Records};
 use crate::metrics::Requests;
 use crate::page::{MetricKind, MetricsPage};
+use crate::record::Origin;
 
 /// What is said about a shop's requests, and where.
 #[derive(Clone, Debug)]
@@ -18,7 +19,8 @@ pub struct Options {
     pub log_to: LogTo,
     /// Whose `X-Forwarded-For` is believed; by default nobody's.
     pub trusted_proxies: TrustedProxies,
-    /// Paths that are neither counted nor recorded: `/metrics`, health checks.
+    /// Paths that are neither counted nor recorded: by default `/metrics` and the usual names of health checks. A `*` at
+    /// the end stands for anything; `/health*` would be too wide, because shops sell health food.
     pub ignored_paths: Vec<String>,
 }
 
@@ -28,8 +30,19 @@ impl Default for Options {
             service: "shop".into(),
             log_to: LogTo::Stdout,
             trusted_proxies: TrustedProxies::default(),
-            ignored_paths: vec!["/metrics".into()],
+            ignored_paths: ["/metrics", "/health", "/health/*", "/healthz", "/livez", "/readyz"]
+                .map(String::from)
+                .into(),
         }
+    }
+}
+
+impl Options {
+    pub(crate) fn ignores(&self, path: &str) -> bool {
+        self.ignored_paths.iter().any(|ignored| match ignored.strip_suffix('*') {
+            Some(beginning) => path.starts_with(beginning),
+            None => path == ignored,
+        })
     }
 }
 
@@ -44,6 +57,7 @@ pub struct Telemetry(Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) options: Options,
+    pub(crate) origin: Origin,
     pub(crate) requests: Requests,
     pub(crate) records: Records,
     collectors: Mutex<Vec<Collector>>,
@@ -56,7 +70,8 @@ impl Telemetry {
     pub fn start(options: Options) -> Result<Telemetry, NoRuntime> {
         let records = Records::start(&options.log_to)?;
         let requests = Requests::default();
-        Ok(Telemetry(Arc::new(Inner { options, requests, records, collectors: Mutex::default() })))
+        let origin = Origin::here(&options.service);
+        Ok(Telemetry(Arc::new(Inner { options, origin, requests, records, collectors: Mutex::default() })))
     }
 
     /// The layer to put around the shop's routes.
