@@ -12,12 +12,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::alertmanager::AlertsHandle;
 use crate::alertmanager::external::External;
 use crate::api::query::QueryGate;
-use crate::api::write::WriteGate;
+use crate::api::write::WriteIntake;
 use crate::boards::BoardsHandle;
 use crate::check::{self, Surroundings};
 use crate::config::{Config, Language, Web};
 use crate::demo::DemoHandle;
 use crate::durable::Durable;
+use crate::elasticsearch::{Contexts, Stored};
+use crate::logs::Logs;
 use crate::notify::Notifier;
 use crate::pages::Pages;
 use crate::rules::RuleManager;
@@ -36,6 +38,12 @@ pub(crate) struct App {
     pub(crate) db: Arc<Db>,
     /// Waiting for the disk.
     pub(crate) durable: Durable,
+    /// Log records.
+    pub(crate) logs: Arc<Logs>,
+    /// Scrolls and points in time.
+    pub(crate) contexts: Contexts,
+    /// Templates, pipelines, policies.
+    pub(crate) stored: Stored,
     /// Our own figures.
     pub(crate) telemetry: Arc<Telemetry>,
     /// Checks passwords.
@@ -49,7 +57,7 @@ pub(crate) struct App {
     /// Limits forms.
     pub(crate) forms: FormGate,
     /// Limits remote write.
-    pub(crate) writes: WriteGate,
+    pub(crate) writes: Arc<WriteIntake>,
     /// The scrape loops.
     pub(crate) scraper: Arc<Scraper>,
     /// The rules.
@@ -161,11 +169,12 @@ impl App {
     }
 }
 
-/// The page of our own figures: the process', the storage's and the scrape loops'.
-pub(crate) fn own_page(telemetry: &Telemetry, db: &Db, scraper: Option<&Scraper>) -> Vec<u8> {
+/// The page of our own figures: the process', the storages' and the scrape loops'.
+pub(crate) fn own_page(telemetry: &Telemetry, db: &Db, logs: &Logs, scraper: Option<&Scraper>) -> Vec<u8> {
     let mut page = Page::default();
     telemetry.render(&mut page);
     crate::telemetry::storage::render(&mut page, &db.stats());
+    logs.telemetry().render(&mut page, &logs.settings().rules, &logs.store().stats());
     if let Some(scraper) = scraper {
         crate::telemetry::scraped::render(&mut page, &scraper.telemetry());
     }

@@ -523,6 +523,13 @@ fn live_data_tell_what_the_text_cannot() {
     );
     assert_eq!(first("histogram_quantile(0.95, sum by (le) (rate(d_bucket[5m]))) > 2.5"), (None, None));
     assert_eq!(first("histogram_quantile(0.95, rate(d[5m])) > 2.5").0, Some(Lint::QuantileNeedsBuckets));
+    let all = |expr: &str| lint_live(expr).iter().map(|one| one.fault.lint()).collect::<Vec<_>>();
+    let told_once = "histogram_quantile(0.95, http_request_duration_seconds) > 2.5";
+    assert_eq!(all(told_once), [Lint::QuantileNeedsBuckets]);
+    assert_eq!(
+        all(&format!("{told_once} and nothing > 1")),
+        [Lint::QuantileNeedsBuckets, Lint::UnknownMetric]
+    );
     assert_eq!(first("crates < 10"), (Some(Lint::Flood), corrected("count(crates < 10) > 0")));
     let found = lint_live("rate(a_total[5m]) / rate(b_total[5m]) > 0.1");
     let Fault::VectorMismatch(mismatch) = &found[0].fault else { panic!("{found:?}") };

@@ -38,8 +38,12 @@ pub enum Fault {
     Status(u16, Option<u32>),
     /// 200 with a page of HTML, as a broken proxy or a captive portal gives; nothing is taken.
     Html,
+    /// The message is taken; the request is never answered.
+    HangTaken,
     /// The service's own error code in its own form, with the status with which it comes; nothing is taken.
     Code(&'static str),
+    /// As [`Fault::Code`], but the message is taken all the same.
+    CodeTaken(&'static str),
     /// Answers well, for a place in a script.
     None,
 }
@@ -272,7 +276,13 @@ impl<S: Service> Inner<S> {
             Fault::Html => Reply::html(),
             Fault::Code(code) => service.refusal(code),
             Fault::Hang => Reply::status(0, None),
-            Fault::SlowDrip(_) | Fault::Reset | Fault::None => service.answer(&request, at),
+            Fault::CodeTaken(code) => {
+                let taken = service.answer(&request, at).taken;
+                Reply { taken, ..service.refusal(code) }
+            }
+            Fault::HangTaken | Fault::SlowDrip(_) | Fault::Reset | Fault::None => {
+                service.answer(&request, at)
+            }
         };
         Received { at, request, reply, fault }
     }
@@ -285,7 +295,7 @@ impl<S: Service> Inner<S> {
             let (fault, bytes) = (received.fault.clone(), received.reply.bytes());
             self.journal.push(received);
             match fault {
-                Fault::Hang => std::future::pending().await,
+                Fault::Hang | Fault::HangTaken => std::future::pending().await,
                 Fault::Reset => return reset(stream, &bytes).await,
                 Fault::SlowDrip(pause) => drip(&mut stream, &bytes, pause).await?,
                 _ => stream.write_all(&bytes).await?,

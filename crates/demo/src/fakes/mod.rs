@@ -1,4 +1,4 @@
-//! Fakes of the services by which people are told, on free ports of 127.0.0.1.
+//! Fakes of the services by which people are told and paid, on free ports of 127.0.0.1.
 //!
 //! Contract: a fake refuses what the real service refuses, with the real service's words and numbers (key,
 //! signature, byte limits in UTF-8, messages per minute), remembers everything it was sent with the time of arrival (or
@@ -15,6 +15,7 @@ mod smtp;
 mod tls;
 mod webhook;
 mod wechat;
+mod wechatpay;
 mod wecom;
 mod window;
 
@@ -27,6 +28,10 @@ pub use smtp::{FakeSmtp, Mail, SmtpFault, SmtpOptions, SmtpSecurity, SmtpStage};
 pub use tls::CA_PEM;
 pub use webhook::{FakeWebhook, Webhook};
 pub use wechat::{FakeWechat, Wechat};
+pub use wechatpay::{
+    Account as WechatPayAccount, BookedRefund, BookedTrade, FakeWechatPay, NoticeFault, RefundState,
+    SentNotice, Signing, TradeState, WechatPay,
+};
 pub use wecom::{FakeWecom, Wecom};
 
 /// A message that a robot took, as the people in its group see it.

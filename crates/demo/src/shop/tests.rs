@@ -690,7 +690,7 @@ async fn every_request_is_one_record() {
         Value::Null,
     ];
     assert_eq!(brief(&records[0]), expected);
-    assert_eq!(records[1]["error"], "there is no order of this number");
+    assert_eq!(records[1]["error"]["message"], "there is no order of this number");
     assert_eq!(records[1]["level"], "WARNING");
 }
 

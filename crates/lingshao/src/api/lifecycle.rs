@@ -12,7 +12,7 @@ pub(super) fn healthy() -> Reply {
 
 /// Not ready once the disk has failed: what is sent to us is not kept.
 pub(super) fn ready(app: &App) -> Reply {
-    if app.telemetry.wal.failed.get() == 1.0 {
+    if app.telemetry.wal.failed.get() == 1.0 || app.telemetry.log_wal.failed.get() == 1.0 {
         return reply::text(StatusCode::SERVICE_UNAVAILABLE, crate::durable::SyncFailed);
     }
     reply::text(StatusCode::OK, "Lingshao is Ready.")
@@ -29,6 +29,6 @@ pub(super) async fn reload(app: &App) -> Reply {
 }
 
 pub(super) fn own_metrics(app: &App) -> Reply {
-    let page = own_page(&app.telemetry, &app.db, Some(&app.scraper));
+    let page = own_page(&app.telemetry, &app.db, &app.logs, Some(&app.scraper));
     reply::body(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", page)
 }

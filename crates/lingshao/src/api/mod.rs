@@ -7,6 +7,7 @@ mod boards;
 mod check;
 mod demo;
 mod lifecycle;
+mod logs;
 mod own;
 mod page;
 mod plain;
@@ -23,6 +24,8 @@ pub(crate) mod write;
 use std::sync::Arc;
 
 use crate::app::App;
+use crate::elasticsearch;
+use crate::logs::otlp;
 use crate::server::reply::Reply;
 use crate::server::request::{Call, Parameters};
 use crate::server::routes::Endpoint;
@@ -59,6 +62,14 @@ pub(crate) async fn dispatch(app: &Arc<App>, endpoint: Endpoint, mut call: Call)
         E::DemoState => demo::state(app),
         E::DemoInbox => demo::inbox(app),
         E::BeginIncident => demo::begin(app, &call),
+        E::SearchLogs => logs::search(app, call).await,
+        E::LogFields => logs::fields(app, call).await,
+        E::LogValues => logs::values(app, call).await,
+        E::LogContext => logs::context(app, call).await,
+        E::ExportLogs => logs::export(app, call).await,
+        E::LokiPush => otlp::loki(app, call).await,
+        E::OtlpLogs => otlp::otlp(app, call).await,
+        E::Elasticsearch(endpoint) => elasticsearch::answer(app, endpoint, call).await,
         _ => {
             let name = call.name.take();
             let outcome = match Parameters::read(call, &app.forms).await {
@@ -140,7 +151,15 @@ async fn answer(
         | E::DemoState
         | E::DemoInbox
         | E::BeginIncident
-        | E::Check => {
+        | E::Check
+        | E::SearchLogs
+        | E::LogFields
+        | E::LogValues
+        | E::LogContext
+        | E::ExportLogs
+        | E::LokiPush
+        | E::OtlpLogs
+        | E::Elasticsearch(_) => {
             unreachable!("dispatched before parameters are read")
         }
     }

@@ -19,7 +19,7 @@ pub(super) fn about(app: &App) -> Reply {
         "time_zone": live.time_zone,
         "language": live.language,
         "external_url": live.web.external_url_at(app.about.listen),
-        "logs": false,
+        "logs": true,
         "demo": app.demo.as_ref().map(DemoHandle::about),
     });
     reply::value(StatusCode::OK, &body)

@@ -4,8 +4,7 @@
 //! What cannot be admitted in time is a temporary refusal (503), which senders repeat; what is wrong in itself is
 //! counted, named and answered with 400 while the rest of the request is kept.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
@@ -14,28 +13,19 @@ use lingshao_model::{Refusals, SeriesBatch};
 use lingshao_tsdb::{AppendError, Db};
 use lingshao_wire::remote_write::{self, Version, WireError};
 use lingshao_wire::snappy::{self, DecodeLimits, SnappyError};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
 
 use crate::app::App;
 use crate::clock::now;
+use crate::server::intake::{Intake, IntakeError, KEPT_BYTES_MAX, Scratch};
 use crate::server::reply::{self, Reply};
-use crate::server::request::{BodyError, Call, Pieces};
+use crate::server::request::Call;
 
 /// A compressed body; Prometheus' senders stay below 1 MiB, vmagent below 8 MiB.
 const BODY_BYTES_MAX: usize = 16 << 20;
-/// All compressed bodies in memory together.
-const BODIES_BYTES_MAX: usize = 64 << 20;
-/// Admission is asked for in steps of this size, so that a slow sender holds little more than it has sent.
-const ADMISSION_STEP: usize = 256 << 10;
-/// How long a request waits for memory or a decoder before it is told to come again.
-const ADMISSION_TIMEOUT: Duration = Duration::from_secs(5);
 /// Told to a sender whose request was not admitted.
 const RETRY_AFTER_SECONDS: u64 = 1;
 /// Told to a sender when the disk is full or broken.
 const RETRY_AFTER_DISK_SECONDS: u64 = 30;
-/// Buffers above this are given back to the system and not kept for the next request.
-const KEPT_BYTES_MAX: usize = 4 << 20;
 /// A kept batch has room for no more samples than this (17 bytes each and labels).
 const KEPT_SAMPLES_MAX: usize = 100_000;
 
@@ -44,35 +34,29 @@ const HISTOGRAMS_WRITTEN: HeaderName =
     HeaderName::from_static("x-prometheus-remote-write-histograms-written");
 const EXEMPLARS_WRITTEN: HeaderName = HeaderName::from_static("x-prometheus-remote-write-exemplars-written");
 
-/// Memory and decoders for remote write.
-#[derive(Debug)]
-pub(crate) struct WriteGate {
-    /// One permit is one byte of a body.
-    body_bytes: Arc<Semaphore>,
-    /// One permit is one decoder with its buffers; each holds at most 32 MiB decompressed.
-    decoders: Arc<Semaphore>,
-    buffers_max: usize,
-    scratches: Mutex<Vec<Scratch>>,
-    bodies: Mutex<Vec<Vec<u8>>>,
-}
+/// Memory and decoders for remote write; a decoder holds at most 32 MiB decompressed.
+pub(crate) type WriteIntake = Intake<Buffers>;
 
 /// Buffers that are used again.
 #[derive(Debug, Default)]
-struct Scratch {
+pub(crate) struct Buffers {
     decompressed: Vec<u8>,
     batch: SeriesBatch,
 }
 
-/// A body with the memory that was admitted for it.
-struct Body {
-    bytes: Vec<u8>,
-    admitted: Vec<OwnedSemaphorePermit>,
+impl Scratch for Buffers {
+    fn shrink(&mut self) {
+        if KEPT_BYTES_MAX < self.decompressed.capacity() {
+            self.decompressed = Vec::new();
+        }
+        if KEPT_SAMPLES_MAX < self.batch.sample_count() {
+            self.batch = SeriesBatch::default();
+        }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
 enum WriteError {
-    #[error("{0}; try again")]
-    Overloaded(&'static str),
     #[error("cannot decompress: {0}")]
     Snappy(#[from] SnappyError),
     #[error("cannot decode: {0}")]
@@ -80,9 +64,7 @@ enum WriteError {
     #[error(transparent)]
     Append(#[from] AppendError),
     #[error(transparent)]
-    Body(#[from] BodyError),
-    #[error("internal error; see the server's log")]
-    Panicked,
+    Intake(#[from] IntakeError),
 }
 
 /// What became of a request that could be decoded.
@@ -90,71 +72,6 @@ struct Written {
     commit: Commit,
     stored: u64,
     refusals: Refusals,
-}
-
-impl WriteGate {
-    /// For a machine with that many cores: decoding and appending take no sleep, more would only cost memory.
-    pub(crate) fn new(cores: usize) -> WriteGate {
-        let decoders = cores.clamp(1, 8);
-        WriteGate {
-            body_bytes: Arc::new(Semaphore::new(BODIES_BYTES_MAX)),
-            decoders: Arc::new(Semaphore::new(decoders)),
-            buffers_max: decoders,
-            scratches: Mutex::default(),
-            bodies: Mutex::default(),
-        }
-    }
-
-    async fn admit(&self, bytes: usize) -> Result<OwnedSemaphorePermit, WriteError> {
-        let bytes = u32::try_from(bytes).expect("steps are far below 4 GiB");
-        match timeout(ADMISSION_TIMEOUT, self.body_bytes.clone().acquire_many_owned(bytes)).await {
-            Ok(Ok(permit)) => Ok(permit),
-            _ => Err(WriteError::Overloaded("too many bytes are being received")),
-        }
-    }
-
-    /// Collects a body into one buffer.
-    async fn receive(&self, call: Call) -> Result<Body, WriteError> {
-        let mut pieces = Pieces::new(call, BODY_BYTES_MAX);
-        let declared = usize::try_from(pieces.declared().unwrap_or(0)).unwrap_or(0);
-        let mut body = Body { bytes: self.take_buffer(), admitted: Vec::new() };
-        let mut admitted = 0;
-        body.bytes.reserve(declared.min(ADMISSION_STEP));
-        while let Some(piece) = pieces.next().await? {
-            let length = body.bytes.len() + piece.len();
-            while admitted < length {
-                body.admitted.push(self.admit(ADMISSION_STEP).await?);
-                admitted += ADMISSION_STEP;
-            }
-            body.bytes.extend_from_slice(&piece);
-        }
-        Ok(body)
-    }
-
-    fn take_buffer(&self) -> Vec<u8> {
-        self.bodies.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
-    }
-
-    /// Keeps at most as many buffers as there are decoders, none of them large.
-    fn keep(&self, mut body: Vec<u8>, mut scratch: Scratch) {
-        if body.capacity() <= KEPT_BYTES_MAX {
-            body.clear();
-            let mut bodies = self.bodies.lock().unwrap_or_else(PoisonError::into_inner);
-            if bodies.len() < self.buffers_max {
-                bodies.push(body);
-            }
-        }
-        if KEPT_BYTES_MAX < scratch.decompressed.capacity() {
-            scratch.decompressed = Vec::new();
-        }
-        if KEPT_SAMPLES_MAX < scratch.batch.sample_count() {
-            scratch.batch = SeriesBatch::default();
-        }
-        let mut scratches = self.scratches.lock().unwrap_or_else(PoisonError::into_inner);
-        if scratches.len() < self.buffers_max {
-            scratches.push(scratch);
-        }
-    }
 }
 
 /// Answers a remote-write request.
@@ -175,32 +92,19 @@ fn text_header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str>
 }
 
 async fn store(app: &Arc<App>, version: Version, call: Call) -> Result<Written, WriteError> {
-    let body = app.writes.receive(call).await?;
+    let body = app.writes.receive(call, BODY_BYTES_MAX).await?;
     app.telemetry.ingest.bytes.add(body.bytes.len() as u64);
-    let decoder = timeout(ADMISSION_TIMEOUT, app.writes.decoders.clone().acquire_owned()).await;
-    let Ok(Ok(decoder)) = decoder else {
-        return Err(WriteError::Overloaded("too many requests are being decoded"));
-    };
-    let worker = app.clone();
-    let outcome = tokio::task::spawn_blocking(move || {
-        let mut scratch =
-            worker.writes.scratches.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
-        let outcome = decode_and_append(&worker.db, version, &body.bytes, &mut scratch);
-        worker.writes.keep(body.bytes, scratch);
-        // Held here, because this goes on when the client has gone and its handler with it.
-        drop((decoder, body.admitted));
-        outcome
-    });
-    outcome.await.map_err(|_| WriteError::Panicked)?
+    let db = app.db.clone();
+    app.writes.decode(body, move |bytes, buffers| decode_and_append(&db, version, bytes, buffers)).await?
 }
 
 fn decode_and_append(
     db: &Db,
     version: Version,
     body: &[u8],
-    scratch: &mut Scratch,
+    buffers: &mut Buffers,
 ) -> Result<Written, WriteError> {
-    let Scratch { decompressed, batch } = scratch;
+    let Buffers { decompressed, batch } = buffers;
     batch.clear();
     snappy::decompress(body, &DecodeLimits::default(), decompressed)?;
     let mut refusals = Refusals::default();
@@ -230,14 +134,15 @@ async fn acknowledge(app: &App, version: Version, written: Written) -> Reply {
 }
 
 fn refuse(app: &App, error: &WriteError) -> Reply {
-    use WriteError::{Append, Body, Overloaded, Panicked, Snappy, Wire};
+    use IntakeError::{Body, Overloaded, Panicked};
+    use WriteError::{Append, Intake, Snappy, Wire};
     let temporary = |seconds| {
         app.telemetry.ingest.overloads.add(1);
         tracing::debug!(%error, "remote write refused for the moment");
         reply::retry(StatusCode::SERVICE_UNAVAILABLE, seconds, error)
     };
     match error {
-        Overloaded(_) => temporary(RETRY_AFTER_SECONDS),
+        Intake(Overloaded(_)) => temporary(RETRY_AFTER_SECONDS),
         Append(AppendError::Wal(WalError::TooLarge { .. })) => {
             reply::text(StatusCode::PAYLOAD_TOO_LARGE, error)
         }
@@ -249,8 +154,8 @@ fn refuse(app: &App, error: &WriteError) -> Reply {
         }
         Snappy(SnappyError::TooLarge { .. }) => reply::text(StatusCode::PAYLOAD_TOO_LARGE, error),
         Snappy(_) | Wire(_) => reply::text(StatusCode::BAD_REQUEST, error),
-        Body(body) => reply::text(body.status(), error),
-        Panicked => reply::text(StatusCode::INTERNAL_SERVER_ERROR, error),
+        Intake(Body(body)) => reply::text(body.status(), error),
+        Intake(Panicked) => reply::text(StatusCode::INTERNAL_SERVER_ERROR, error),
     }
 }
 

@@ -20,8 +20,30 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
 }
 
+/// What a request carries.
+enum Content {
+    Nothing,
+    Form(String),
+    Json(String),
+}
+
 /// POSTs a form, or GETs when there are no fields.
 pub(crate) fn ask(base: &str, path: &str, fields: &[(&str, &str)]) -> Result<Answer, Failure> {
+    let content = match fields {
+        [] => Content::Nothing,
+        fields => {
+            Content::Form(form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish())
+        }
+    };
+    exchange(base, path, content)
+}
+
+/// POSTs JSON.
+pub(crate) fn ask_json(base: &str, path: &str, body: &serde_json::Value) -> Result<Answer, Failure> {
+    exchange(base, path, Content::Json(body.to_string()))
+}
+
+fn exchange(base: &str, path: &str, content: Content) -> Result<Answer, Failure> {
     let mut url = Url::parse(base)
         .with_context(|| format!("`{}` is no URL", without_password(base)))
         .map_err(|error| Failure::input(error).remedy("write it like http://127.0.0.1:9090"))?;
@@ -32,13 +54,13 @@ pub(crate) fn ask(base: &str, path: &str, fields: &[(&str, &str)]) -> Result<Ans
         .enable_all()
         .build()
         .map_err(|error| Failure::environment(anyhow::Error::new(error).context("cannot start a runtime")))?;
-    runtime.block_on(send(url, fields)).map_err(|error| {
+    runtime.block_on(send(url, content)).map_err(|error| {
         Failure::environment(error.context(format!("cannot ask {shown}")))
             .remedy("is `lingshao run` running there? another address is given with --url")
     })
 }
 
-async fn send(url: Url, fields: &[(&str, &str)]) -> anyhow::Result<Answer> {
+async fn send(url: Url, content: Content) -> anyhow::Result<Answer> {
     crate::security::tls::install_provider();
     let client = Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
@@ -46,11 +68,11 @@ async fn send(url: Url, fields: &[(&str, &str)]) -> anyhow::Result<Answer> {
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
         .build()?;
-    let request = if fields.is_empty() {
-        client.get(url)
-    } else {
-        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        client.post(url).header("content-type", "application/x-www-form-urlencoded").body(form)
+    let post = |kind, body: String| client.post(url.clone()).header("content-type", kind).body(body);
+    let request = match content {
+        Content::Nothing => client.get(url),
+        Content::Form(form) => post("application/x-www-form-urlencoded", form),
+        Content::Json(json) => post("application/json", json),
     };
     // The URL may hold a password, and the error would print it.
     let mut response = request.send().await.map_err(reqwest::Error::without_url)?;

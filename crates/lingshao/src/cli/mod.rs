@@ -5,6 +5,7 @@
 mod check;
 pub(crate) mod client;
 mod health;
+mod logs;
 mod passwd;
 mod query;
 mod test_receiver;
@@ -49,6 +50,11 @@ enum Command {
     Demo(demo::Arguments),
     /// Asks a running server for the value of a PromQL expression
     Query(query::Arguments),
+    /// Finds log records on a running server
+    ///
+    /// The language is that of the log page: `level:ERROR`, `path:/api/v1/payments/* AND status_code:500`,
+    /// `process_time:>2`, `支付失败`. Oldest first.
+    Logs(logs::Arguments),
     /// Checks configs, rules and boards, and says what is wrong where, with the remedy
     Check(check::Arguments),
     /// Runs tests of what was configured
@@ -83,6 +89,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(arguments).map(|()| Outcome::Done),
         Command::Demo(arguments) => demo::run(arguments).map(|()| Outcome::Done),
         Command::Query(arguments) => query::run(&arguments).map(|()| Outcome::Done),
+        Command::Logs(arguments) => logs::run(&arguments).map(|()| Outcome::Done),
         Command::Check(arguments) => check::run(&arguments),
         Command::Test(command) => test_rules::run(&command),
         Command::Health(arguments) => health::run(&arguments).map(|()| Outcome::Done),

@@ -11,7 +11,7 @@ use lingshao_wire::yaml::{self, Diagnostic, Diagnostics, Keys, Node, Position, V
 use super::alerting::{Alerting, Environment, read_rule_files};
 use super::{
     Collect, CollectHost, Config, Invalid, Loaded, Metrics, PasswordHash, Role, Severity, State, Web, WebTls,
-    WebUser, glob,
+    WebUser, glob, logs,
 };
 
 /// Reads and checks a file, the files that it names included.
@@ -52,7 +52,7 @@ pub fn parse_with(text: &str, path: &Path, environment: &Environment) -> Result<
 }
 
 /// Sections that a later release brings.
-const LATER: [&str; 4] = ["listeners", "logs", "shop", "remote"];
+const LATER: [&str; 2] = ["shop", "remote"];
 
 fn read_root(
     root: &Node,
@@ -67,7 +67,10 @@ fn read_root(
     more.append(&mut read_further_jobs(&mut prometheus, findings));
     let rule_files = keys.texts("rule_files", findings);
     let alerting = Alerting::read(keys.node("alerting"), folder, environment, findings, more);
+    let (logs, listeners) = logs::read(keys.node("logs"), keys.node("listeners"), folder, findings);
     let config = Config {
+        logs,
+        listeners,
         web: keys.node("web").map(|node| read_web(node, folder, findings)).unwrap_or_default(),
         data: keys.text("data", findings).map(|path| folder.join(path)),
         metrics: read_metrics(keys.node("metrics"), prometheus.storage, findings),

@@ -3,12 +3,13 @@
 //! Contract: [`load`] answers either a configuration that can be used or every mistake in it, each with file, line,
 //! column and remedy; nothing is started in between. `${VAR}` is not expanded, as Prometheus does not.
 //!
-//! Sections that a later release brings (`logs`, `shop`, …) are accepted with a warning.
+//! Sections that a later release brings (`shop`, `remote`) are accepted with a warning.
 
 mod alerting;
 mod checks;
 pub mod glob;
 mod load;
+mod logs;
 mod show;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ pub(crate) use alerting::{parse_alertmanager, parse_rules};
 pub use checks::rule_checks;
 pub(crate) use load::read_text;
 pub use load::{load, parse, parse_with};
+pub use logs::{Listeners, LogFile, LogRule, Logs, Mask, RequestMetrics};
 
 /// The whole configuration.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +45,10 @@ pub struct Config {
     pub scrape_configs: Vec<ScrapeConfig>,
     /// The metrics storage.
     pub metrics: Metrics,
+    /// The log storage and what feeds it.
+    pub logs: Logs,
+    /// Addresses besides the web's. Default: none is open.
+    pub listeners: Listeners,
     /// Built-in collectors.
     pub collect: Collect,
     /// `rule_files`, as patterns.

@@ -7,7 +7,7 @@ use lingshao_wire::prometheus_config::{AlertmanagersConfig, Global, ScrapeConfig
 use lingshao_wire::relabel::Relabel;
 use serde::Serialize;
 
-use super::{Collect, Config, Messages, Metrics, State, Web};
+use super::{Collect, Config, Listeners, Logs, Messages, Metrics, State, Web};
 
 /// The file as it could have been written.
 #[derive(Serialize)]
@@ -20,6 +20,8 @@ struct Shown<'c> {
     rule_files: &'c [PathBuf],
     alerting: ShownAlerting<'c>,
     metrics: &'c Metrics,
+    logs: &'c Logs,
+    listeners: &'c Listeners,
     collect: &'c Collect,
     state: &'c State,
     #[serde(skip_serializing_if = "is_empty")]
@@ -58,6 +60,8 @@ impl Config {
                 alertmanagers: &self.alertmanagers,
             },
             metrics: &self.metrics,
+            logs: &self.logs,
+            listeners: &self.listeners,
             collect: &self.collect,
             state: &self.state,
             boards: &self.boards,

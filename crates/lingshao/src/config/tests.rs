@@ -311,3 +311,51 @@ fn alerts_of_which_nobody_is_told_are_a_warning() {
     assert_eq!(warnings(told), [""; 0]);
     assert_eq!(warnings("alerting: {alertmanagers: [{static_configs: [{targets: ['h:9093']}]}]}"), [""; 0]);
 }
+
+#[test]
+fn logs_and_their_listeners_are_read_under_both_names() {
+    let text = "listeners: {elasticsearch: ':9200', syslog: off}\n\
+                logs:\n  retention: 30d\n  size_max: 5GB\n  index: shop\n  mask: {keep: [order_no]}\n  request_metrics: off\n  \
+                logstash: {listen: '127.0.0.1:5000'}\n  files:\n    - /var/log/nginx/*.log\n    - {path: app.log, index: app, multiline: false, fields: {service: app}}\n  \
+                log_rules: [{name: paid, query: '支付成功', labels: {team: pay}}]\n";
+    let config = parse(text, Path::new("/etc/lingshao.yml")).unwrap().config;
+    assert_eq!(config.listeners.elasticsearch.as_deref(), Some(":9200"));
+    assert_eq!(
+        (config.listeners.logstash.as_deref(), config.listeners.syslog),
+        (Some("127.0.0.1:5000"), None)
+    );
+    let logs = config.logs;
+    assert_eq!((logs.retention, logs.size_bytes_max), (TimeDelta::from_secs(30 * 86_400), Some(5 << 30)));
+    assert_eq!(
+        (logs.index.as_str(), logs.mask.enabled, &logs.mask.keep[..]),
+        ("shop", true, &["order_no".to_owned()][..])
+    );
+    assert_eq!(logs.request_metrics, RequestMetrics::Off);
+    assert_eq!(logs.files[0].path, Path::new("/var/log/nginx/*.log"));
+    assert_eq!((logs.files[1].path.as_path(), logs.files[1].multiline), (Path::new("/etc/app.log"), false));
+    assert_eq!(logs.files[1].fields, [("service".to_owned(), "app".to_owned())]);
+    assert_eq!((logs.log_rules[0].name.as_str(), logs.log_rules[0].query.as_str()), ("paid", "支付成功"));
+    let defaults = parse("global: {}\n", Path::new("lingshao.yml")).unwrap().config.logs;
+    assert_eq!((defaults.retention, defaults.mask.enabled), (TimeDelta::from_secs(180 * 86_400), true));
+}
+
+#[test]
+fn what_is_wrong_with_logs_is_said_with_its_place() {
+    check_logs("logs: {retention: 1h}\n", "error `retention` of 1h is too short");
+    check_logs("logs: {index: Shop}\n", "error `index`: `Shop` is no name of an index");
+    check_logs("logs: {log_rules: [{name: a}]}\n", "error a log rule needs a `query`");
+    let twice = "logs: {log_rules: [{name: a, query: x}, {name: a, query: y}]}\n";
+    check_logs(twice, "error log rule `a` stands twice");
+    check_logs("logs: {files: [{index: a}]}\n", "error a followed file needs a `path`");
+    check_logs(
+        "listeners: {elasticsearch: nine}\n",
+        "error `elasticsearch`: `nine` is no address to listen on",
+    );
+    check_logs("listeners: {elastic: off}\n", "error unknown key `elastic` in listeners");
+}
+
+#[track_caller]
+fn check_logs(text: &str, expected: &str) {
+    let found = parse(text, Path::new("lingshao.yml")).unwrap_err().to_string();
+    assert!(found.contains(expected), "{found}");
+}

@@ -11,7 +11,7 @@ mod inbox;
 mod services;
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +19,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use lingshao_demo::{DemoShop, Settings};
 use tokio::net::TcpListener;
 
+use crate::config::Listeners;
 use crate::failure::Failure;
+use crate::logs::doors::{Busy, Doors};
 use crate::run::{self, Extras, Running, Signals, Site};
 use crate::server::listen;
 
@@ -28,9 +30,11 @@ pub(crate) use history::History;
 
 /// Where everything lies when nobody says otherwise.
 const FOLDER_DEFAULT: &str = "lingshao-demo";
-/// Where the shop ships its request log, as every shop of the plan does. While nobody listens there, the shop counts what it
-/// could not ship.
-const LOGS_TO: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5000);
+/// Where log records come in, besides the web listener, when these ports are free.
+const ELASTICSEARCH: &str = "127.0.0.1:9200";
+/// The shop ships its request log there, as every shop of the plan does.
+const LOGSTASH: &str = "127.0.0.1:5000";
+const OTLP: &str = "127.0.0.1:4317";
 /// How much faster than life a demo may run, and slower.
 const SPEEDS: std::ops::RangeInclusive<f64> = 0.1..=100.0;
 
@@ -71,7 +75,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
 async fn until_signal(arguments: Arguments) -> Result<Option<Running>, Failure> {
     let mut signals = Signals::new()?;
     let cancel = Arc::new(AtomicBool::new(false));
-    let (running, demo) = tokio::select! {
+    let (running, demo, addresses) = tokio::select! {
         started = start(&arguments, &cancel) => started?,
         () = signals.end() => {
             cancel.store(true, Ordering::Relaxed);
@@ -79,7 +83,7 @@ async fn until_signal(arguments: Arguments) -> Result<Option<Running>, Failure> 
             return Ok(None);
         }
     };
-    crate::cli::print(&announcement(running.address()))?;
+    crate::cli::print(&announcement(&addresses, running.address()))?;
     signals.wait(running.reloads()).await;
     tracing::info!("stopping");
     demo.close_shop().await;
@@ -89,16 +93,28 @@ async fn until_signal(arguments: Arguments) -> Result<Option<Running>, Failure> 
     Ok(Some(drained))
 }
 
-async fn start(arguments: &Arguments, cancel: &Arc<AtomicBool>) -> Result<(Running, DemoHandle), Failure> {
+type Started = (Running, DemoHandle, Vec<(&'static str, SocketAddr)>);
+
+async fn start(arguments: &Arguments, cancel: &Arc<AtomicBool>) -> Result<Started, Failure> {
     let (wanted, listener) = open(arguments.listen.as_deref()).await?;
     // Before anything is written: another demo may be running on the same folder.
-    let site = Site::claim(arguments.data.join("data"), listener)?;
+    let listeners = Listeners {
+        elasticsearch: Some(ELASTICSEARCH.to_owned()),
+        logstash: Some(LOGSTASH.to_owned()),
+        otlp: Some(OTLP.to_owned()),
+        ..Listeners::default()
+    };
+    let doors = Doors::open(&listeners, false, false, Busy::TakeAnother).await?;
+    let logs_to =
+        doors.addresses().into_iter().find(|(name, _)| *name == "logstash").map(|(_, address)| address);
+    let site = Site::claim(arguments.data.join("data"), listener, doors)?;
+    let addresses = site.addresses();
     let services = services::Services::start().map_err(Failure::environment)?;
     let settings = Settings {
         data: arguments.data.join("shop"),
         seed: arguments.seed,
         speed: arguments.speed,
-        logs_to: Some(LOGS_TO),
+        logs_to,
         listen: None,
     };
     let shop = DemoShop::start(settings).await.map_err(Failure::environment)?;
@@ -118,7 +134,7 @@ async fn start(arguments: &Arguments, cancel: &Arc<AtomicBool>) -> Result<(Runni
     };
     let extras = Extras { demo: Some(demo.clone()), history: Some(history) };
     let running = run::start(site, run_arguments, config, extras).await?;
-    Ok((running, demo))
+    Ok((running, demo, addresses))
 }
 
 fn loopback(address: SocketAddr) -> SocketAddr {
@@ -149,9 +165,10 @@ async fn open(listen: Option<&str>) -> Result<(String, TcpListener), Failure> {
 }
 
 /// What whoever typed the command reads first.
-fn announcement(address: SocketAddr) -> String {
+fn announcement(addresses: &[(&str, SocketAddr)], address: SocketAddr) -> String {
+    let listening = run::listening(addresses);
     format!(
-        "listening web={address}\n\n\
+        "{listening}\n\
          实时监控面板  http://{address}/\n\
          Live board    http://{address}/\n\n\
          按 Ctrl-C 结束 · Ctrl-C ends it\n"

@@ -6,6 +6,7 @@ use lingshao_wire::notify::text::without_markup;
 
 use super::digest::{self, Page};
 use super::{House, Language};
+use crate::rules::log_lines;
 
 const CHINESE: &str = include_str!("templates/zh.tmpl");
 const ENGLISH: &str = include_str!("templates/en.tmpl");
@@ -192,7 +193,12 @@ fn plain_alert(alert: &Alert) -> Alert {
         let text = text.to_owned();
         marked.iter().fold(text, |text, value| text.replace(value, &without_markup(value)))
     };
-    let annotations = alert.annotations.iter().map(|(name, text)| (name.to_owned(), quoted(text)));
+    // Whoever makes the shop log a line writes it.
+    let lines = |text: &str| text.lines().map(without_markup).collect::<Vec<_>>().join("\n");
+    let annotations = alert.annotations.iter().map(|(name, text)| {
+        let text = if name == log_lines::ANNOTATION { lines(text) } else { quoted(text) };
+        (name.to_owned(), text)
+    });
     Alert { labels: plain(&alert.labels), annotations: Annotations::from_pairs(annotations), ..alert.clone() }
 }
 
@@ -226,7 +232,10 @@ mod tests {
             "user <@all> at a-1: [runbook](http://wiki), [win](http://evil) <font color=\"info\">x</font>";
         let alert = Alert {
             labels: labels.unwrap(),
-            annotations: Annotations::from_pairs([("summary".to_owned(), summary.to_owned())]),
+            annotations: Annotations::from_pairs([
+                ("summary".to_owned(), summary.to_owned()),
+                ("log_lines".to_owned(), "GET /<@all>\n[x](http://evil)".to_owned()),
+            ]),
             starts_at: Timestamp(0),
             ends_at: None,
             updated_at: Timestamp(0),
@@ -247,6 +256,10 @@ mod tests {
         assert_eq!(
             plain.alerts[0].annotations.get("summary").unwrap(),
             "user ＜@all＞ at a-1: [runbook](http://wiki), ［win］(http://evil) <font color=\"info\">x</font>"
+        );
+        assert_eq!(
+            plain.alerts[0].annotations.get("log_lines").unwrap(),
+            "GET /＜@all＞\n［x］(http://evil)"
         );
         assert_eq!(plain.alerts[0].labels.get("user"), Some("＜@all＞"));
         assert_eq!(plain.group_labels.get("user"), Some("＜@all＞"));

@@ -424,6 +424,9 @@ impl Turn<'_> {
             Work::Recording(rule) => rule.observe(elements, self.spec.limit, &mut observed.samples),
         };
         let samples = std::mem::take(&mut observed.samples);
+        if let Some(log_lines) = &options.log_lines {
+            log_lines.add(&group.rules[index].spec.log_rules, &mut observed.alerts);
+        }
         group.push(observed, &self.spec);
         outcome.map(|()| samples).map_err(|error| error.to_string())
     }

@@ -11,6 +11,7 @@
 mod cell;
 mod generator;
 mod group;
+pub(crate) mod log_lines;
 mod manager;
 mod outlet;
 mod settings;

@@ -10,6 +10,7 @@ use lingshao_wire::relabel::Relabel;
 
 use super::generator;
 use super::group::Group;
+use super::log_lines::{LogLines, log_rules};
 use super::outlet::Outlet;
 
 /// What all groups have in common.
@@ -29,6 +30,8 @@ pub(crate) struct Options {
     pub(crate) time_zone: Option<String>,
     /// Bounds of one expression.
     pub(crate) limits: Limits,
+    /// Finds what alerts of log rules bring along.
+    pub(crate) log_lines: Option<LogLines>,
 }
 
 /// Groups that are ready to start.
@@ -77,6 +80,8 @@ pub(super) struct RuleSpec {
     /// In the canonical form, as the API shows it.
     pub(super) query: String,
     pub(super) reads: Reads,
+    /// Whose newest records its alerts bring along.
+    pub(super) log_rules: Vec<String>,
 }
 
 /// Which series an expression, or a template of its rule, may look at.
@@ -137,7 +142,8 @@ fn build(group: &RuleGroup, options: &Arc<Options>, outlet: &Arc<Outlet>) -> Res
         let query = expr.to_string();
         let generator_url = generator::url(&options.external_url, &query);
         let reads = reads(rule, &expr);
-        let spec = RuleSpec { rule: rule.clone(), key: Arc::new(key), expr, query, reads };
+        let log_rules = log_rules(&expr);
+        let spec = RuleSpec { rule: rule.clone(), key: Arc::new(key), expr, query, reads, log_rules };
         built.add(spec, generator_url).map_err(|problem| error(problem.to_string()))?;
     }
     Ok(built)

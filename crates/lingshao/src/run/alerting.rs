@@ -14,7 +14,9 @@ use crate::alertmanager::external::{self, External};
 use crate::alertmanager::{AlertsHandle, Hooks, Owner, RuleReport, Running};
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::logs::Logs;
 use crate::notify::{self, Finished, House, Notifier};
+use crate::rules::log_lines::LogLines;
 use crate::rules::{self, Options, RuleManager, Tell};
 use crate::state::{Location, State};
 use crate::telemetry::Telemetry;
@@ -33,7 +35,7 @@ pub(super) struct Settings {
 
 impl Settings {
     /// Everything that can fail does so here.
-    pub(super) fn new(config: &Config, address: SocketAddr) -> anyhow::Result<Settings> {
+    pub(super) fn new(config: &Config, address: SocketAddr, logs: &Arc<Logs>) -> anyhow::Result<Settings> {
         let external_url = config.web.external_url_at(address);
         let alerting = &config.alerting;
         let house = House::new(config, &external_url);
@@ -45,6 +47,7 @@ impl Settings {
             alert_relabel: config.alert_relabel_configs.clone(),
             time_zone: Some(config.messages.time_zone.clone()),
             limits: Limits { subquery_step: config.global.evaluation_interval, ..Limits::default() },
+            log_lines: Some(log_lines(logs)),
         };
         Ok(Settings {
             routing: Arc::new(alerting.routing.clone()),
@@ -53,6 +56,12 @@ impl Settings {
             external: external::Settings::new(config)?,
         })
     }
+}
+
+/// Finds the newest records of a log rule for its alerts. It does not keep the storage open.
+fn log_lines(logs: &Arc<Logs>) -> LogLines {
+    let logs = Arc::downgrade(logs);
+    LogLines::new(move |rule| logs.upgrade()?.newest_of_rule(rule))
 }
 
 /// Under which name we share a `state.db`; our address when we do not.

@@ -1,54 +1,84 @@
 //! The thread that lets the storage seal, merge and forget.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use lingshao_tsdb::{Db, Maintained};
+use lingshao_tsdb::{Db, DbError, Maintained};
 
 use crate::clock::now;
 use crate::telemetry::Telemetry;
 use crate::telemetry::storage::StorageTelemetry;
 
 /// Between two looks; sealing is due every two hours or when the head is full.
-const PAUSE: Duration = Duration::from_secs(10);
+pub(super) const METRICS_PAUSE: Duration = Duration::from_secs(10);
 
 /// The running thread.
 #[derive(Debug)]
 pub(super) struct Maintainer {
-    stop: SyncSender<()>,
+    wake: Waker,
     thread: JoinHandle<()>,
 }
 
+/// Lets the thread look before its pause is over.
+#[derive(Clone, Debug)]
+pub(crate) struct Waker(SyncSender<Wake>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wake {
+    Look,
+    Stop,
+}
+
+impl Waker {
+    /// Never waits; a look that is due already is enough.
+    pub(crate) fn wake(&self) {
+        match self.0.try_send(Wake::Look) {
+            Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
+        }
+    }
+}
+
 impl Maintainer {
-    pub(super) fn start(db: Arc<Db>, telemetry: Arc<Telemetry>) -> io::Result<Maintainer> {
-        let (stop, stopped) = sync_channel::<()>(1);
-        let thread = std::thread::Builder::new().name("maintainer".to_owned()).spawn(move || {
-            while stopped.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
-                match db.maintain(now()) {
-                    Ok(done) => report(&done, &telemetry.storage),
-                    // It is tried again after the pause; a full disk has room then, or a person has acted.
-                    Err(error) => {
-                        tracing::error!(
-                            error = format!("{:#}", anyhow::Error::new(error)),
-                            "maintenance failed"
-                        );
-                    }
+    /// Calls `maintain` again and again; its name is the thread's.
+    pub(super) fn start<E: std::error::Error + Send + Sync + 'static>(
+        name: &str,
+        pause: Duration,
+        maintain: impl Fn() -> Result<(), E> + Send + 'static,
+    ) -> io::Result<Maintainer> {
+        let (wake, woken) = sync_channel(1);
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            while matches!(woken.recv_timeout(pause), Ok(Wake::Look) | Err(RecvTimeoutError::Timeout)) {
+                // It is tried again after the pause; a full disk has room then, or a person has acted.
+                if let Err(error) = maintain() {
+                    let error = format!("{:#}", anyhow::Error::new(error));
+                    tracing::error!(error, "maintenance failed");
                 }
             }
         })?;
-        Ok(Maintainer { stop, thread })
+        Ok(Maintainer { wake: Waker(wake), thread })
+    }
+
+    /// For those who know that there is something to do.
+    pub(super) fn waker(&self) -> Waker {
+        self.wake.clone()
     }
 
     /// Waits for a maintenance under way.
     pub(super) fn stop(self) {
-        drop(self.stop);
+        if self.wake.0.send(Wake::Stop).is_err() {
+            tracing::debug!("the maintainer has ended already");
+        }
         if self.thread.join().is_err() {
             tracing::error!("maintenance panicked");
         }
     }
+}
+
+/// Lets the metrics' storage seal, merge and forget.
+pub(super) fn metrics(db: &Db, telemetry: &Telemetry) -> Result<(), DbError> {
+    db.maintain(now()).map(|done| report(&done, &telemetry.storage))
 }
 
 /// A block that cannot be merged is reported once; its readable part still answers queries.

@@ -54,6 +54,12 @@ pub(super) fn head_bytes_max(available: Option<u64>) -> u64 {
     available.map_or(512 << 20, |bytes| (bytes / 8).clamp(16 << 20, 512 << 20))
 }
 
+/// Memory for log records that are not sealed yet: they are sealed when they take as much, and refused at twice as much.
+/// 64 MiB hold some 200,000; on a small machine a sixteenth of the memory.
+pub(super) fn log_tail_bytes_max(available: Option<u64>) -> u64 {
+    available.map_or(64 << 20, |bytes| (bytes / 16).clamp(8 << 20, 64 << 20))
+}
+
 /// Memory of one query's evaluation.
 ///
 /// A board's panels stay far below 32 MiB. All that may run at once together take at most two thirds of the memory;

@@ -1,15 +1,18 @@
 //! `lingshao run`: starts every part in order, waits for a signal, stops them in reverse.
 
 mod alerting;
+mod log_store;
 mod maintain;
 mod memory;
 mod reload;
 mod start;
 
+pub(crate) use maintain::Waker;
 pub(crate) use reload::request as request_reload;
 pub(crate) use start::{Extras, Running, Site, start};
 
 use std::io::{self, IsTerminal, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -73,12 +76,18 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
 async fn until_signal(arguments: Arguments, config: Config) -> Result<Running, Failure> {
     let mut signals = Signals::new()?;
     let site = Site::of(&arguments, &config).await?;
+    let addresses = site.addresses();
     let running = start(site, arguments, config, Extras::default()).await?;
     // Only now, so that whoever waits for this line may send signals.
-    crate::cli::print(&format!("listening web={}\n", running.address()))?;
+    crate::cli::print(&listening(&addresses))?;
     signals.wait(running.reloads()).await;
     tracing::info!("stopping");
     Ok(running.drain().await)
+}
+
+/// A line for each address.
+pub(crate) fn listening(addresses: &[(&str, SocketAddr)]) -> String {
+    addresses.iter().map(|(name, address)| format!("listening {name}={address}\n")).collect()
 }
 
 /// What a person or an init system says to a process.

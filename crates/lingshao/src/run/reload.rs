@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use lingshao_model::TimeDelta;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::spawn_blocking;
 
@@ -13,6 +14,7 @@ use crate::app::{Live, ReloadRequest};
 use crate::boards::BoardsHandle;
 use crate::clock::now;
 use crate::config::{self, Loaded};
+use crate::logs::{self, Logs};
 use crate::scrape::{self, Scraper};
 use crate::server::listen;
 use crate::telemetry::Telemetry;
@@ -35,6 +37,10 @@ pub(super) struct Reloader {
     pub(super) state: config::State,
     pub(super) alerting: Replacer,
     pub(super) boards: BoardsHandle,
+    pub(super) logs: Arc<Logs>,
+    pub(super) listeners: config::Listeners,
+    /// How long log records are kept, and how much of them.
+    pub(super) kept_logs: (TimeDelta, Option<u64>),
 }
 
 /// Asks for a reload and waits for its outcome.
@@ -71,8 +77,9 @@ impl Reloader {
         let Some(file) = self.file.clone() else { return Ok(()) };
         let (listen, address, insecure) = (self.listen.clone(), self.address, self.insecure);
         // A file on a network that has gone may take minutes; nothing else waits for it.
-        let preparing = spawn_blocking(move || prepare(&file, &listen, address, insecure));
-        let Prepared { loaded, live, settings, alerting } =
+        let own_logs = self.logs.clone();
+        let preparing = spawn_blocking(move || prepare(&file, &listen, address, insecure, &own_logs));
+        let Prepared { loaded, live, logs, settings, alerting } =
             preparing.await.map_err(|_| "reading the config panicked".to_owned())??;
         let config = loaded.config;
         for warning in &loaded.warnings {
@@ -87,6 +94,13 @@ impl Reloader {
         if config.state != self.state {
             tracing::warn!("`state` has changed; it takes effect at the next start");
         }
+        if config.listeners != self.listeners {
+            tracing::warn!("`listeners` has changed; it takes effect at the next start");
+        }
+        if (config.logs.retention, config.logs.size_bytes_max) != self.kept_logs {
+            tracing::warn!("the limits of `logs` have changed; they take effect at the next start");
+        }
+        self.logs.replace(logs);
         self.scraper.replace(settings);
         self.alerting.replace(alerting).await.map_err(|error| format!("{error:#}"))?;
         self.boards.replace(board_files(self.file.as_deref(), &config)).await;
@@ -104,18 +118,27 @@ fn one_line(findings: &str) -> String {
 struct Prepared {
     loaded: Loaded,
     live: Live,
+    logs: logs::Settings,
     settings: scrape::Settings,
     alerting: alerting::Settings,
 }
 
-fn prepare(file: &Path, listen: &str, address: SocketAddr, insecure: bool) -> Result<Prepared, String> {
+fn prepare(
+    file: &Path,
+    listen: &str,
+    address: SocketAddr,
+    insecure: bool,
+    logs: &Arc<Logs>,
+) -> Result<Prepared, String> {
     let loaded = config::load(file).map_err(|invalid| invalid.to_string())?;
     let config = &loaded.config;
     listen::check_reach(address, !config.web.users.is_empty(), insecure)
         .map_err(|failure| failure.to_string())?;
     let live = Live::new(config, listen).map_err(|error| format!("{error:#}"))?;
+    let log_settings = logs::Settings::new(config, logs.settings().masking_key.clone())
+        .map_err(|error| format!("{error:#}"))?;
     let settings =
         scrape::Settings::new(config).map_err(|error| format!("{:#}", anyhow::Error::new(error)))?;
-    let alerting = alerting::Settings::new(config, address).map_err(|error| format!("{error:#}"))?;
-    Ok(Prepared { loaded, live, settings, alerting })
+    let alerting = alerting::Settings::new(config, address, logs).map_err(|error| format!("{error:#}"))?;
+    Ok(Prepared { loaded, live, logs: log_settings, settings, alerting })
 }

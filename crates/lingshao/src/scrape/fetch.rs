@@ -5,10 +5,9 @@
 //! exchange, redirects included, ends within the scrape's timeout (the caller's). A page in memory is paid for from
 //! one budget that all targets share.
 
-use std::io::{self, Write};
+use std::io;
 use std::sync::Arc;
 
-use flate2::write::MultiGzDecoder;
 use lingshao_wire::exposition::{ContentTypeError, Format};
 use lingshao_wire::prometheus_config::{BODY_BYTES_DEFAULT, ScrapeConfig, ScrapeProtocol};
 use reqwest::header::{
@@ -20,6 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::client::{self, CredentialsError};
 use super::target::Target;
+use crate::server::encoding::{self, GunzipError};
 
 /// Most redirects that are followed, as Go's client does.
 const REDIRECTS_MAX: usize = 10;
@@ -110,41 +110,13 @@ impl Fetched {
     /// The page in plain text. Takes processor time: call it on a blocking thread.
     pub fn unpack(&mut self) -> Result<&[u8], FetchError> {
         if self.is_gzip {
-            let mut decoder = MultiGzDecoder::new(Bounded { bytes: Vec::new(), bytes_max: self.bytes_max });
-            let written = decoder.write_all(&self.bytes).and_then(|()| decoder.try_finish());
-            let overflowed = decoder.get_ref().bytes.len() >= self.bytes_max;
-            match written.and_then(|()| decoder.finish()) {
-                Ok(plain) => self.bytes = plain.bytes,
-                Err(error) if overflowed && error.kind() == io::ErrorKind::FileTooLarge => {
-                    return Err(FetchError::TooLarge(self.bytes_max));
-                }
-                Err(error) => return Err(FetchError::Gzip(error)),
-            }
+            self.bytes = encoding::gunzip(&self.bytes, self.bytes_max).map_err(|error| match error {
+                GunzipError::TooLarge(bytes_max) => FetchError::TooLarge(bytes_max),
+                GunzipError::Damaged(error) => FetchError::Gzip(error),
+            })?;
             self.is_gzip = false;
         }
         Ok(&self.bytes)
-    }
-}
-
-/// Takes bytes up to a limit.
-struct Bounded {
-    bytes: Vec<u8>,
-    bytes_max: usize,
-}
-
-impl Write for Bounded {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let room = self.bytes_max - self.bytes.len();
-        if bytes.len() > room {
-            self.bytes.extend_from_slice(&bytes[..room]);
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        self.bytes.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 
@@ -270,6 +242,8 @@ pub(super) fn authorization(value: &str) -> Option<(HeaderName, HeaderValue)> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use flate2::Compression;
     use flate2::write::GzEncoder;
 

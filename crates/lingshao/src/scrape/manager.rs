@@ -14,7 +14,7 @@ use super::client::Job;
 use super::discovery::{FileWatch, LOOK_INTERVAL};
 use super::target::{Target, Targets};
 use super::worker::{Context, Handle, Plan, Source, Worker, set_targets};
-use super::{HostSettings, OWN_JOB, OwnPage, PoolView, ScrapeTelemetry, Settings, Sinks, add, host_page};
+use super::{HostSettings, OwnJob, OwnPage, PoolView, ScrapeTelemetry, Settings, Sinks, add, host_page};
 use crate::clock::now;
 use crate::config::CollectHost;
 
@@ -36,7 +36,7 @@ type Groups = Vec<(TargetGroup, Vec<(String, String)>)>;
 #[derive(Debug)]
 pub(super) struct Manager {
     context: Arc<Context>,
-    own_page: Option<OwnPage>,
+    own_jobs: Vec<OwnJob>,
     pools: BTreeMap<String, Pool>,
     published: watch::Sender<Arc<Vec<PoolView>>>,
     found: mpsc::Sender<Found>,
@@ -100,7 +100,7 @@ impl Manager {
         };
         Manager {
             context: Arc::new(context),
-            own_page: sinks.own_page,
+            own_jobs: sinks.own_jobs,
             pools: BTreeMap::new(),
             published,
             found,
@@ -155,9 +155,9 @@ impl Manager {
         if let Some(host) = settings.host {
             wanted.entry(host.config.job_name.clone()).or_insert_with(|| self.host_origin(host));
         }
-        if let Some(page) = self.own_page.clone() {
-            let own = Origin::Own(page, Arc::new(settings.own));
-            wanted.entry(OWN_JOB.to_owned()).or_insert(own);
+        for OwnJob { job, honor_labels, page } in self.own_jobs.clone() {
+            let config = ScrapeConfig { job_name: job.to_owned(), honor_labels, ..settings.own.clone() };
+            wanted.entry(job.to_owned()).or_insert(Origin::Own(page, Arc::new(config)));
         }
         self.pools.retain(|name, _| wanted.contains_key(name));
         for (name, origin) in wanted {

@@ -56,6 +56,8 @@ struct HostSettings {
 
 /// The job of our own figures.
 pub const OWN_JOB: &str = "lingshao";
+/// The job of what was counted of log records, where they name no service.
+pub const REQUESTS_JOB: &str = "requests";
 
 impl Settings {
     /// Builds each job's client; reads the certificates that the jobs name.
@@ -80,8 +82,19 @@ impl Settings {
 pub struct Sinks {
     /// The storage.
     pub db: Arc<Db>,
-    /// Our own figures.
-    pub own_page: Option<OwnPage>,
+    /// Our own figures, and what was counted of log records.
+    pub own_jobs: Vec<OwnJob>,
+}
+
+/// A job whose only target is in this process. A scrape config of the same name takes its place.
+#[derive(Clone, Debug)]
+pub struct OwnJob {
+    /// Its name.
+    pub job: &'static str,
+    /// Whether `job` and `instance` of its samples win over the target's.
+    pub honor_labels: bool,
+    /// Its page.
+    pub page: OwnPage,
 }
 
 /// Appends a page to a buffer; may block.

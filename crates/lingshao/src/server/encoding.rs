@@ -1,15 +1,14 @@
 //! Content codings: which ones a client takes, and gzip for answers that are worth it.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use bytes::Bytes;
 use flate2::Compression;
-use flate2::write::GzEncoder;
+use flate2::write::{GzEncoder, MultiGzDecoder};
 use http::HeaderMap;
 use http::header::{self, HeaderValue};
-use http_body_util::{BodyExt, Full};
 
-use super::reply::{self, Reply};
+use super::reply::{self, Content, Reply};
 
 /// A smaller answer is one packet in any case.
 const BYTES_MIN: usize = 1 << 10;
@@ -30,10 +29,13 @@ pub(crate) fn accepts(headers: &HeaderMap, coding: &str) -> bool {
 /// Compresses an answer for a client that takes gzip, unless that is not worth it or has been done.
 pub(super) async fn compress(reply: Reply) -> Reply {
     let (mut parts, body) = reply.into_parts();
-    let Ok(plain) = body.collect().await.map(http_body_util::Collected::to_bytes);
+    let plain = match body {
+        Content::Whole(plain) => plain,
+        pieces => return Reply::from_parts(parts, pieces),
+    };
     let is_text = parts.headers.get(header::CONTENT_TYPE).is_some_and(|value| is_text(value.as_bytes()));
     if plain.len() < BYTES_MIN || !is_text || parts.headers.contains_key(header::CONTENT_ENCODING) {
-        return Reply::from_parts(parts, Full::new(plain));
+        return Reply::from_parts(parts, Content::Whole(plain));
     }
     let smaller = if plain.len() <= BYTES_INLINE_MAX {
         gzip(&plain)
@@ -42,13 +44,13 @@ pub(super) async fn compress(reply: Reply) -> Reply {
         tokio::task::spawn_blocking(move || gzip(&copy)).await.ok().flatten()
     };
     parts.headers.append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
-    let mut reply = Reply::from_parts(parts, Full::default());
+    let mut reply = Reply::from_parts(parts, Content::Whole(Bytes::new()));
     match smaller {
         Some(smaller) => {
-            *reply.body_mut() = Full::new(smaller);
+            *reply.body_mut() = Content::Whole(smaller);
             reply::set(&mut reply, header::CONTENT_ENCODING, "gzip");
         }
-        None => *reply.body_mut() = Full::new(plain),
+        None => *reply.body_mut() = Content::Whole(plain),
     }
     reply
 }
@@ -65,8 +67,57 @@ fn gzip(plain: &Bytes) -> Option<Bytes> {
     (smaller.len() < plain.len()).then(|| Bytes::from(smaller))
 }
 
+/// Why gzip could not be unpacked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum GunzipError {
+    /// It becomes larger than allowed.
+    #[error("it unpacks to more than {0} bytes")]
+    TooLarge(usize),
+    /// It is no gzip.
+    #[error("damaged gzip: {0}")]
+    Damaged(io::Error),
+}
+
+/// Unpacks gzip of one or several members. Takes processor time: call it on a thread that may block.
+pub(crate) fn gunzip(packed: &[u8], bytes_max: usize) -> Result<Vec<u8>, GunzipError> {
+    let mut decoder = MultiGzDecoder::new(Bounded { bytes: Vec::new(), bytes_max });
+    let written = decoder.write_all(packed).and_then(|()| decoder.try_finish());
+    let overflowed = decoder.get_ref().bytes.len() >= bytes_max;
+    match written.and_then(|()| decoder.finish()) {
+        Ok(plain) => Ok(plain.bytes),
+        Err(error) if overflowed && error.kind() == io::ErrorKind::FileTooLarge => {
+            Err(GunzipError::TooLarge(bytes_max))
+        }
+        Err(error) => Err(GunzipError::Damaged(error)),
+    }
+}
+
+/// Takes bytes up to a limit.
+struct Bounded {
+    bytes: Vec<u8>,
+    bytes_max: usize,
+}
+
+impl Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = self.bytes_max - self.bytes.len();
+        if bytes.len() > room {
+            self.bytes.extend_from_slice(&bytes[..room]);
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use http_body_util::BodyExt;
+
     use super::*;
 
     #[track_caller]

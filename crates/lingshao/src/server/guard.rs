@@ -11,10 +11,11 @@ use hyper::body::Incoming;
 use super::encoding;
 use super::reply::{self, Reply};
 use super::request::Call;
-use super::routes::{self, ROUTES, Route};
+use super::routes::{Door, Route};
 use crate::api;
 use crate::app::{App, Live};
 use crate::clock::now;
+use crate::elasticsearch;
 use crate::security::access::{Access, Caller, Right};
 
 /// Longest URL; a query that needs more is sent as a form.
@@ -25,30 +26,35 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const LINGSHAO_UI: HeaderName = HeaderName::from_static("x-lingshao-ui");
 
 /// Answers one request, whatever it is.
-pub(crate) async fn answer(app: Arc<App>, peer: IpAddr, request: Request<Incoming>) -> Reply {
+pub(crate) async fn answer(app: Arc<App>, door: Door, peer: IpAddr, request: Request<Incoming>) -> Reply {
     let started = Instant::now();
     let (parts, body) = request.into_parts();
     let live = app.live();
-    let found = own_path(&live, parts.uri.path()).and_then(|path| routes::find(path, &parts.method));
+    let found = own_path(&live, door, parts.uri.path()).and_then(|path| door.find(path, &parts.method));
     let index = found.map(|found| found.index);
     let name = found.and_then(|found| found.name.map(str::to_owned));
     let version = found.and_then(|found| found.version.map(str::to_owned));
+    let index_name = found.and_then(|found| found.index_name.map(str::to_owned));
     let gzip = encoding::accepts(&parts.headers, "gzip");
-    let mut reply = match admit(&app, &live, peer, &parts, index.map(|index| &ROUTES[index])).await {
-        Err(refusal) => refusal,
-        Ok((route, caller)) => {
-            let call = Call { parts, body, name, version, peer, caller };
-            let change = Change::of(route, &call);
-            let reply = api::dispatch(&app, route.endpoint, call).await;
-            change.inspect(|change| change.log(reply.status()));
-            reply
-        }
-    };
+    let mut reply =
+        match admit(&app, &live, door, peer, &parts, index.map(|index| &door.routes()[index])).await {
+            Err(refusal) if door == Door::Elasticsearch => {
+                elasticsearch::refused_at_the_door(refusal, &parts.method, parts.uri.path())
+            }
+            Err(refusal) => refusal,
+            Ok((route, caller)) => {
+                let call = Call { parts, body, name, version, index_name, peer, caller };
+                let change = Change::of(route, &call);
+                let reply = api::dispatch(&app, route.endpoint, call).await;
+                change.inspect(|change| change.log(reply.status()));
+                reply
+            }
+        };
     reply::secure(&mut reply);
     if gzip {
         reply = encoding::compress(reply).await;
     }
-    app.telemetry.http.observe(index, reply.status(), started.elapsed());
+    app.telemetry.http.observe(door, index, reply.status(), started.elapsed());
     reply
 }
 
@@ -76,7 +82,10 @@ impl Change {
 }
 
 /// The path below `web.route_prefix`.
-fn own_path<'a>(live: &Live, path: &'a str) -> Option<&'a str> {
+fn own_path<'a>(live: &Live, door: Door, path: &'a str) -> Option<&'a str> {
+    if door != Door::Web {
+        return Some(path);
+    }
     match path.strip_prefix(live.web.route_prefix.as_str())? {
         "" if !live.web.route_prefix.is_empty() => Some("/"),
         below => below.starts_with('/').then_some(below),
@@ -86,6 +95,7 @@ fn own_path<'a>(live: &Live, path: &'a str) -> Option<&'a str> {
 async fn admit<'a>(
     app: &App,
     live: &Live,
+    door: Door,
     peer: IpAddr,
     parts: &http::request::Parts,
     route: Option<&'a Route>,
@@ -104,7 +114,7 @@ async fn admit<'a>(
     }
     let Some(route) = route else { return Err(reply::text(StatusCode::NOT_FOUND, "no such page")) };
     if !route.methods.include(&parts.method) {
-        let allow = routes::allow(route.path);
+        let allow = door.allow(route.path);
         let mut refusal =
             reply::text(StatusCode::METHOD_NOT_ALLOWED, format!("method not allowed; use {allow}"));
         let allow = HeaderValue::from_str(&allow).expect("our methods are plain text");

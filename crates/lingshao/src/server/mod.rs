@@ -4,6 +4,7 @@
 
 pub(crate) mod encoding;
 pub(crate) mod guard;
+pub(crate) mod intake;
 pub(crate) mod listen;
 mod patient;
 pub(crate) mod reply;
@@ -27,6 +28,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::app::App;
 use patient::Patient;
+use routes::Door;
 
 /// Most connections at once, each some 20 to 80 KiB of memory: a shop has tens of agents and people, and 64 MiB is
 /// what we are ready to spend on somebody who opens them for fun. Further ones wait in the kernel's queue.
@@ -44,7 +46,7 @@ const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until `stop` turns true, then lets every request under way finish.
-pub(crate) async fn serve(listener: TcpListener, app: Arc<App>, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn serve(listener: TcpListener, door: Door, app: Arc<App>, mut stop: watch::Receiver<bool>) {
     let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let Ok(permit) = connections.clone().acquire_owned().await else { break };
@@ -54,7 +56,7 @@ pub(crate) async fn serve(listener: TcpListener, app: Arc<App>, mut stop: watch:
         };
         match accepted {
             Ok((stream, peer)) => {
-                tokio::spawn(connection(stream, peer, app.clone(), stop.clone(), permit));
+                tokio::spawn(connection(stream, door, peer, app.clone(), stop.clone(), permit));
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
@@ -69,6 +71,7 @@ pub(crate) async fn serve(listener: TcpListener, app: Arc<App>, mut stop: watch:
 
 async fn connection(
     stream: TcpStream,
+    door: Door,
     peer: SocketAddr,
     app: Arc<App>,
     stop: watch::Receiver<bool>,
@@ -80,9 +83,9 @@ async fn connection(
     let _busy = app.telemetry.http.connections.enter();
     let tls: Option<Arc<ServerConfig>> = app.live().tls.clone();
     match tls {
-        None => http(stream, peer, &app, stop).await,
+        None => http(stream, door, peer, &app, stop).await,
         Some(config) => match timeout(HANDSHAKE_TIMEOUT, TlsAcceptor::from(config).accept(stream)).await {
-            Ok(Ok(stream)) => http(stream, peer, &app, stop).await,
+            Ok(Ok(stream)) => http(stream, door, peer, &app, stop).await,
             Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
             Err(_) => tracing::debug!(%peer, "TLS handshake timed out"),
         },
@@ -91,13 +94,14 @@ async fn connection(
 
 async fn http(
     stream: impl AsyncRead + AsyncWrite + Unpin,
+    door: Door,
     peer: SocketAddr,
     app: &Arc<App>,
     mut stop: watch::Receiver<bool>,
 ) {
     let service = service_fn(|request| {
         let app = app.clone();
-        async move { Ok::<_, Infallible>(guard::answer(app, peer.ip(), request).await) }
+        async move { Ok::<_, Infallible>(guard::answer(app, door, peer.ip(), request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -118,7 +122,7 @@ async fn http(
     }
 }
 
-async fn stopped(stop: &mut watch::Receiver<bool>) {
+pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
     // An error means that the sender is gone: the end has come too.
     drop(stop.wait_for(|stop| *stop).await);
 }

@@ -1,16 +1,60 @@
-//! Answers: whole, small, and with the headers that keep a browser from doing anything with them but show them.
+//! Answers: whole and small, or in pieces as they are made; and with the headers that keep a browser from doing anything
+//! with them but show them.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
-use http_body_util::Full;
+use hyper::body::{Body, Frame, SizeHint};
+use tokio::sync::mpsc;
 
-/// What every handler gives back. Bodies are complete: no query may answer more than its byte budget.
-pub(crate) type Reply = Response<Full<Bytes>>;
+/// What every handler gives back.
+pub(crate) type Reply = Response<Content>;
+
+/// The body of an answer.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// All of it: no query may answer more than its byte budget.
+    Whole(Bytes),
+    /// As somebody makes it. He waits while the client does not take it, and sees the channel closed when it has gone.
+    Pieces(mpsc::Receiver<Bytes>),
+}
+
+impl Body for Content {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let piece = match self.get_mut() {
+            Content::Whole(bytes) => {
+                Poll::Ready(Some(std::mem::take(bytes)).filter(|bytes| !bytes.is_empty()))
+            }
+            Content::Pieces(pieces) => pieces.poll_recv(context),
+        };
+        piece.map(|piece| piece.map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Content::Whole(bytes) if bytes.is_empty())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Content::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Content::Pieces(_) => SizeHint::default(),
+        }
+    }
+}
 
 /// An answer with a body of some type.
 pub(crate) fn body(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Reply {
-    let mut reply = Response::new(Full::new(body.into()));
+    let mut reply = Response::new(Content::Whole(body.into()));
     *reply.status_mut() = status;
     set(&mut reply, header::CONTENT_TYPE, content_type);
     reply
@@ -33,7 +77,7 @@ pub(crate) fn value(status: StatusCode, value: &serde_json::Value) -> Reply {
 
 /// Nothing to say.
 pub(crate) fn empty(status: StatusCode) -> Reply {
-    let mut reply = Response::new(Full::default());
+    let mut reply = Response::new(Content::Whole(Bytes::new()));
     *reply.status_mut() = status;
     reply
 }

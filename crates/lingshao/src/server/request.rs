@@ -40,6 +40,8 @@ pub(crate) struct Call {
     pub(crate) name: Option<String>,
     /// And the `{version}` segment.
     pub(crate) version: Option<String>,
+    /// And the `{index}` segment.
+    pub(crate) index_name: Option<String>,
     /// The network address that it came from.
     pub(crate) peer: IpAddr,
     /// Who asks; not looked at for what is public.

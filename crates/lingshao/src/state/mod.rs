@@ -7,9 +7,11 @@
 //! so that nobody who signs in or saves waits for alerts or they for them; none touches another's tables. The byte table
 //! is docs/format/state.md.
 
+mod aside;
 mod batch;
 mod boards;
 mod convert;
+mod documents;
 mod history;
 mod members;
 mod open;
@@ -31,6 +33,7 @@ use sqlx::{AssertSqlSafe, Connection, Row};
 
 pub(crate) use batch::Batch;
 pub(crate) use boards::{BoardStore, NewVersion, SavedBoard, SavedVersion};
+pub(crate) use documents::DocumentStore;
 pub(crate) use history::Told;
 pub(crate) use members::{HEARTBEAT, Member};
 pub(crate) use open::{Location, StateError};

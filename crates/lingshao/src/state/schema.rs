@@ -39,6 +39,10 @@ CREATE TABLE board_versions (uid TEXT NOT NULL, version INTEGER NOT NULL, create
     created_by TEXT NOT NULL, message TEXT NOT NULL, bytes INTEGER NOT NULL, document TEXT NOT NULL,
     PRIMARY KEY (uid, version)) STRICT;
 ",
+    "
+CREATE TABLE documents (kind TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, name))
+    STRICT, WITHOUT ROWID;
+",
 ];
 
 /// The tables whose rows follow the engines' state. `groups` is a keyword of newer SQLite, hence the quotes.

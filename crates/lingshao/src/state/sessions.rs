@@ -1,23 +1,14 @@
 //! Sessions of people who signed in, as `state.db` keeps them. Without a token: only what it hashes to.
 
-use std::time::Duration;
-
 use lingshao_model::Timestamp;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection, Row};
-use tokio::sync::{Mutex, MutexGuard};
-use tokio::time::timeout;
 
-use super::open::connect;
+use super::aside::Aside;
 use super::{Location, StateError};
 
 /// The SHA-256 of a token.
 pub(crate) type SessionKey = [u8; 32];
-
-/// For one look or one change. A disk that hangs keeps people waiting so long, and no longer.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// For somebody else's write lock: others hold it for one commit.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Somebody who signed in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,8 +26,7 @@ pub(crate) struct Session {
 /// The table `sessions`. Connects when it is first needed: a server without users has no second connection.
 #[derive(Debug)]
 pub(crate) struct SessionStore {
-    location: Location,
-    connection: Mutex<Option<SqliteConnection>>,
+    aside: Aside,
 }
 
 /// Which sessions go when one comes.
@@ -55,37 +45,39 @@ pub(crate) struct Leaving<'a> {
 impl SessionStore {
     /// Of a file that [`super::State::open`] has made and brought forward.
     pub(crate) fn new(location: Location) -> SessionStore {
-        SessionStore { location, connection: Mutex::default() }
+        SessionStore { aside: Aside::new(location) }
     }
 
     /// Whether other processes write into it too.
     pub(crate) fn is_shared(&self) -> bool {
-        self.location.member.is_some()
+        self.aside.location().member.is_some()
     }
 
     /// Where it lies.
     pub(crate) fn location(&self) -> &Location {
-        &self.location
+        self.aside.location()
     }
 
     /// All of them.
     pub(crate) async fn load(&self) -> Result<Vec<(SessionKey, Session)>, StateError> {
-        self.in_time(async |connection| {
-            let sql = "SELECT key, user, credential, created_at, seen_at FROM sessions";
-            let found = sqlx::query(sql).fetch_all(connection).await?;
-            found.iter().map(read).collect()
-        })
-        .await
+        self.aside
+            .in_time(async |connection| {
+                let sql = "SELECT key, user, credential, created_at, seen_at FROM sessions";
+                let found = sqlx::query(sql).fetch_all(connection).await?;
+                found.iter().map(read).collect()
+            })
+            .await
     }
 
     /// One of them.
     pub(crate) async fn find(&self, key: &SessionKey) -> Result<Option<Session>, StateError> {
-        self.in_time(async |connection| {
-            let sql = "SELECT key, user, credential, created_at, seen_at FROM sessions WHERE key = ?1";
-            let found = sqlx::query(sql).bind(&key[..]).fetch_optional(connection).await?;
-            found.map(|row| read(&row).map(|(_, session)| session)).transpose()
-        })
-        .await
+        self.aside
+            .in_time(async |connection| {
+                let sql = "SELECT key, user, credential, created_at, seen_at FROM sessions WHERE key = ?1";
+                let found = sqlx::query(sql).bind(&key[..]).fetch_optional(connection).await?;
+                found.map(|row| read(&row).map(|(_, session)| session)).transpose()
+            })
+            .await
     }
 
     /// Adds one, and deletes those that leave, in one transaction.
@@ -95,67 +87,52 @@ impl SessionStore {
         session: &Session,
         leaving: &Leaving<'_>,
     ) -> Result<(), StateError> {
-        self.in_time(async |connection| {
-            let mut transaction = connection.begin().await?;
-            for key in leaving.keys {
-                let delete = sqlx::query("DELETE FROM sessions WHERE key = ?1").bind(&key[..]);
-                delete.execute(&mut *transaction).await?;
-            }
-            let old = sqlx::query("DELETE FROM sessions WHERE created_at < ?1 OR seen_at < ?2");
-            let old = old.bind(leaving.created_before.0).bind(leaving.seen_before.0);
-            old.execute(&mut *transaction).await?;
-            let insert = sqlx::query("INSERT INTO sessions VALUES (?1, ?2, ?3, ?4, ?5)")
-                .bind(&key[..])
-                .bind(&session.user)
-                .bind(&session.credential[..])
-                .bind(session.created_at.0)
-                .bind(session.seen_at.0);
-            insert.execute(&mut *transaction).await?;
-            let surplus = sqlx::query(
-                "DELETE FROM sessions WHERE user = ?1 AND key NOT IN \
+        self.aside
+            .in_time(async |connection| {
+                let mut transaction = connection.begin().await?;
+                for key in leaving.keys {
+                    let delete = sqlx::query("DELETE FROM sessions WHERE key = ?1").bind(&key[..]);
+                    delete.execute(&mut *transaction).await?;
+                }
+                let old = sqlx::query("DELETE FROM sessions WHERE created_at < ?1 OR seen_at < ?2");
+                let old = old.bind(leaving.created_before.0).bind(leaving.seen_before.0);
+                old.execute(&mut *transaction).await?;
+                let insert = sqlx::query("INSERT INTO sessions VALUES (?1, ?2, ?3, ?4, ?5)")
+                    .bind(&key[..])
+                    .bind(&session.user)
+                    .bind(&session.credential[..])
+                    .bind(session.created_at.0)
+                    .bind(session.seen_at.0);
+                insert.execute(&mut *transaction).await?;
+                let surplus = sqlx::query(
+                    "DELETE FROM sessions WHERE user = ?1 AND key NOT IN \
                  (SELECT key FROM sessions WHERE user = ?1 ORDER BY seen_at DESC, created_at DESC LIMIT ?2)",
-            );
-            let surplus = surplus.bind(&session.user).bind(leaving.per_user_max as i64);
-            surplus.execute(&mut *transaction).await?;
-            transaction.commit().await
-        })
-        .await
+                );
+                let surplus = surplus.bind(&session.user).bind(leaving.per_user_max as i64);
+                surplus.execute(&mut *transaction).await?;
+                transaction.commit().await
+            })
+            .await
     }
 
     /// Notes that somebody was seen.
     pub(crate) async fn seen(&self, key: &SessionKey, at: Timestamp) -> Result<(), StateError> {
-        self.in_time(async |connection| {
-            let update = sqlx::query("UPDATE sessions SET seen_at = ?2 WHERE key = ?1");
-            update.bind(&key[..]).bind(at.0).execute(connection).await.map(drop)
-        })
-        .await
+        self.aside
+            .in_time(async |connection| {
+                let update = sqlx::query("UPDATE sessions SET seen_at = ?2 WHERE key = ?1");
+                update.bind(&key[..]).bind(at.0).execute(connection).await.map(drop)
+            })
+            .await
     }
 
     /// Deletes one.
     pub(crate) async fn remove(&self, key: &SessionKey) -> Result<(), StateError> {
-        self.in_time(async |connection| {
-            let delete = sqlx::query("DELETE FROM sessions WHERE key = ?1").bind(&key[..]);
-            delete.execute(connection).await.map(drop)
-        })
-        .await
-    }
-
-    /// Does something with the connection within [`PATIENCE`].
-    async fn in_time<T>(
-        &self,
-        work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, sqlx::Error>,
-    ) -> Result<T, StateError> {
-        let done = timeout(PATIENCE, async {
-            let mut connection: MutexGuard<'_, Option<SqliteConnection>> = self.connection.lock().await;
-            if connection.is_none() {
-                *connection = Some(connect(&self.location.path, BUSY_TIMEOUT).await?);
-            }
-            let connection = connection.as_mut().expect("it was connected just now");
-            work(connection)
-                .await
-                .map_err(|source| StateError::Use { path: self.location.path.clone(), source })
-        });
-        done.await.unwrap_or(Err(StateError::Hangs))
+        self.aside
+            .in_time(async |connection| {
+                let delete = sqlx::query("DELETE FROM sessions WHERE key = ?1").bind(&key[..]);
+                delete.execute(connection).await.map(drop)
+            })
+            .await
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod alertmanager;
 pub(crate) mod external;
+pub(crate) mod logs;
 pub(crate) mod notify;
 mod page;
 mod process;
@@ -18,7 +19,7 @@ use lingshao_model::Refusals;
 
 pub(crate) use page::{Counter, Gauge, Page, Seconds, UnderWay};
 
-use crate::server::routes::ROUTES;
+use crate::server::routes::Door;
 
 /// Everything that this process counts about itself. One per process, shared.
 #[derive(Debug, Default)]
@@ -31,6 +32,10 @@ pub(crate) struct Telemetry {
     pub(crate) queries: QueryTelemetry,
     /// The write-ahead log.
     pub(crate) wal: std::sync::Arc<WalTelemetry>,
+    /// The log records' write-ahead log.
+    pub(crate) log_wal: std::sync::Arc<WalTelemetry>,
+    /// Log records.
+    pub(crate) logs: std::sync::Arc<logs::LogsTelemetry>,
     /// Damage to what is stored.
     pub(crate) storage: storage::StorageTelemetry,
     /// The configuration.
@@ -50,7 +55,15 @@ pub(crate) struct Telemetry {
 pub(crate) struct HttpTelemetry {
     /// Open connections.
     pub(crate) connections: UnderWay,
-    /// Beside [`ROUTES`]; the last is for paths that are no route. Lines of one path count in the first of them.
+    web: DoorTelemetry,
+    elasticsearch: DoorTelemetry,
+}
+
+#[derive(Debug)]
+struct DoorTelemetry {
+    name: &'static str,
+    door: Door,
+    /// Beside [`Door::routes`]; the last is for paths that are no route. Lines of one path count in the first of them.
     routes: Vec<RouteTelemetry>,
 }
 
@@ -61,18 +74,42 @@ struct RouteTelemetry {
     codes: Mutex<BTreeMap<u16, u64>>,
 }
 
+impl DoorTelemetry {
+    fn new(name: &'static str, door: Door) -> DoorTelemetry {
+        let routes = std::iter::repeat_with(RouteTelemetry::default).take(door.routes().len() + 1).collect();
+        DoorTelemetry { name, door, routes }
+    }
+
+    /// Paths and what was counted of them; those that nobody has asked for are left out.
+    fn called(&self) -> impl Iterator<Item = (&'static str, &RouteTelemetry, BTreeMap<u16, u64>)> {
+        let paths = self.door.routes().iter().map(|route| route.path).chain(["other"]);
+        paths.zip(&self.routes).filter_map(|(path, route)| {
+            let codes = route.codes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            (!codes.is_empty()).then_some((path, route, codes))
+        })
+    }
+}
+
 impl Default for HttpTelemetry {
     fn default() -> HttpTelemetry {
-        let routes = std::iter::repeat_with(RouteTelemetry::default).take(ROUTES.len() + 1).collect();
-        HttpTelemetry { connections: UnderWay::default(), routes }
+        HttpTelemetry {
+            connections: UnderWay::default(),
+            web: DoorTelemetry::new("web", Door::Web),
+            elasticsearch: DoorTelemetry::new("elasticsearch", Door::Elasticsearch),
+        }
     }
 }
 
 impl HttpTelemetry {
     /// Counts an answer of a route, or of none.
-    pub(crate) fn observe(&self, route: Option<usize>, status: StatusCode, took: Duration) {
-        let first = |route: usize| ROUTES.iter().position(|line| line.path == ROUTES[route].path);
-        let route = &self.routes[route.and_then(first).unwrap_or(ROUTES.len())];
+    pub(crate) fn observe(&self, door: Door, route: Option<usize>, status: StatusCode, took: Duration) {
+        let own = match door {
+            Door::Web => &self.web,
+            Door::Elasticsearch => &self.elasticsearch,
+        };
+        let lines = door.routes();
+        let first = |route: usize| lines.iter().position(|line| line.path == lines[route].path);
+        let route = &own.routes[route.and_then(first).unwrap_or(lines.len())];
         route.seconds.observe(took);
         let mut codes = route.codes.lock().unwrap_or_else(PoisonError::into_inner);
         *codes.entry(status.as_u16()).or_default() += 1;
@@ -80,22 +117,23 @@ impl HttpTelemetry {
 
     fn render(&self, page: &mut Page) {
         page.gauge("lingshao_http_connections", "Open connections.", self.connections.get() as f64);
-        let paths = || ROUTES.iter().map(|route| route.path).chain(["other"]);
+        let doors = [&self.web, &self.elasticsearch];
         let name = "lingshao_http_requests_total";
-        page.family(name, "counter", "Requests answered, by route and status.");
-        for (path, route) in paths().zip(&self.routes) {
-            let codes = route.codes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        page.family(name, "counter", "Requests answered, by listener, route and status.");
+        for (door, (path, _, codes)) in
+            doors.iter().flat_map(|door| door.called().map(|one| (door.name, one)))
+        {
             for (code, count) in codes {
-                page.sample(name, &[("handler", path), ("code", &code.to_string())], count as f64);
+                let labels = [("listener", door), ("handler", path), ("code", &code.to_string())];
+                page.sample(name, &labels, count as f64);
             }
         }
         let name = "lingshao_http_request_duration_seconds";
-        page.family(name, "histogram", "Time to answer, by route.");
-        for (path, route) in paths().zip(&self.routes) {
-            let called = !route.codes.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
-            if called {
-                page.seconds(name, &[("handler", path)], &route.seconds);
-            }
+        page.family(name, "histogram", "Time to answer, by listener and route.");
+        for (door, (path, route, _)) in
+            doors.iter().flat_map(|door| door.called().map(|one| (door.name, one)))
+        {
+            page.seconds(name, &[("listener", door), ("handler", path)], &route.seconds);
         }
     }
 }
@@ -180,13 +218,18 @@ pub(crate) struct WalTelemetry {
     pub(crate) failed: Gauge,
 }
 
-impl WalTelemetry {
-    fn render(&self, page: &mut Page) {
-        let name = "lingshao_wal_sync_duration_seconds";
-        page.family(name, "histogram", "Syncs of the write-ahead log.");
-        page.seconds(name, &[], &self.syncs);
-        let help = "1 after a failed sync; nothing is acknowledged then.";
-        page.gauge("lingshao_wal_failed", help, self.failed.get());
+/// The two logs; both have the same figures.
+fn render_wals(page: &mut Page, metrics: &WalTelemetry, logs: &WalTelemetry) {
+    let both = [("metrics", metrics), ("logs", logs)];
+    let name = "lingshao_wal_sync_duration_seconds";
+    page.family(name, "histogram", "Syncs of the write-ahead logs.");
+    for (storage, wal) in both {
+        page.seconds(name, &[("storage", storage)], &wal.syncs);
+    }
+    let name = "lingshao_wal_failed";
+    page.family(name, "gauge", "1 after a failed sync; nothing is acknowledged then.");
+    for (storage, wal) in both {
+        page.sample(name, &[("storage", storage)], wal.failed.get());
     }
 }
 
@@ -216,7 +259,7 @@ impl Telemetry {
         self.http.render(page);
         self.ingest.render(page);
         self.queries.render(page);
-        self.wal.render(page);
+        render_wals(page, &self.wal, &self.log_wal);
         self.storage.render(page);
         self.reload.render(page);
         self.rules.render(page);

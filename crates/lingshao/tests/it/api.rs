@@ -131,10 +131,14 @@ fn our_own_figures_count_what_we_did() {
     let (_folder, server, t) = shop();
     server.data(&format!("/api/v1/query?query=up&time={t}"));
     assert_eq!(server.figure("lingshao_remote_write_samples_total"), 4.0);
-    assert_eq!(server.figure("lingshao_http_requests_total{handler=\"/api/v1/write\",code=\"204\"}"), 1.0);
+    assert_eq!(
+        server
+            .figure("lingshao_http_requests_total{listener=\"web\",handler=\"/api/v1/write\",code=\"204\"}"),
+        1.0
+    );
     assert!(server.figure("prometheus_tsdb_head_series") >= 3.0);
     assert!(server.figure("process_resident_memory_bytes") > 1e6);
-    assert!(server.figure("lingshao_wal_sync_duration_seconds_count") >= 1.0);
+    assert!(server.figure("lingshao_wal_sync_duration_seconds_count{storage=\"metrics\"}") >= 1.0);
     assert!(server.figure("lingshao_query_samples_read_total") >= 3.0);
 }
 
@@ -145,7 +149,7 @@ fn routes_of_one_path_are_counted_together() {
     let path = "/api/lingshao/v1/session";
     server.get(path);
     server.request("POST", path, &[], br#"{"name":"a","password":"b"}"#);
-    let series = format!("lingshao_http_requests_total{{handler=\"{path}\",code=\"200\"}}");
+    let series = format!("lingshao_http_requests_total{{listener=\"web\",handler=\"{path}\",code=\"200\"}}");
     assert_eq!(server.figure(&series), 2.0);
     let page = server.get("/metrics").body;
     assert_eq!(page.matches(&series).count(), 1, "{page}");

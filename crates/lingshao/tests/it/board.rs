@@ -147,7 +147,7 @@ fn what_the_page_needs_to_know_is_told() {
     let expected = json!({
         "version": env!("CARGO_PKG_VERSION"), "scrape_interval_seconds": 5.0, "evaluation_interval_seconds": 10.0,
         "time_zone": "Asia/Tokyo", "language": "en", "external_url": "https://monitor.shop.example",
-        "logs": false, "demo": null,
+        "logs": true, "demo": null,
     });
     assert_eq!(about, expected);
     let receivers = server.get("/api/lingshao/v1/receivers");

@@ -55,7 +55,7 @@ fn what_was_acknowledged_before_a_kill_is_there_bit_for_bit() {
 fn each_write_of_a_lone_client_is_synced_before_its_answer() {
     let folder = folder();
     let server = Server::start(&folder);
-    let syncs = || server.figure("lingshao_wal_sync_duration_seconds_count");
+    let syncs = || server.figure("lingshao_wal_sync_duration_seconds_count{storage=\"metrics\"}");
     let before = syncs();
     let t = now_millis();
     for index in 0..50 {

@@ -20,6 +20,8 @@ pub(crate) struct Server {
     child: Child,
     pub(crate) address: String,
     pub(crate) stderr: PathBuf,
+    /// Addresses of the other listeners by name.
+    doors: Vec<(String, String)>,
 }
 
 /// An answer over HTTP.
@@ -104,10 +106,19 @@ impl Server {
             .spawn()
             .expect("the binary can be started");
         let stdout = child.stdout.take().expect("stdout is a pipe");
-        let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line).expect("stdout can be read");
+        let (mut line, mut reader) = (String::new(), BufReader::new(stdout));
+        reader.read_line(&mut line).expect("stdout can be read");
+        // All lines are written at once.
+        let rest = String::from_utf8_lossy(reader.buffer()).into_owned();
+        let door = |line: &str| {
+            let (name, address) = line.strip_prefix("listening ")?.split_once('=')?;
+            Some((name.to_owned(), address.to_owned()))
+        };
         match line.trim().strip_prefix("listening web=") {
-            Some(address) => Ok(Server { child, address: address.to_owned(), stderr }),
+            Some(address) => {
+                let doors = rest.lines().filter_map(door).collect();
+                Ok(Server { child, address: address.to_owned(), stderr, doors })
+            }
             None => {
                 let status = child.wait().expect("it has ended");
                 let said = std::fs::read_to_string(&stderr).expect("the log file");
@@ -119,6 +130,13 @@ impl Server {
 
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// The address of another listener.
+    #[track_caller]
+    pub(crate) fn door(&self, name: &str) -> &str {
+        let found = self.doors.iter().find(|(own, _)| own == name);
+        &found.unwrap_or_else(|| panic!("no listener {name}: {:?}", self.doors)).1
     }
 
     pub(crate) fn url(&self) -> String {
@@ -180,19 +198,13 @@ impl Server {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> std::io::Result<Answer> {
-        let mut head =
-            format!("{method} {path} HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
-        if !headers.iter().any(|(name, _)| *name == "Host") {
-            head += &format!("Host: {}\r\n", self.address);
-        }
-        headers.iter().for_each(|(name, value)| head += &format!("{name}: {value}\r\n"));
-        let mut stream = TcpStream::connect(&self.address)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.write_all(format!("{head}\r\n").as_bytes())?;
-        stream.write_all(body)?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer)?;
-        parse(&answer).ok_or_else(|| std::io::ErrorKind::UnexpectedEof.into())
+        request(&self.address, method, path, headers, body)
+    }
+
+    /// A request to the Elasticsearch listener.
+    pub(crate) fn elasticsearch(&self, method: &str, path: &str, body: &str) -> Answer {
+        let headers = [("Content-Type", "application/json")];
+        request(self.door("elasticsearch"), method, path, &headers, body.as_bytes()).expect("an answer")
     }
 
     /// Sends a batch by remote write 1.0.
@@ -250,6 +262,29 @@ impl Answer {
     pub(crate) fn error(&self) -> String {
         self.json()["error"].as_str().unwrap_or_else(|| panic!("no error: {}", self.body)).to_owned()
     }
+}
+
+/// One request on a connection of its own, wherever it goes.
+pub(crate) fn request(
+    address: &str,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> std::io::Result<Answer> {
+    let mut head =
+        format!("{method} {path} HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
+    if !headers.iter().any(|(name, _)| *name == "Host") {
+        head += &format!("Host: {address}\r\n");
+    }
+    headers.iter().for_each(|(name, value)| head += &format!("{name}: {value}\r\n"));
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(format!("{head}\r\n").as_bytes())?;
+    stream.write_all(body)?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    parse(&answer).ok_or_else(|| std::io::ErrorKind::UnexpectedEof.into())
 }
 
 fn parse(answer: &[u8]) -> Option<Answer> {

@@ -16,10 +16,12 @@ mod check;
 mod cli;
 mod damage;
 mod durability;
+mod elasticsearch;
 #[allow(dead_code, reason = "each test program uses its own part of this")]
 mod harness;
 mod kill_loop;
 mod lifecycle;
+mod logs;
 mod overload;
 mod pages;
 mod routes;

@@ -1,9 +1,25 @@
 //! Who may do what: generated from the route table, so that a new route is tested the day it is written.
 
 use lingshao::security::access::Right;
-use lingshao::server::routes::{ROUTES, Route};
+use lingshao::server::routes::{Door, ROUTES, Route};
 
+use crate::harness::{Answer, Server, request};
 use crate::users::{ROLES, basic, guarded};
+
+const DOORS: [Door; 2] = [Door::Web, Door::Elasticsearch];
+
+fn ask(server: &Server, door: Door, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+    let address = match door {
+        Door::Web => &server.address,
+        Door::Elasticsearch => server.door("elasticsearch"),
+    };
+    request(address, method, path, headers, b"").expect("an answer")
+}
+
+/// All lines with the doors that they belong to.
+fn lines() -> impl Iterator<Item = (Door, &'static Route)> {
+    DOORS.into_iter().flat_map(|door| door.routes().iter().map(move |route| (door, route)))
+}
 
 fn methods(route: &Route) -> Vec<&'static str> {
     ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"]
@@ -13,7 +29,7 @@ fn methods(route: &Route) -> Vec<&'static str> {
 }
 
 fn path(route: &Route) -> String {
-    route.path.replace("{name}", "job").replace("{version}", "1")
+    route.path.replace("{name}", "job").replace("{version}", "1").replace("{index}", "none")
 }
 
 fn reads(route: &Route) -> bool {
@@ -40,9 +56,9 @@ fn expected_without_credentials(route: &Route, method: &str) -> u16 {
 #[test]
 fn every_route_asks_for_its_right_and_takes_only_its_methods() {
     let (_folder, server) = guarded();
-    for route in ROUTES {
+    for (door, route) in lines() {
         let path = path(route);
-        let ask = |method: &str, headers: &[(&str, &str)]| server.request(method, &path, headers, b"").status;
+        let ask = |method: &str, headers: &[(&str, &str)]| ask(&server, door, method, &path, headers).status;
         for method in methods(route) {
             let expected = expected_without_credentials(route, method);
             assert_eq!(ask(method, &[]), expected, "{method} {path} without a token");
@@ -56,7 +72,8 @@ fn every_route_asks_for_its_right_and_takes_only_its_methods() {
         }
         let admin = basic("admin", "admin-password");
         for method in ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"] {
-            let taken = ROUTES
+            let taken = door
+                .routes()
                 .iter()
                 .filter(|line| line.path == route.path)
                 .any(|line| methods(line).contains(&method));
@@ -71,7 +88,7 @@ fn every_route_asks_for_its_right_and_takes_only_its_methods() {
 #[test]
 fn only_health_the_page_and_ones_own_session_are_open_to_everybody() {
     let mut open: Vec<_> =
-        ROUTES.iter().filter(|route| route.right == Right::Public).map(|route| route.path).collect();
+        lines().filter(|(_, route)| route.right == Right::Public).map(|(_, route)| route.path).collect();
     open.dedup();
     assert_eq!(open, PUBLIC);
 }
@@ -79,8 +96,8 @@ fn only_health_the_page_and_ones_own_session_are_open_to_everybody() {
 #[test]
 fn no_answer_lets_a_browser_do_more_than_show_it() {
     let (_folder, server) = guarded();
-    for route in ROUTES {
-        let answer = server.request("GET", &path(route), &[("Origin", "http://evil.example")], b"");
+    for (door, route) in lines() {
+        let answer = ask(&server, door, "GET", &path(route), &[("Origin", "http://evil.example")]);
         assert_eq!(answer.header("X-Content-Type-Options"), Some("nosniff"), "{}", route.path);
         assert!(
             answer.header("Content-Security-Policy").unwrap().starts_with("default-src 'none'"),
@@ -109,10 +126,10 @@ fn a_foreign_host_is_misdirected_and_says_how_to_allow_it() {
 fn another_origin_reaches_no_route_that_changes_something() {
     let (_folder, server) = guarded();
     let admin = basic("admin", "admin-password");
-    for route in ROUTES.iter().filter(|route| !reads(route)) {
+    for (door, route) in lines().filter(|(_, route)| !reads(route)) {
         for method in methods(route) {
             let headers = [("Authorization", admin.as_str()), ("Origin", "http://evil.example")];
-            let answer = server.request(method, &path(route), &headers, b"");
+            let answer = ask(&server, door, method, &path(route), &headers);
             assert_eq!(answer.status, 403, "{method} {}: {}", route.path, answer.body);
         }
     }

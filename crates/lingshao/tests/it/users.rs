@@ -35,7 +35,9 @@ pub(crate) fn guarded() -> (tempfile::TempDir, Server) {
         })
         .collect();
     let config = folder.path().join("guarded.yml");
-    std::fs::write(&config, format!("web:\n  hosts: [monitor.example]\n  users:\n{users}")).unwrap();
+    let listeners = "listeners: {elasticsearch: '127.0.0.1:0'}\n";
+    std::fs::write(&config, format!("{listeners}web:\n  hosts: [monitor.example]\n  users:\n{users}"))
+        .unwrap();
     let server = Server::start_with(&folder, &["--config", &text(&config)]);
     (folder, server)
 }

@@ -152,13 +152,15 @@ fn targets_come_and_go_with_their_file() {
     let (one, two) = (Site::page(|_| "m 1\n".to_owned()), Site::page(|_| "m 2\n".to_owned()));
     let folder = folder();
     let file = folder.path().join("targets.json");
+    // Whoever writes such a file gives it its name when it is whole: an empty one would be one without targets.
+    let put = |text: String| {
+        let unfinished = file.with_extension("new");
+        std::fs::write(&unfinished, text).unwrap();
+        std::fs::rename(&unfinished, &file).unwrap();
+    };
     let write = |sites: &[&Site]| {
         let targets: Vec<String> = sites.iter().map(|site| format!("\"{}\"", site.address)).collect();
-        std::fs::write(
-            &file,
-            format!("[{{\"targets\": [{}], \"labels\": {{\"env\": \"prod\"}}}}]", targets.join(", ")),
-        )
-        .unwrap();
+        put(format!("[{{\"targets\": [{}], \"labels\": {{\"env\": \"prod\"}}}}]", targets.join(", ")));
     };
     write(&[&one]);
     let config = "global: {scrape_interval: 400ms, scrape_timeout: 400ms}\nscrape_configs:\n- job_name: shop\n  \
@@ -171,7 +173,7 @@ fn targets_come_and_go_with_their_file() {
     assert!(labels.contains(r#"env="prod", file="targets.json""#), "{labels}");
     write(&[&one, &two]);
     wait_until("the second target", || instances() == 2 && watch.last("m").len() == 2);
-    std::fs::write(&file, "[{").unwrap();
+    put("[{".to_owned());
     wait_until("the broken file is noticed", || {
         watch.scraper.telemetry().discovery_failures.load(Ordering::Relaxed) > 0
     });

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use lingshao::config;
-use lingshao::scrape::{Health, OwnPage, Scraper, Settings, Sinks, TargetView};
+use lingshao::scrape::{Health, OwnJob, OwnPage, Scraper, Settings, Sinks, TargetView};
 use lingshao_disk::RealDisk;
 use lingshao_model::{Cancel, MatchOp, Matcher, Selection, SeriesSource, Timestamp, is_stale};
 use lingshao_tsdb::{Db, Options};
@@ -115,7 +115,9 @@ impl Watch {
         let db = Arc::new(db);
         let runtime = Runtime::new().unwrap();
         let settings = settings(folder.path(), config);
-        let sinks = Sinks { db: db.clone(), own_page };
+        let own_job = |page| OwnJob { job: lingshao::scrape::OWN_JOB, honor_labels: false, page };
+        let own_jobs = own_page.map(own_job).into_iter().collect();
+        let sinks = Sinks { db: db.clone(), own_jobs };
         let scraper = runtime.block_on(async { Scraper::start(settings, sinks) });
         Watch { folder, db, scraper, runtime }
     }

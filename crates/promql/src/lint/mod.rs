@@ -107,6 +107,18 @@ fn expression_faults(expr: &Expr, context: &Context<'_>) -> Vec<Found> {
     matching::check(expr, context, &mut found);
     numbers::check(expr, context, &mut found);
     counters::check(expr, context, &mut found);
+    withdraw_told_names(&mut found);
     found.sort_by_key(|one| (one.span.start, one.fault.lint()));
     found
+}
+
+/// A quantile that needs buckets is told under which name they are: that the name it has is unknown says no more.
+fn withdraw_told_names(found: &mut Vec<Found>) {
+    let told: Vec<Span> = found
+        .iter()
+        .filter(|one| matches!(one.fault, Fault::QuantileNeedsBuckets { .. }))
+        .map(|one| one.span)
+        .collect();
+    let is_told = |span: Span| told.iter().any(|one| one.start <= span.start && span.end <= one.end);
+    found.retain(|one| !matches!(one.fault, Fault::UnknownMetric { .. }) || !is_told(one.span));
 }

@@ -4,6 +4,7 @@ mod faults;
 mod robots;
 mod sms;
 mod smtp;
+mod wechatpay;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

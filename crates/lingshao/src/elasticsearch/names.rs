@@ -1,0 +1,142 @@
+//! The indices that there are, and the other names that they have.
+//!
+//! What clients say about an index beside its fields is kept with it as one JSON text: their settings and its aliases.
+
+use std::collections::BTreeMap;
+
+use lingshao_logs::IndexInfo;
+use lingshao_model::log::Mapping;
+use lingshao_wire::es::indices::{Existing, IndexOptions};
+use lingshao_wire::es::info::IndexFacts;
+use lingshao_wire::es::{EsError, UrlParams};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::app::App;
+
+/// What is kept with an index.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Kept {
+    /// As they were given.
+    #[serde(default)]
+    pub(super) settings: Option<Box<RawValue>>,
+    /// Other names.
+    #[serde(default)]
+    pub(super) aliases: Vec<String>,
+}
+
+impl Kept {
+    /// What an index without anything has is the empty text.
+    fn of(info: &IndexInfo) -> Kept {
+        serde_json::from_str(&info.settings).unwrap_or_default()
+    }
+
+    pub(super) fn to_text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// JSON.
+    pub(super) fn settings(&self) -> &str {
+        self.settings.as_ref().map_or("{}", |settings| settings.get())
+    }
+}
+
+/// All indices at one moment.
+#[derive(Debug)]
+pub(super) struct Known {
+    infos: Vec<(IndexInfo, Kept)>,
+    names: Vec<String>,
+    aliases: BTreeMap<String, Vec<String>>,
+}
+
+impl Known {
+    pub(super) fn now(app: &App) -> Known {
+        let infos: Vec<(IndexInfo, Kept)> = app
+            .logs
+            .store()
+            .indices()
+            .into_iter()
+            .map(|info| {
+                let kept = Kept::of(&info);
+                (info, kept)
+            })
+            .collect();
+        let mut aliases: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (info, kept) in &infos {
+            for alias in &kept.aliases {
+                aliases.entry(alias.clone()).or_default().push(info.name.clone());
+            }
+        }
+        let names = infos.iter().map(|(info, _)| info.name.clone()).collect();
+        Known { infos, names, aliases }
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.infos.len()
+    }
+
+    /// Other names, and what they stand for.
+    pub(super) fn aliases(&self) -> &BTreeMap<String, Vec<String>> {
+        &self.aliases
+    }
+
+    /// The indices that a path names; missing ones are an error unless the call says otherwise.
+    pub(super) fn resolve(&self, path: Option<&str>, params: &UrlParams) -> Result<Vec<String>, EsError> {
+        let names: Vec<String> = path
+            .unwrap_or("")
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+            .map(str::to_owned)
+            .collect();
+        self.resolve_names(&names, IndexOptions::of(params)?)
+    }
+
+    pub(super) fn resolve_names(
+        &self,
+        names: &[String],
+        options: IndexOptions,
+    ) -> Result<Vec<String>, EsError> {
+        Existing { indices: &self.names, aliases: &self.aliases }.resolve(names, options)
+    }
+
+    /// The one index that a name, or an alias of one index, stands for.
+    pub(super) fn one(&self, name: &str) -> Result<&(IndexInfo, Kept), EsError> {
+        let own = self.infos.iter().find(|(info, _)| info.name == name);
+        let aliased = || {
+            let indices = self.aliases.get(name).filter(|indices| indices.len() == 1)?;
+            self.infos.iter().find(|(info, _)| info.name == indices[0])
+        };
+        own.or_else(aliased).ok_or_else(|| EsError::no_index(name))
+    }
+
+    /// What is told about these indices.
+    pub(super) fn facts<'k>(&'k self, indices: &[String]) -> Vec<IndexFacts<'k>> {
+        self.chosen(indices)
+            .map(|(info, kept)| IndexFacts {
+                name: &info.name,
+                created: info.created,
+                records: info.records,
+                bytes: info.bytes,
+                settings: kept.settings(),
+                aliases: &kept.aliases,
+            })
+            .collect()
+    }
+
+    pub(super) fn chosen<'k>(&'k self, indices: &[String]) -> impl Iterator<Item = &'k (IndexInfo, Kept)> {
+        self.infos.iter().filter(|(info, _)| indices.contains(&info.name))
+    }
+
+    /// What these indices say of their fields, merged; the first one to describe a field wins.
+    pub(super) fn mapping(&self, indices: &[String]) -> Mapping {
+        let mut merged = Mapping::default();
+        for (info, _) in self.chosen(indices) {
+            for (name, field) in &info.mapping.fields {
+                merged.fields.entry(name.clone()).or_insert_with(|| field.clone());
+            }
+        }
+        merged
+    }
+}
