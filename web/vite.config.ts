@@ -16,6 +16,12 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 600,
+    rolldownOptions: {
+      output: {
+        // What every page needs comes in one piece: small ones compress badly, and each is a request.
+        codeSplitting: { groups: [{ name: 'base', test: /node_modules\/svelte\/|src\/(lib\/(api\/http|session|preferences|about|router|poll)|i18n\/index)/ }] },
+      },
+    },
   },
   server: {
     proxy: Object.fromEntries(
@@ -24,6 +30,7 @@ export default defineConfig({
   },
   test: {
     include: ['src/**/*.test.ts'],
+    setupFiles: ['src/i18n/loaded.ts'],
     environment: 'node',
   },
 });

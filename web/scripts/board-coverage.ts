@@ -7,6 +7,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { translate } from '../src/i18n';
+import '../src/i18n/loaded';
 import { queriesOf } from '../src/lib/grafana/data';
 import { importBoard } from '../src/lib/grafana/import';
 import type { Scope } from '../src/lib/grafana/interpolate';
@@ -14,7 +15,8 @@ import { panelsOf, type Board } from '../src/lib/grafana/model';
 import type { VariableSource } from '../src/lib/grafana/options';
 import type { ReportLine } from '../src/lib/grafana/report';
 import { ImportError } from '../src/lib/grafana/report';
-import { resolve, valuesOf } from '../src/lib/grafana/variables';
+import { resolve } from '../src/lib/grafana/resolve';
+import { valuesOf } from '../src/lib/grafana/variables';
 
 const RANGE = { from: 1_700_000_000_000, to: 1_700_003_600_000 };
 /** What is asked of variables when there is no server: values as they look in life, a point and a colon included. */

@@ -10,7 +10,7 @@ import { Server } from './server';
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const EXPRESSION = encodeURIComponent('sum by (endpoint) (rate(http_requests_total[5m]))');
 const PAGES = [
-  'board', 'dashboards', 'dashboards/lingxian', `explore?expr=${EXPRESSION}`, 'alerts', 'silences', 'rules', 'targets', 'inbox',
+  'board', 'dashboards', 'dashboards/lingxian', `explore?expr=${EXPRESSION}`, 'alerts', 'silences', 'rules', 'targets', 'inbox', 'logs', 'logs?query=level:INFO',
 ];
 
 let server: Server;
@@ -55,6 +55,8 @@ test.each(PAGES)('%s', { timeout: 180_000 }, async (address) => {
   for (const look of LOOKS) {
     const page = await browser.page(server.url, `#/${target}`, look);
     await page.locator('main h1, main h2').first().waitFor();
+    // A line of logs in full, with all that can be done with it.
+    if (address.startsWith('logs?')) await page.locator('[data-hit]').first().click();
     await page.waitForTimeout(1500);
     const name = `${address} ${JSON.stringify(look)}`;
     expect(await violations(page), name).toEqual([]);

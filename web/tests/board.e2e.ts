@@ -1,5 +1,6 @@
 // What a newcomer sees: the thirteen tiles, with the values that the API gives, fed from nothing but our own host.
 
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Browser } from './browser';
 import { eventually, Server } from './server';
@@ -96,9 +97,8 @@ test('the thirteen tiles show what the API says, in the order of the plan', asyn
   await page.close();
 });
 
-test('the first load is small and compressed, and of our own host alone', async () => {
-  const page = await browser.page(server.url, '#/board');
-  await page.locator('[data-tile="qps"][data-state="value"]').waitFor();
+/** What a page has loaded, compressed as it was sent. */
+async function loaded(page: Page, encoding: 'gzip' | 'br'): Promise<number> {
   const names = await page.evaluate(() =>
     performance
       .getEntriesByType('resource')
@@ -108,14 +108,32 @@ test('the first load is small and compressed, and of our own host alone', async 
   expect(names.length).toBeGreaterThan(1);
   let bytes = 0;
   for (const name of names) {
-    const response = await fetch(name, { headers: { 'Accept-Encoding': 'gzip' } });
+    const response = await fetch(name, { headers: { 'Accept-Encoding': encoding } });
     const length = Number(response.headers.get('content-length'));
     expect(length, name).toBeGreaterThan(0);
     // What fits into a packet is sent as it is.
-    expect(response.headers.get('content-encoding') === 'gzip' || length < 1024, name).toBe(true);
+    expect(response.headers.get('content-encoding') === encoding || length < 1024, name).toBe(true);
     bytes += length;
   }
-  expect(bytes).toBeLessThanOrEqual(130_000);
+  return bytes;
+}
+
+test('the first load is small and compressed, and of our own host alone', async () => {
+  const page = await browser.page(server.url, '#/board');
+  await page.locator('[data-tile="qps"][data-state="value"]').waitFor();
+  expect(await loaded(page, 'gzip')).toBeLessThanOrEqual(80_000);
+  expect(browser.offences).toEqual([]);
+  await page.close();
+});
+
+test('a board by its link is no large load either', async () => {
+  const [board] = await server.json<{ uid: string }[]>('api/search?type=dash-db');
+  const page = await browser.page(server.url, `#/dashboards/${board?.uid}`);
+  await page.locator('canvas').first().waitFor();
+  // With what explains its empty panels, which are looked at once the others are there.
+  await page.locator('main ul li code').first().waitFor();
+  // 133,326 on the day it was written; with the plan's board, whose panels are of old kinds and partly empty.
+  expect(await loaded(page, 'br')).toBeLessThanOrEqual(135_000);
   expect(browser.offences).toEqual([]);
   await page.close();
 });

@@ -76,3 +76,18 @@ test('a payment outage colours its tile and reaches WeCom, e-mail and SMS', { ti
   }
   expect(browser.offences).toEqual([]);
 });
+
+test('a slow database and a stock that runs down are told, also at the same time', { timeout: 240_000 }, async () => {
+  const page = await browser.page(server.url, '#/board');
+  await begin(page, 'slow-database');
+  await begin(page, 'stock-run-down');
+  const told = async (words: string) => (await inbox()).find(({ channel, text }) => channel === 'wecom' && text.includes(words));
+  await Promise.all([eventually('slowness told', 150, () => told('响应时间过长')), eventually('stock told', 150, () => told('库存预警'))]);
+  await expect.poll(() => mood(page, 'latency'), { timeout: 30_000, interval: 1000 }).toMatch(/\bwarning\b/);
+  const phones = await browser.page(server.url, '#/inbox');
+  await shown(phones, 'wecom', '响应时间过长');
+  await shown(phones, 'wecom', '库存预警');
+  expect(browser.offences).toEqual([]);
+  await phones.close();
+  await page.close();
+});

@@ -15,7 +15,16 @@ export class Server {
     readonly folder: string,
     /** `http://127.0.0.1:PORT` */
     readonly url: string,
+    /** Addresses of all listeners by their names. */
+    private readonly listeners: ReadonlyMap<string, string>,
   ) {}
+
+  /** The base of another listener's addresses: `elasticsearch`. */
+  listener(name: string): string {
+    const address = this.listeners.get(name);
+    if (address === undefined) throw new Error(`no listener ${name}`);
+    return `http://${address}`;
+  }
 
   /** `lingshao demo` in a fresh folder. */
   static demo(...more: string[]): Promise<Server> {
@@ -41,21 +50,22 @@ export class Server {
       stdio: ['ignore', 'pipe', openSync(log, 'w')],
     });
     const failed = () => new Error(`${BINARY} did not start:\n${readFileSync(log, 'utf8')}`);
-    const url = await new Promise<string>((give, fail) => {
+    const listeners = await new Promise<Map<string, string>>((give, fail) => {
       let said = '';
       const timer = setTimeout(() => fail(failed()), START_MS);
       child.once('error', fail);
       child.once('exit', () => fail(failed()));
       child.stdout?.on('data', (chunk: Buffer) => {
         said += chunk.toString();
-        const found = /^listening web=(\S+)$/m.exec(said);
-        if (found !== null) {
+        const found = new Map([...said.matchAll(/^listening (\w+)=(\S+)$/gm)].map(([, name = '', address = '']) => [name, address]));
+        // All of them are said at once, the page's among them.
+        if (found.has('web')) {
           clearTimeout(timer);
-          give(`http://${found[1]}`);
+          give(found);
         }
       });
     });
-    return new Server(child, folder, url);
+    return new Server(child, folder, `http://${listeners.get('web')}`, listeners);
   }
 
   async json<T>(path: string, options?: RequestInit): Promise<T> {

@@ -219,11 +219,11 @@ export class Plot {
       paths: PATHS[style](),
       spanGaps: one.spanNulls === true,
       points: {
-        show: style === 'points' ? true : style === 'bars' ? false : one.points,
+        show: style === 'points' ? true : isBars(style) ? false : one.points,
         size: one.pointSize ?? 5,
         stroke: color,
         fill: color,
-        filter: (chart, series, show, gaps) => (show || style === 'bars' ? null : lonely(chart.data[series]!, gaps)),
+        filter: (chart, series, show, gaps) => (show || isBars(style) ? null : lonely(chart.data[series]!, gaps)),
       },
     };
   }
@@ -396,12 +396,16 @@ function shapeOf(drawing: Drawing): string {
   return JSON.stringify([unit, decimals, min, max, log, zone, sync, lines]);
 }
 
+/** Gaps say nothing between bars, and dots are not drawn on them. */
+const isBars = (style: Style) => style === 'bars' || style === 'buckets';
+
 const PATHS: Record<Style, () => uPlot.Series.PathBuilder> = {
   line: () => uPlot.paths.linear!(),
   step: () => uPlot.paths.stepped!({ align: 1 }),
   'step-before': () => uPlot.paths.stepped!({ align: -1 }),
   smooth: () => uPlot.paths.spline!(),
   bars: () => uPlot.paths.bars!({ size: [0.8, 80, 1] }),
+  buckets: () => uPlot.paths.bars!({ size: [0.9, 80, 1], align: 1 }),
   points: () => () => null,
 };
 

@@ -2,7 +2,8 @@
 // each of 100,000 points costs more than drawing them.
 
 export type Axis = 'left' | 'right' | 'hidden';
-export type Style = 'line' | 'bars' | 'points' | 'step' | 'step-before' | 'smooth';
+/** Bars stand around their time; buckets are bars that begin there. */
+export type Style = 'line' | 'bars' | 'buckets' | 'points' | 'step' | 'step-before' | 'smooth';
 
 export interface ChartSeries {
   /** What the legend calls it. Two series may share a name. */

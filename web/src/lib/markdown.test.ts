@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { parseInline, parseMarkdown, safeHref, type Block, type Inline } from './markdown';
+import { parseInline, parseMarkdown, type Block, type Inline } from './markdown';
+import { safeHref } from './safeHref';
 
 /** The tree as a text that a person can check. */
 function inline(children: Inline[]): string {

@@ -1,6 +1,8 @@
 // The part of Markdown, and of HTML, that notes on boards use: read into a tree, which a component turns into elements.
 // Nothing of the text ever becomes markup by itself.
 
+import { safeHref } from './safeHref';
+
 export type Inline =
   | { kind: 'text'; text: string }
   | { kind: 'code'; text: string }
@@ -19,13 +21,6 @@ export type Block =
 
 /** Deeper nesting is read as text: nobody writes it by hand. */
 const DEPTH_MAX = 8;
-
-/** Addresses that a click may follow. */
-export function safeHref(href: string): string | null {
-  const plain = href.trim();
-  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(plain.replace(/[\u0000-\u0020]/g, ''))?.[1]?.toLowerCase();
-  return plain !== '' && (scheme === undefined || ['http', 'https', 'mailto'].includes(scheme)) ? plain : null;
-}
 
 export function parseMarkdown(text: string, depth = 0): Block[] {
   const lines = text.replace(/\r\n?/g, '\n').split('\n');

@@ -6,7 +6,7 @@ import { localized, t } from '../i18n';
 import { server } from '../lib/about.svelte';
 import { check, type Finding } from '../lib/api/lingshao';
 import { isAbort } from '../lib/api/http';
-import { whyEmpty, type Cause, type Offer } from '../lib/explore/emptiness';
+import type { Cause, Offer } from '../lib/explore/emptiness';
 import type { JsonObject } from '../lib/grafana/json';
 import type { Panel } from '../lib/grafana/model';
 import { dateTime } from '../lib/time/format';
@@ -50,7 +50,7 @@ export class Doctor {
     this.asked.add(expr);
     this.waiting.push(async () => {
       // An expression that the server cannot read has its error in place already.
-      const causes = await whyEmpty(expr, time).catch(() => []);
+      const causes = await reasons(expr, time).catch(() => []);
       this.causes.set(expr, causes);
     });
     this.work();
@@ -86,6 +86,11 @@ export class Doctor {
   }
 }
 
+/** Most boards have no empty panel, and then need no code to explain one. */
+async function reasons(expr: string, time: number): Promise<Cause[]> {
+  return (await import('../lib/explore/emptiness')).whyEmpty(expr, time);
+}
+
 /** A finding names its panel by the title, as a person would. */
 function concerns(finding: Finding, panel: Panel): boolean {
   const exprs = panel.targets.map(({ expr }) => expr);
@@ -108,34 +113,34 @@ function words(cause: Cause): { text: string; suggestion: string | null } {
   const first = (offers: Offer[]) => offers[0]?.expr ?? null;
   switch (cause.kind) {
     case 'unknown':
-      return { text: t('explore.whyUnknown', { metric: cause.metric }), suggestion: first(cause.offers) };
+      return { text: t('why.whyUnknown', { metric: cause.metric }), suggestion: first(cause.offers) };
     case 'base':
-      return { text: t('explore.whyBase', { metric: cause.metric }), suggestion: first(cause.offers) };
+      return { text: t('why.whyBase', { metric: cause.metric }), suggestion: first(cause.offers) };
     case 'stale':
       return cause.last === null
-        ? { text: t('explore.whyStaleLong', { metric: cause.metric }), suggestion: null }
-        : { text: t('explore.whyStale', { metric: cause.metric, at: dateTime(cause.last, server.timeZone) }), suggestion: null };
+        ? { text: t('why.whyStaleLong', { metric: cause.metric }), suggestion: null }
+        : { text: t('why.whyStale', { metric: cause.metric, at: dateTime(cause.last, server.timeZone) }), suggestion: null };
     case 'excluded':
-      return { text: t('explore.whyExcluded', { matcher: cause.matcher, n: cause.left }), suggestion: first(cause.offers) };
+      return { text: t('why.whyExcluded', { matcher: cause.matcher, n: cause.left }), suggestion: first(cause.offers) };
     case 'label': {
       const { metric, label, labels } = cause;
-      return { text: t('explore.whyLabel', { metric, label, labels: labels.join(', ') }), suggestion: first(cause.offers) };
+      return { text: t('why.whyLabel', { metric, label, labels: labels.join(', ') }), suggestion: first(cause.offers) };
     }
     case 'together':
-      return { text: t('explore.whyTogether'), suggestion: cause.without[0]?.expr ?? null };
+      return { text: t('why.whyTogether'), suggestion: cause.without[0]?.expr ?? null };
     case 'window':
-      return { text: t('explore.whyWindow', { selector: cause.selector, interval: server.facts?.scrape_interval_seconds ?? 15 }), suggestion: null };
+      return { text: t('why.whyWindow', { selector: cause.selector, interval: server.facts?.scrape_interval_seconds ?? 15 }), suggestion: null };
     case 'filtered':
-      return { text: t('explore.whyFiltered', { comparison: cause.comparison, n: cause.total }), suggestion: cause.expr };
+      return { text: t('why.whyFiltered', { comparison: cause.comparison, n: cause.total }), suggestion: cause.expr };
     case 'selfDivision':
-      return { text: t('explore.whySelf', { metric: cause.metric }), suggestion: first(cause.offers) };
+      return { text: t('why.whySelf', { metric: cause.metric }), suggestion: first(cause.offers) };
     case 'mismatch':
-      return { text: t('explore.whyMismatch', { op: cause.op }), suggestion: first(cause.offers) };
+      return { text: t('why.whyMismatch', { op: cause.op }), suggestion: first(cause.offers) };
     case 'unless':
-      return { text: t('explore.whyUnless'), suggestion: null };
+      return { text: t('why.whyUnless'), suggestion: null };
     case 'absent':
-      return { text: t('explore.whyAbsent', { selector: cause.selector, n: cause.total }), suggestion: null };
+      return { text: t('why.whyAbsent', { selector: cause.selector, n: cause.total }), suggestion: null };
     case 'buckets':
-      return { text: t('explore.whyBuckets', { expr: cause.expr }), suggestion: null };
+      return { text: t('why.whyBuckets', { expr: cause.expr }), suggestion: null };
   }
 }

@@ -9,7 +9,8 @@ import type { Scope } from '../lib/grafana/interpolate';
 import type { Board, Panel } from '../lib/grafana/model';
 import { isAsked } from '../lib/grafana/review';
 import { server as source } from '../lib/grafana/source';
-import { filtersOf, resolve, valuesOf, type VariableState } from '../lib/grafana/variables';
+import { transformersFor, type Transformers } from '../lib/grafana/transform';
+import { filtersOf, valuesOf, type VariableState } from '../lib/grafana/variables';
 import { parseRange, type Range } from '../lib/time/range';
 
 /** One refusal or remark of the server on a query. */
@@ -138,6 +139,7 @@ export class BoardRun {
     } else {
       const milliseconds = { from: range.from * 1000, to: range.to * 1000 };
       const scope: Scope = { values: new Map(), range: milliseconds, zone: this.zone() };
+      const { resolve } = await import('../lib/grafana/resolve');
       this.variables = await resolve(board.variables, wish.chosen, source, scope, signal);
     }
     signal.throwIfAborted();
@@ -158,15 +160,17 @@ export class BoardRun {
     const { signal } = this.running;
     const keys = [...this.stale].filter((key) => this.visible.has(key));
     this.stale.clear();
-    const asked = keys.map((key) => ({ key, asked: this.askedBy(key) }));
+    const asked = keys.map((key) => ({ key, panel: this.visible.get(key)!.panel, asked: this.askedBy(key) }));
+    const code = transformersFor(asked.flatMap(({ panel }) => panel.transformations));
     for (const { key, asked: one } of asked) {
       this.panels.set(key, { ...(this.panels.get(key) ?? NOTHING), asked: one, loading: true });
     }
     try {
       for (const part of parts(asked)) {
-        const batch = part.flatMap((one) => batchOf(this.visible.get(one.key)!.panel, one.asked.queries));
-        const answers = batch.length === 0 ? new Map<string, QueryAnswer>() : await queries(batch, signal);
-        part.forEach((one) => this.take(one.key, one.asked, answers));
+        const batch = part.flatMap((one) => batchOf(one.panel, one.asked.queries));
+        const answered = batch.length === 0 ? new Map<string, QueryAnswer>() : queries(batch, signal);
+        const [answers, transformers] = await Promise.all([answered, code]);
+        part.forEach((one) => this.take(one.key, one.asked, answers, transformers));
       }
       this.problem = '';
     } catch (error) {
@@ -189,7 +193,7 @@ export class BoardRun {
     return { queries: queriesOf(panel, { scope, width: Math.max(POINTS_MIN, Math.round(width)), scrape, filters }), scope };
   }
 
-  private take(key: string, asked: Asked, answers: Map<string, QueryAnswer>): void {
+  private take(key: string, asked: Asked, answers: Map<string, QueryAnswer>, transformers: Transformers | null): void {
     const panel = this.visible.get(key)?.panel;
     if (panel === undefined) {
       this.giveUp([key]);
@@ -198,7 +202,7 @@ export class BoardRun {
     const own = new Map(asked.queries.map(({ target }) => [target.refId, answers.get(queryId(panel, target)) ?? LOST]));
     const { from, to } = panelRange(panel, asked.scope);
     this.panels.set(key, {
-      frames: shown(panel, framesOf(panel, asked.queries, answers), asked.scope),
+      frames: shown(panel, framesOf(panel, asked.queries, answers), asked.scope, transformers),
       range: { from: from / 1000, to: to / 1000 },
       asked,
       answers: own,

@@ -26,7 +26,7 @@ function drawnAll(json: Record<string, unknown>, answers: Series[][]) {
   const panel = panelsOf(importBoard({ panels: [{ type: 'timeseries', targets, ...json }] }).board)[0]!;
   const queries = queriesOf(panel, { scope: SCOPE, width: 240, scrape: 15_000, filters: [] });
   const given = new Map(queries.map(({ target }, index) => [queryId(panel, target), answer(answers[index]!)]));
-  const frames = shown(panel, framesOf(panel, queries, given), SCOPE);
+  const frames = shown(panel, framesOf(panel, queries, given), SCOPE, null);
   return { panel, frames };
 }
 

@@ -98,4 +98,5 @@ export const alerts = {
   silenceThis: 'Silence {name}',
   silenceGroup: 'Silence this group',
   needsRight: 'Your role may not silence alerts',
+  toLogs: 'Logs of that time',
 };

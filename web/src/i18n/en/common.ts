@@ -25,4 +25,11 @@ export const common = {
   minutesAgo: '{n} min ago',
   hoursAgo: '{n} h ago',
   daysAgo: '{n} d ago',
+  copyRefused: 'The browser refused',
+  filterBy: 'Filter by {what}',
+  error: 'Error',
+  warning: 'Warning',
+  useIt: 'Use it',
+  open: 'Open in Explore',
+  promqlHint: 'PromQL, such as sum(rate(http_requests_total[5m]))',
 };

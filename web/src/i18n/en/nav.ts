@@ -3,6 +3,7 @@ export const nav = {
   board: 'Real-time',
   dashboards: 'Dashboards',
   explore: 'Explore',
+  logs: 'Logs',
   alerts: 'Alerts',
   silences: 'Silences',
   rules: 'Rules',

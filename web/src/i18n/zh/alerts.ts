@@ -98,4 +98,5 @@ export const alerts = {
   silenceThis: '静默 {name}',
   silenceGroup: '静默这一组',
   needsRight: '你的角色不能静默告警',
+  toLogs: '相关日志',
 };

@@ -25,4 +25,11 @@ export const common = {
   minutesAgo: '{n} 分钟前',
   hoursAgo: '{n} 小时前',
   daysAgo: '{n} 天前',
+  copyRefused: '浏览器不让复制',
+  filterBy: '按 {what} 筛选',
+  error: '错误',
+  warning: '警告',
+  useIt: '采用',
+  open: '在探索中打开',
+  promqlHint: '输入 PromQL，例如 sum(rate(http_requests_total[5m]))',
 };

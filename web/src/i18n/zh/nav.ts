@@ -3,6 +3,7 @@ export const nav = {
   board: '实时监控',
   dashboards: '看板',
   explore: '探索',
+  logs: '日志',
   alerts: '告警',
   silences: '静默',
   rules: '规则',

@@ -2,6 +2,14 @@
 
 import { session } from '../session.svelte';
 
+/** What a refusal says besides its words: a name for it, and the bytes of the query that it is about. */
+export interface Fault {
+  code: string;
+  start: number;
+  end: number;
+  arguments: Record<string, string | number>;
+}
+
 /** A refusal, in words for a person. */
 export class ApiError extends Error {
   constructor(
@@ -12,6 +20,8 @@ export class ApiError extends Error {
     readonly kind: string = '',
     /** Grafana's `status`, where there is one: `version-mismatch`. */
     readonly reason: string = '',
+    /** Where the query is at fault, as the log store tells it. */
+    readonly fault: Fault | null = null,
   ) {
     super(message);
   }
@@ -26,13 +36,15 @@ export interface Options {
   /** Sent as it is. */
   text?: string;
   signal?: AbortSignal;
+  /** Reads the answer; `JSON.parse` when missing. */
+  parse?: (text: string) => unknown;
 }
 
 /** Sends a request and gives back the answer's JSON; throws [`ApiError`]. */
 export async function request<T>(path: string, options: Options = {}): Promise<T> {
   const response = await send(path, options);
   const text = await response.text();
-  const body = parse(text);
+  const body = parsed(text, options.parse ?? JSON.parse);
   if (!response.ok) {
     if (response.status === 401) {
       session.expired();
@@ -60,9 +72,9 @@ async function send(path: string, options: Options): Promise<Response> {
   }
 }
 
-function parse(text: string): unknown {
+function parsed(text: string, parse: (text: string) => unknown): unknown {
   try {
-    return JSON.parse(text);
+    return parse(text);
   } catch {
     return undefined;
   }
@@ -71,6 +83,10 @@ function parse(text: string): unknown {
 function refusal(status: number, body: unknown, text: string): ApiError {
   if (typeof body === 'object' && body !== null) {
     const { error, message, errorType, status: reason } = body as Record<string, unknown>;
+    if (typeof error === 'object' && error !== null) {
+      const { message: words, code = '', start = 0, end = 0, arguments: given = {} } = error as Partial<Fault> & { message?: string };
+      return new ApiError(words ?? text, status, code, '', { code, start, end, arguments: given });
+    }
     const words = [error, message].find((one): one is string => typeof one === 'string') ?? text;
     const word = (one: unknown) => (typeof one === 'string' ? one : '');
     return new ApiError(words, status, word(errorType), word(reason));

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { withQuery } from './history.svelte';
+import { withQuery } from '../history.svelte';
 import { columnsOf, linesOf, rowsOf, seriesNames, sorted, tabSeparated, type Row } from './results';
 
 const row = (value: string, labels: Record<string, string> = {}): Row => ({ labels, value, time: 0 });

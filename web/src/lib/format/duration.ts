@@ -69,11 +69,11 @@ const STEPS: Record<string, Step[]> = {
 };
 
 const WORDS: Record<string, [one: Key, many: Key]> = {
-  min: ['panels.unitMinute', 'panels.unitMinutes'],
-  hour: ['panels.unitHour', 'panels.unitHours'],
-  day: ['panels.unitDay', 'panels.unitDays'],
-  week: ['panels.unitWeek', 'panels.unitWeeks'],
-  year: ['panels.unitYear', 'panels.unitYears'],
+  min: ['units.unitMinute', 'units.unitMinutes'],
+  hour: ['units.unitHour', 'units.unitHours'],
+  day: ['units.unitDay', 'units.unitDays'],
+  week: ['units.unitWeek', 'units.unitWeeks'],
+  year: ['units.unitYear', 'units.unitYears'],
 };
 
 /** A span given in `unit` (`s`, `ms`, …), in the largest unit that leaves at least one. */
@@ -94,23 +94,23 @@ export function scaledSpan(value: number, unit: string, decimals?: number | null
 }
 
 const PARTS: [seconds: number, one: Key, many: Key][] = [
-  [31_536_000, 'panels.spanYear', 'panels.spanYears'],
-  [2_592_000, 'panels.spanMonth', 'panels.spanMonths'],
-  [604_800, 'panels.spanWeek', 'panels.spanWeeks'],
-  [86_400, 'panels.spanDay', 'panels.spanDays'],
-  [3600, 'panels.spanHour', 'panels.spanHours'],
-  [60, 'panels.spanMinute', 'panels.spanMinutes'],
-  [1, 'panels.spanSecond', 'panels.spanSeconds'],
-  [0.001, 'panels.spanMillisecond', 'panels.spanMilliseconds'],
+  [31_536_000, 'units.spanYear', 'units.spanYears'],
+  [2_592_000, 'units.spanMonth', 'units.spanMonths'],
+  [604_800, 'units.spanWeek', 'units.spanWeeks'],
+  [86_400, 'units.spanDay', 'units.spanDays'],
+  [3600, 'units.spanHour', 'units.spanHours'],
+  [60, 'units.spanMinute', 'units.spanMinutes'],
+  [1, 'units.spanSecond', 'units.spanSeconds'],
+  [0.001, 'units.spanMillisecond', 'units.spanMilliseconds'],
 ];
 
 /** `2 hours, 5 minutes`: the largest part, and one more for each decimal. `scale` is 1 for seconds, 0.001 for milliseconds. */
 export function spanInWords(value: number, scale: number, decimals?: number | null): string {
   if (value < 0) {
-    return t('panels.spanAgo', { span: spanInWords(-value, scale, decimals) });
+    return t('units.spanAgo', { span: spanInWords(-value, scale, decimals) });
   }
   if (value === 0) {
-    return t(scale === 1 ? 'panels.spanSeconds' : 'panels.spanMilliseconds', { n: 0 });
+    return t(scale === 1 ? 'units.spanSeconds' : 'units.spanMilliseconds', { n: 0 });
   }
   let rest = value * scale * 1000;
   let left = decimals ?? 0;
@@ -124,13 +124,13 @@ export function spanInWords(value: number, scale: number, decimals?: number | nu
     rest %= length;
     left--;
   }
-  return said.length === 0 ? '' : said.reduce((a, b) => t('panels.spanJoin', { a, b }));
+  return said.length === 0 ? '' : said.reduce((a, b) => t('units.spanJoin', { a, b }));
 }
 
 /** `01:02:03`, or with days `2 d 01:02:03`. */
 export function spanAsClock(seconds: number, withDays: boolean): string {
   if (seconds < 0) {
-    return t('panels.spanAgo', { span: spanAsClock(-seconds, withDays) });
+    return t('units.spanAgo', { span: spanAsClock(-seconds, withDays) });
   }
   const days = withDays ? Math.floor(seconds / 86_400) : 0;
   const rest = seconds - days * 86_400;

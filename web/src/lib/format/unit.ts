@@ -131,9 +131,9 @@ const NAMED: Record<string, Format> = {
   timeticks: (value, decimals) => scaledSpan(value / 100, 's', decimals),
   clockms: (value, decimals) => plain(spanAsStopwatch(value, decimals)),
   clocks: (value, decimals) => plain(spanAsStopwatch(value * 1000, decimals)),
-  bool: (value) => plain(value ? t('panels.boolTrue') : t('panels.boolFalse')),
-  bool_yes_no: (value) => plain(value ? t('panels.boolYes') : t('panels.boolNo')),
-  bool_on_off: (value) => plain(value ? t('panels.boolOn') : t('panels.boolOff')),
+  bool: (value) => plain(value ? t('units.boolTrue') : t('units.boolFalse')),
+  bool_yes_no: (value) => plain(value ? t('units.boolYes') : t('units.boolNo')),
+  bool_on_off: (value) => plain(value ? t('units.boolOn') : t('units.boolOff')),
 };
 
 for (const unit of ['ns', 'µs', 'ms', 's', 'm', 'h', 'd']) {

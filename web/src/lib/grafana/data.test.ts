@@ -1,3 +1,4 @@
+import { TRANSFORMERS } from './transform/all';
 import { expect, test } from 'vitest';
 import type { QueryAnswer, QueryData } from '../api/prometheus';
 import { batchOf, framesOf, panelRange, queriesOf, queryId, shown } from './data';
@@ -25,7 +26,7 @@ function shownOf(json: object, ...data: QueryData[]): unknown[] {
   const panel = panelOf(json);
   const queries = queriesOf(panel, asking);
   const answers = new Map(queries.map(({ target }, index): [string, QueryAnswer] => [queryId(panel, target), { status: 'success', data: data[index] }]));
-  const frames = shown(panel, framesOf(panel, queries, answers), scope);
+  const frames = shown(panel, framesOf(panel, queries, answers), scope, TRANSFORMERS);
   return frames.map((frame) => frame.fields.map((field) => [displayName(field, frame, frames), ...field.values]));
 }
 
@@ -85,5 +86,5 @@ test.each([
   const panel = panelOf({ targets: [{ expr: 'rate(http_requests_total[1m])' }], ...json });
   const queries = queriesOf(panel, asking);
   const answers = new Map([['1/A', { status: 'success' as const, data: course([{}, [0, '1']]) }]]);
-  expect(shown(panel, framesOf(panel, queries, answers), scope)[0]?.fields[1]?.config.unit).toBe(unit);
+  expect(shown(panel, framesOf(panel, queries, answers), scope, null)[0]?.fields[1]?.config.unit).toBe(unit);
 });

@@ -11,7 +11,7 @@ import { interpolateQuery, interpolateText, type Scope } from './interpolate';
 import { parseDuration, stepsFor, type Steps } from './interval';
 import type { Panel, Target } from './model';
 import { compactNames, fillLegend } from './names';
-import { transform } from './transform';
+import { transform, type Transformers } from './transform';
 import type { Filter } from './variables';
 
 /** A target's question to the server. Times in seconds. */
@@ -175,11 +175,11 @@ function named(frames: Frame[], { legend, expr }: PanelQuery): Frame[] {
   return frames;
 }
 
-/** What a panel shows of its frames: transformed, and each field with its options. */
-export function shown(panel: Panel, frames: Frame[], scope: Scope): Frame[] {
+/** What a panel shows of its frames: transformed, and each field with its options. `null` does for a panel that transforms nothing. */
+export function shown(panel: Panel, frames: Frame[], scope: Scope, transformers: Transformers | null): Frame[] {
   const here: Scope = { ...scope, scoped: { ...scope.scoped, ...panel.scoped } };
   const guessed = panel.hasUnit ? frames : withUnits(panel, frames);
-  const transformed = transform(guessed, panel.transformations, (text) => interpolateText(text, here));
+  const transformed = transform(guessed, panel.transformations, transformers, (text) => interpolateText(text, here));
   const { defaults, overrides } = panel.fields;
   return applyOptions(transformed, defaults, overrides, filling(transformed, here)).map(withZeros);
 }

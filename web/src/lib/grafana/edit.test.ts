@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
-import { panelIn, withCopy, withLayout, withNewPanel, withPanel, withPanelValue, withVariable } from './edit';
-import { importBoard, readBoard } from './import';
+import { emptyBoard, panelIn, withCopy, withLayout, withNewPanel, withPanel, withPanelValue, withQuery, withVariable } from './edit';
+import { importBoard } from './import';
+import { readBoard } from './read-board';
 import { objects, type JsonObject } from './json';
 import { panelsOf } from './model';
 
@@ -29,6 +30,20 @@ test('a new panel lies below all, a copy below its original', () => {
   const { json, id } = withNewPanel(before, 'stat', 'fresh');
   expect([id, panelIn(json, id)?.gridPos]).toEqual([2, { x: 0, y: 5, w: 6, h: 4 }]);
   expect(panelIn(withCopy(before, 1).json, 2)?.gridPos).toEqual({ x: 0, y: 5, w: 24, h: 5 });
+});
+
+test('a query becomes a chart below all others, those in closed rows too, with a unit', () => {
+  const inRow = { id: 9, type: 'stat', gridPos: { x: 0, y: 20, w: 24, h: 6 } };
+  const before = { title: 'b', panels: [{ id: 2, gridPos: { x: 0, y: 0, w: 12, h: 8 } }, { id: 3, type: 'row', collapsed: true, panels: [inRow] }] };
+  const after = withQuery(before, 'QPS', 'sum(rate(http_requests_total[5m]))');
+  expect(panelIn(after, 10)).toMatchObject({
+    title: 'QPS',
+    gridPos: { x: 0, y: 26, w: 12, h: 8 },
+    targets: [{ refId: 'A', expr: 'sum(rate(http_requests_total[5m]))' }],
+    fieldConfig: { defaults: { unit: 'reqps' } },
+  });
+  expect(before.panels).toHaveLength(2);
+  expect(panelIn(withQuery(emptyBoard('new'), 'up', 'up'), 1)).toMatchObject({ gridPos: { y: 0 }, fieldConfig: { defaults: { unit: 'short' } } });
 });
 
 test('sections follow each other; closed rows keep their panels inside', () => {

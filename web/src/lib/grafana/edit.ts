@@ -1,9 +1,10 @@
 // Changes of a board's JSON. Each function gives a new JSON and leaves the old one alone, so that a change can be undone by
 // taking the old one back.
 
+import { inferUnit } from '../format/unit';
 import { at, clone, isObject, number, object, objects, put, text, type Json, type JsonObject } from './json';
-import { usualSize } from './layout';
 import type { Grid } from './model';
+import { usualSize } from './size';
 
 /** Changes the board itself at a path: `title`, `time.from`. */
 export function withValue(json: JsonObject, path: string, value: Json | undefined): JsonObject {
@@ -12,9 +13,12 @@ export function withValue(json: JsonObject, path: string, value: Json | undefine
   return changed;
 }
 
+/** All panels, those in rows too. */
+const all = (json: JsonObject) => objects(json.panels).flatMap((panel) => [panel, ...objects(panel.panels)]);
+
 /** The panel with an id, in a row or not. */
 export function panelIn(json: JsonObject, id: number): JsonObject | undefined {
-  return objects(json.panels).flatMap((panel) => [panel, ...objects(panel.panels)]).find((panel) => panel.id === id);
+  return all(json).find((panel) => panel.id === id);
 }
 
 /** Replaces the panel with an id; `null` takes it away. */
@@ -39,14 +43,14 @@ export function withPanelValue(json: JsonObject, id: number, path: string, value
 }
 
 function nextId(json: JsonObject): number {
-  const ids = objects(json.panels).flatMap((panel) => [panel, ...objects(panel.panels)]).map(({ id }) => number(id) ?? 0);
+  const ids = all(json).map(({ id }) => number(id) ?? 0);
   return Math.max(0, ...ids) + 1;
 }
 
 /** A new panel of a kind below all others. */
 export function withNewPanel(json: JsonObject, type: string, title: string): { json: JsonObject; id: number } {
   const id = nextId(json);
-  const bottom = Math.max(0, ...objects(json.panels).map(({ gridPos }) => (number(at(gridPos, 'y')) ?? 0) + (number(at(gridPos, 'h')) ?? 0)));
+  const bottom = Math.max(0, ...all(json).map(({ gridPos }) => (number(at(gridPos, 'y')) ?? 0) + (number(at(gridPos, 'h')) ?? 0)));
   const panel: JsonObject = { id, type, title, gridPos: { x: 0, y: bottom, ...usualSize(type) } };
   if (type === 'row') {
     Object.assign(panel, { collapsed: false, panels: [] });
@@ -56,6 +60,22 @@ export function withNewPanel(json: JsonObject, type: string, title: string): { j
     Object.assign(panel, { targets: [{ refId: 'A', expr: '' }], fieldConfig: { defaults: { custom: {} }, overrides: [] }, options: {} });
   }
   return { json: { ...json, panels: [...objects(json.panels), panel] }, id };
+}
+
+/** A board without panels. */
+export function emptyBoard(title: string): JsonObject {
+  return { title, tags: [], timezone: '', schemaVersion: 39, time: { from: 'now-1h', to: 'now' }, refresh: '30s', panels: [] };
+}
+
+/** An expression as a chart below all others. */
+export function withQuery(json: JsonObject, title: string, expr: string): JsonObject {
+  const added = withNewPanel(json, 'timeseries', title);
+  return withPanel(added.json, added.id, (panel) => ({
+    ...panel,
+    targets: [{ refId: 'A', expr }],
+    fieldConfig: { defaults: { unit: inferUnit(expr) || 'short' }, overrides: [] },
+    options: { legend: { displayMode: 'list', placement: 'bottom', calcs: [] }, tooltip: { mode: 'multi' } },
+  }));
 }
 
 /** A copy of a panel right after it. */
@@ -86,7 +106,7 @@ export interface Laid {
 
 /** Gives every panel its place, section by section: rows follow each other without holes. */
 export function withLayout(json: JsonObject, sections: readonly Laid[]): JsonObject {
-  const byId = new Map(objects(json.panels).flatMap((panel) => [panel, ...objects(panel.panels)]).map((panel) => [panel.id, panel]));
+  const byId = new Map(all(json).map((panel) => [panel.id, panel]));
   const panels: JsonObject[] = [];
   let y = 0;
   for (const { row, boxes } of sections) {

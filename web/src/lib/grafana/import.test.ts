@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { exportBoard, importBoard } from './import';
+import { importBoard } from './import';
+import { exportBoard } from './read-board';
 import type { JsonObject } from './json';
 import { panelsOf } from './model';
 import { ImportError } from './report';

@@ -1,12 +1,13 @@
 // Any Grafana JSON to our board, and back. The steps: find the dashboard in what was given, lift every panel to today's form
 // (`migrate.ts`), give each an id and a place, read it with types. What we do not know travels along in `json`.
 
-import { at, clone, isObject, object, objects, text, texts, type Json, type JsonObject } from './json';
+import { at, clone, isObject, object, objects, text, type Json, type JsonObject } from './json';
 import { faultOf } from './json-fault';
 import { byPlace, placed } from './layout';
 import { lifted } from './migrate';
-import { panelsOf, type Board, type Panel, type Row, type Section } from './model';
-import { readPanel, readPanelLinks, refIdOf } from './read-panel';
+import { panelsOf, type Board } from './model';
+import { readBoard } from './read-board';
+import { refIdOf } from './read-panel';
 import { readVariable } from './read-variable';
 import { ImportError, note, type ImportReport, type Note, type ReportLine } from './report';
 import { notesOn } from './review';
@@ -35,31 +36,6 @@ export function importBoard(input: unknown): Imported {
   delete json.rows;
   const board = readBoard(json);
   return { board, report: { lines: lines(board, origins), notes: boardNotes(dashboard) } };
-}
-
-/** The typed board of a JSON in today's form: after an import, and after each edit. */
-export function readBoard(json: JsonObject): Board {
-  const sourceOf = sources(json);
-  const time = object(json.time);
-  return {
-    uid: text(json.uid) ?? '',
-    title: text(json.title) ?? '',
-    description: text(json.description) ?? '',
-    tags: texts(json.tags),
-    time: { from: text(time.from) ?? 'now-6h', to: text(time.to) ?? 'now' },
-    refresh: text(json.refresh === false ? '' : json.refresh) ?? '',
-    timezone: text(json.timezone) ?? '',
-    sharedCursor: json.graphTooltip === 1 || json.graphTooltip === 2 || json.sharedCrosshair === true,
-    variables: objects(at(json, 'templating.list')).map(readVariable).filter(({ name }) => name !== ''),
-    links: readPanelLinks(json.links),
-    sections: sectionsOf(objects(json.panels), sourceOf),
-    json,
-  };
-}
-
-/** Grafana's JSON of a board, with all that came with it. */
-export function exportBoard(board: Board): JsonObject {
-  return clone(board.json);
 }
 
 function parse(input: string): unknown {
@@ -157,60 +133,6 @@ function giveIds(panels: JsonObject[]): void {
     while (taken.has(next)) next++;
     panel.id = next++;
   }
-}
-
-function sectionsOf(panels: JsonObject[], sourceOf: (datasource: Json | undefined) => string): Section[] {
-  const sections: Section[] = [{ row: null, panels: [] }];
-  for (const json of byPlace(panels)) {
-    if (json.type === 'row') {
-      const inner = byPlace(objects(json.panels)).map((panel) => readPanel(panel, sourceOf));
-      sections.push({ row: readRow(json), panels: inner });
-    } else {
-      sections[sections.length - 1]?.panels.push(readPanel(json, sourceOf));
-    }
-  }
-  return sections.filter(({ row, panels }) => row !== null || panels.length > 0).map(fromTop);
-}
-
-function readRow(json: JsonObject): Row {
-  return {
-    id: Number(json.id) || 0,
-    title: text(json.title) ?? '',
-    collapsed: json.collapsed === true,
-    repeat: text(json.repeat) || null,
-    scoped: {},
-  };
-}
-
-/** Places count from the section's top, so that a row which is closed takes no room. */
-function fromTop(section: Section): Section {
-  const top = Math.min(...section.panels.map(({ grid }) => grid.y));
-  const panels = section.panels.map((panel) => ({ ...panel, grid: { ...panel.grid, y: panel.grid.y - top } }) as Panel);
-  return { ...section, panels };
-}
-
-/** What kind of source a `datasource` names: `prometheus`, `loki`, …; empty for the default one. */
-function sources(json: JsonObject): (datasource: Json | undefined) => string {
-  const kinds = new Map<string, string>();
-  for (const input of objects(json.__inputs)) {
-    kinds.set(text(input.name) ?? '', text(input.pluginId) ?? '');
-  }
-  for (const variable of objects(at(json, 'templating.list'))) {
-    if (variable.type === 'datasource') kinds.set(text(variable.name) ?? '', text(variable.query) ?? '');
-  }
-  const byName = (name: string): string => {
-    const [, variable] = /^\$\{?(\w+)(?::\w+)?\}?$/.exec(name) ?? [];
-    if (variable !== undefined) return kinds.get(variable) ?? '';
-    const [, known] = /^-- (\w+) --$/.exec(name) ?? [];
-    return known === undefined || known === 'Mixed' ? '' : known.toLowerCase();
-  };
-  return (datasource) => {
-    if (typeof datasource === 'string') return byName(datasource);
-    const type = text(object(datasource).type) ?? '';
-    const uid = text(object(datasource).uid) ?? '';
-    if (type === 'datasource') return uid === '-- Mixed --' || uid === 'mixed' ? '' : uid.replace(/-- | --/g, '').toLowerCase();
-    return type.startsWith('$') || type === '' ? byName(type || uid) : type;
-  };
 }
 
 function lines(board: Board, origins: Map<JsonObject, Origin>): ReportLine[] {

@@ -3,24 +3,12 @@
 import { isObject, number, object, text, type Json, type JsonObject } from './json';
 import type { Grid } from './model';
 import { ImportError } from './report';
+import { COLUMNS, usualSize } from './size';
 
-const COLUMNS = 24;
 /** A row of the grid, in pixels, with the gap below it: for heights that old boards give in pixels. */
 const CELL = 38;
 const ROW_HEIGHT = 250;
 const PANEL_HEIGHT_MIN = 90;
-
-/** How large a panel is whose author did not say. */
-export function usualSize(type: string): { w: number; h: number } {
-  switch (type) {
-    case 'row': return { w: COLUMNS, h: 1 };
-    case 'stat':
-    case 'singlestat':
-    case 'gauge': return { w: 6, h: 4 };
-    case 'text': return { w: 12, h: 4 };
-    default: return { w: 12, h: 8 };
-  }
-}
 
 /** The panels of a board, each with a place. Rows of the old kind become panels of the type `row`. */
 export function placed(dashboard: JsonObject): JsonObject[] {

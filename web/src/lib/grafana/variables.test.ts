@@ -4,7 +4,8 @@ import { interpolateQuery, type Scope } from './interpolate';
 import type { JsonObject } from './json';
 import type { VariableSource } from './options';
 import { readVariable } from './read-variable';
-import { addressOf, ALL, chosenIn, filtersOf, inOrder, resolve, valuesOf } from './variables';
+import { inOrder, resolve } from './resolve';
+import { addressOf, ALL, chosenIn, filtersOf, valuesOf } from './variables';
 
 preferences.language = 'en';
 

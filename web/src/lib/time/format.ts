@@ -21,6 +21,12 @@ export function dateTime(seconds: number, zone: string): string {
   return format(zone, { ...DATE, ...CLOCK }).format(seconds * 1000);
 }
 
+/** `2026-11-26 20:30:05.123`, from milliseconds */
+export function exactTime(milliseconds: number, zone: string): string {
+  const whole = Math.floor(milliseconds / 1000);
+  return `${dateTime(whole, zone)}.${String(Math.floor(milliseconds) - whole * 1000).padStart(3, '0')}`;
+}
+
 /** `20:30:05` */
 export function clock(seconds: number, zone: string): string {
   return format(zone, CLOCK).format(seconds * 1000);

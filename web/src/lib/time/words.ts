@@ -4,16 +4,16 @@ import { t } from '../../i18n';
 import { dateTime } from './format';
 import { parseMoment } from './range';
 
-const UNITS = { s: 'dashboards.spanSeconds', m: 'dashboards.spanMinutes', h: 'dashboards.spanHours', d: 'dashboards.spanDays' } as const;
+const UNITS = { s: 'range.spanSeconds', m: 'range.spanMinutes', h: 'range.spanHours', d: 'range.spanDays' } as const;
 
 const NAMED: Record<string, Parameters<typeof t>[0]> = {
-  'now/d now': 'dashboards.rangeToday',
-  'now/d now/d': 'dashboards.rangeToday',
-  'now-1d/d now-1d/d': 'dashboards.rangeYesterday',
-  'now/w now': 'dashboards.rangeThisWeek',
-  'now/w now/w': 'dashboards.rangeThisWeek',
-  'now/M now': 'dashboards.rangeThisMonth',
-  'now/M now/M': 'dashboards.rangeThisMonth',
+  'now/d now': 'range.rangeToday',
+  'now/d now/d': 'range.rangeToday',
+  'now-1d/d now-1d/d': 'range.rangeYesterday',
+  'now/w now': 'range.rangeThisWeek',
+  'now/w now/w': 'range.rangeThisWeek',
+  'now/M now': 'range.rangeThisMonth',
+  'now/M now/M': 'range.rangeThisMonth',
 };
 
 /** `15 分钟` for `15m`; a text that is more complicated stays as it is. */
@@ -30,9 +30,9 @@ export function rangeName(from: string, to: string, zone: string): string {
   }
   const last = to === 'now' ? /^now-(\d+[smhd])$/.exec(from)?.[1] : undefined;
   if (last !== undefined) {
-    return t('dashboards.rangeLast', { span: spanName(last) });
+    return t('range.rangeLast', { span: spanName(last) });
   }
-  return t('dashboards.rangeBetween', { from: momentName(from, zone), to: momentName(to, zone) });
+  return t('range.rangeBetween', { from: momentName(from, zone), to: momentName(to, zone) });
 }
 
 function momentName(text: string, zone: string): string {

@@ -1,7 +1,7 @@
 // A board being edited: every change can be taken back until it is saved.
 
 import type { JsonObject } from '../../lib/grafana/json';
-import { readBoard } from '../../lib/grafana/import';
+import { readBoard } from '../../lib/grafana/read-board';
 import type { Board } from '../../lib/grafana/model';
 
 /** Older changes cannot be taken back any more. */

@@ -2,12 +2,6 @@
 
 import type { Frame } from '../frame';
 import { isObject, object, objects, text, type Json, type JsonObject } from '../json';
-import { calculateField } from './calculate';
-import { convertFieldType, filterFieldsByName, organize, renameByRegex } from './columns';
-import { concatenate, joinByField, merge } from './join';
-import { groupingToMatrix, labelsToFields, partitionByValues } from './labels';
-import { reduceFrames } from './reduce';
-import { filterByRefId, filterByValue, groupBy, limit, seriesToRows, sortBy } from './rows';
 
 export interface Transformation {
   id: string;
@@ -29,38 +23,50 @@ export function readTransformations(json: unknown): Transformation[] {
   }));
 }
 
-const TRANSFORMERS: Record<string, Transformer> = {
-  organize,
-  filterFieldsByName,
-  renameByRegex,
-  convertFieldType,
-  merge,
-  joinByField,
-  seriesToColumns: joinByField,
-  concatenate,
-  groupBy,
-  sortBy,
-  limit,
-  filterByRefId,
-  filterByValue,
-  seriesToRows,
-  calculateField,
-  reduce: reduceFrames,
-  labelsToFields,
-  partitionByValues,
-  groupingToMatrix,
-  // Says in which shape Grafana's own panels want their series; ours take either.
-  prepareTimeSeries: (frames) => frames,
-};
+/** All that we know, by Grafana's ids. */
+const IDS = [
+  'organize',
+  'filterFieldsByName',
+  'renameByRegex',
+  'convertFieldType',
+  'merge',
+  'joinByField',
+  'seriesToColumns',
+  'concatenate',
+  'groupBy',
+  'sortBy',
+  'limit',
+  'filterByRefId',
+  'filterByValue',
+  'seriesToRows',
+  'calculateField',
+  'reduce',
+  'labelsToFields',
+  'partitionByValues',
+  'groupingToMatrix',
+  'prepareTimeSeries',
+] as const;
 
-export function isKnownTransformation(id: string): boolean {
-  return Object.prototype.hasOwnProperty.call(TRANSFORMERS, id);
+export type Transformers = Record<(typeof IDS)[number], Transformer>;
+
+/** The code of all of them: boards without any, which most are, never fetch it. */
+export async function transformersFor(transformations: Transformation[]): Promise<Transformers | null> {
+  return transformations.length === 0 ? null : (await import('./all')).TRANSFORMERS;
+}
+
+export function isKnownTransformation(id: string): id is keyof Transformers {
+  return (IDS as readonly string[]).includes(id);
 }
 
 /** Applies all in order. One that nobody knows leaves the frames as they are: the import has told of it. */
-export function transform(frames: Frame[], transformations: Transformation[], fill = (text: string) => text): Frame[] {
+export function transform(
+  frames: Frame[],
+  transformations: Transformation[],
+  transformers: Transformers | null,
+  fill = (text: string) => text,
+): Frame[] {
   return transformations.reduce((current, { id, options, disabled, filter }) => {
-    const apply = isKnownTransformation(id) ? TRANSFORMERS[id] : undefined;
+    const apply = isKnownTransformation(id) ? transformers?.[id] : undefined;
     if (disabled || apply === undefined) return current;
     const given = filled(options, fill) as JsonObject;
     if (filter === null) return apply(current, given);

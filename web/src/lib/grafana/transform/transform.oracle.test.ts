@@ -3,6 +3,7 @@
 // outer join of tables by a number doubles rows in Grafana, `reduce` loses values of columns whose types differ between
 // frames, and an excluding filter counts the rows of the first frame for all.
 
+import { TRANSFORMERS } from './all';
 import type { DataFrame } from '@grafana/data';
 import { expect, test, vi } from 'vitest';
 import { readTransformations, transform } from '.';
@@ -38,7 +39,7 @@ async function compare(frames: Frame[], configs: { id: string; options: object }
   for (const field of expected.flatMap(({ fields }) => fields)) {
     field.state = undefined;
   }
-  const ours = transform(frames, readTransformations(configs as unknown as Json));
+  const ours = transform(frames, readTransformations(configs as unknown as Json), TRANSFORMERS);
   const name = (list: Frame[]) => (field: number, frame: number) => displayName(list[frame]!.fields[field]!, list[frame]!, list);
   const theirName = (field: number, frame: number) => grafana.getFieldDisplayName(expected[frame]!.fields[field]!, expected[frame]!, expected);
   expect(seen(ours, name(ours)), what).toEqual(seen(counted(expected), theirName));
