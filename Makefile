@@ -1,20 +1,22 @@
 # The commands of this project. `make test` is the one that must pass; it installs what it needs and says so.
 
-FUZZ_SECONDS ?= 20
+FUZZ_SECONDS ?= 5
 CARGO ?= cargo
 
 # A binary without its page is no good here: what keeps it from being built is an error (crates/ui/build).
 export LINGSHAO_REQUIRE_UI = 1
 
-.PHONY: help demo run test check web web-test web-e2e conformance acceptance bench fuzz dev dist setup setup-build
+.PHONY: help demo run test soak check web web-test web-e2e python-test conformance acceptance bench fuzz dev dist setup setup-build
 
 help:
 	@echo "make demo         build and start the demo shop, watched by Lingshao"
 	@echo "make test         everything: format, lints, tests, crash states, kills, fuzz"
+	@echo "make soak         larger models and races of the business monitors (minutes)"
 	@echo "make check        format and lints only"
 	@echo "make web          install what the page's development needs"
 	@echo "make web-test     types and unit tests of the page"
 	@echo "make web-e2e      the page in Chromium on the real binary"
+	@echo "make python-test  the Python package in FastAPI under uvicorn and gunicorn"
 	@echo "make conformance  Prometheus' own test language, a line per file"
 	@echo "make acceptance   Alertmanager's own acceptance tests, a line per test"
 	@echo "make bench        benchmarks (prints figures, asserts nothing)"
@@ -50,13 +52,20 @@ web-e2e: setup $(WEB_INSTALLED)
 	$(CARGO) build --profile ci -p lingshao
 	cd web && LINGSHAO_BIN=$${CARGO_TARGET_DIR:-../target}/ci/lingshao npm run e2e
 
-test: check web-test
+python-test: setup
+	sh python/tests/run.sh
+
+test: check web-test python-test
 	$(CARGO) test --workspace --profile ci
 	$(MAKE) web-e2e
 	sh crates/wire/tests/vendor_sdks/check.sh
 	sh tests/alertmanager/run.sh $${CARGO_TARGET_DIR:-target}/ci/lingshao
 	sh fuzz/run.sh $(FUZZ_SECONDS)
 	@echo "all checks passed"
+
+# More faults in the model, and 5,000 orders in each race.
+soak: setup
+	LINGSHAO_SOAK=1 $(CARGO) test -p lingshao-shop --profile ci
 
 conformance: setup
 	$(CARGO) test -p lingshao-promql --profile ci --test promqltest

@@ -28,7 +28,11 @@ if [ "$purpose" = test ]; then
     need go golang-go
     [ -d /usr/share/gocode/src/github.com/prometheus/alertmanager/test ] ||
         missing="$missing golang-github-prometheus-alertmanager-dev"
-    # The vendors' own clients check our signatures.
+    # Business monitors act on real databases.
+    find /usr/lib/postgresql -path '*/bin/initdb' 2>/dev/null | grep -q . || missing="$missing postgresql"
+    need mariadbd mariadb-server
+    need setpriv util-linux
+    # The vendors' own clients check our signatures, and FastAPI tries the Python package (python/tests).
     python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3-venv"
     # The page is tested in a browser (web/tests), with Chinese in it.
     need "${CHROMIUM:-chromium}" chromium
