@@ -300,16 +300,11 @@ fn p95_by_path() -> Aggregation {
 }
 
 fn ask(store: &Store, what: &str, query: LogQuery, aggregations: Vec<Aggregation>) {
+    let size = if aggregations.is_empty() { 50 } else { 0 };
     let search = LogSearch {
-        indices: vec!["shop".to_owned()],
-        query,
-        post_filter: None,
-        sort: vec![],
-        after: None,
-        from: 0,
-        size: if aggregations.is_empty() { 50 } else { 0 },
         total: TotalWanted::Exact,
         aggregations,
+        ..LogSearch::new(vec!["shop".to_owned()], query, size)
     };
     let mut times = Vec::new();
     let mut total = 0;

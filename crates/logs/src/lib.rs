@@ -55,7 +55,7 @@ pub use record_filter::RecordFilter;
 pub use search::SearchLimits;
 pub use seq_id::{id_of, seq_of};
 pub use snapshot::Snapshot;
-pub use store::{Appended, IndexInfo, Outcome, Stats, Store};
+pub use store::{Appended, IndexInfo, IndexSize, Outcome, Stats, Store};
 
 #[doc(hidden)]
 pub mod fuzzing {

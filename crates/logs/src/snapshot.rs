@@ -11,7 +11,7 @@ use crate::column::{Kind, Values};
 use crate::generation::Generation;
 use crate::matcher::instant_of;
 use crate::part::{BlockReader, Part, PartError};
-use crate::store::IndexInfo;
+use crate::store::{IndexInfo, IndexSize};
 use crate::table::Table;
 
 /// Texts of a column that are looked at to tell what they are.
@@ -82,12 +82,23 @@ impl Snapshot {
 
     /// All indices, by name.
     pub fn indices(&self) -> Vec<IndexInfo> {
-        self.catalog.all().map(|index| self.info(index)).collect()
+        let info = |index: &Arc<Index>| IndexInfo {
+            name: index.name.to_string(),
+            created: index.created,
+            mapping: index.mapping.clone(),
+            settings: index.settings.clone(),
+        };
+        self.catalog.all().map(info).collect()
     }
 
-    fn info(&self, index: &Index) -> IndexInfo {
+    /// What is in an index, nothing if there is no such index. Looks at the heads of all blocks.
+    pub fn size(&self, name: &str) -> IndexSize {
+        self.catalog.get(name).map(|index| self.size_of(index.number)).unwrap_or_default()
+    }
+
+    pub(crate) fn size_of(&self, index: u32) -> IndexSize {
         let (mut records, mut bytes, mut times) = (0, 0, (i64::MAX, i64::MIN));
-        for place in self.places(index.number) {
+        for place in self.places(index) {
             let (first, last) = place.span();
             times = (times.0.min(first), times.1.max(last));
             records += u64::from(place.rows());
@@ -98,15 +109,8 @@ impl Snapshot {
                 Place::Block(part, block) => part.blocks[block as usize].bytes,
             };
         }
-        IndexInfo {
-            name: index.name.to_string(),
-            created: index.created,
-            records,
-            bytes,
-            mapping: index.mapping.clone(),
-            settings: index.settings.clone(),
-            times: (records > 0).then_some((LogTime(times.0), LogTime(times.1))),
-        }
+        let times = (records > 0).then_some((LogTime(times.0), LogTime(times.1)));
+        IndexSize { records, bytes, times }
     }
 
     /// Where the records of an index are.

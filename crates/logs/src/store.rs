@@ -85,21 +85,26 @@ pub struct Appended {
     pub outcomes: Vec<Outcome>,
 }
 
-/// An index and what is in it.
+/// What was said about an index.
 #[derive(Clone, Debug, PartialEq)]
 pub struct IndexInfo {
     /// Its name.
     pub name: String,
     /// When it was made.
     pub created: LogTime,
-    /// Records that are kept.
-    pub records: u64,
-    /// About how many bytes they take on disk, and in memory while they are not sealed.
-    pub bytes: u64,
     /// What was said about its fields.
     pub mapping: Mapping,
     /// The caller's, as it was given.
     pub settings: String,
+}
+
+/// What is in an index.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IndexSize {
+    /// Records that are kept.
+    pub records: u64,
+    /// About how many bytes they take on disk, and in memory while they are not sealed.
+    pub bytes: u64,
     /// Times of the first and the last record.
     pub times: Option<(LogTime, LogTime)>,
 }
@@ -253,21 +258,22 @@ impl Store {
         Ok(commit)
     }
 
-    /// All indices, by name.
-    pub fn indices(&self) -> Vec<IndexInfo> {
-        self.snapshot().indices()
+    /// The names of all indices, in order.
+    pub fn index_names(&self) -> Vec<String> {
+        self.snapshot().catalog.all().map(|index| index.name.to_string()).collect()
     }
 
     /// How much there is.
     pub fn stats(&self) -> Stats {
         let snapshot = self.snapshot();
-        let infos = snapshot.indices();
+        let sizes: Vec<IndexSize> =
+            snapshot.catalog.all().map(|index| snapshot.size_of(index.number)).collect();
         let writer = self.writer();
         let generations = || snapshot.generations.iter();
-        let times = infos.iter().filter_map(|info| info.times);
+        let times = sizes.iter().filter_map(|size| size.times);
         Stats {
-            indices: infos.len() as u64,
-            records: infos.iter().map(|info| info.records).sum(),
+            indices: sizes.len() as u64,
+            records: sizes.iter().map(|size| size.records).sum(),
             tail_records: generations().map(|generation| generation.records).sum(),
             tail_bytes: generations().map(|generation| generation.bytes).sum(),
             wal_bytes: writer.wal.bytes(),

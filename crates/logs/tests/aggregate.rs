@@ -78,15 +78,9 @@ fn terms(field: &str, order: BucketOrder, inner: Vec<Aggregation>) -> Aggregatio
 
 fn ask(index: &str, query: LogQuery, kind: Aggregation) -> Result<AggregationResult, SearchError> {
     let search = LogSearch {
-        indices: vec![index.to_owned()],
-        query,
-        post_filter: None,
-        sort: vec![],
-        after: None,
-        from: 0,
-        size: 0,
         total: TotalWanted::Exact,
         aggregations: vec![kind],
+        ..LogSearch::new(vec![index.to_owned()], query, 0)
     };
     let found = store().snapshot().search(&search, &SearchLimits::default(), &Cancel::default())?;
     assert_eq!(found.damage, Vec::<String>::new());

@@ -107,15 +107,8 @@ fn live(disk: &SimDisk, client: &mut Client, variant: u64) {
 
 fn read(store: &Store, index: &str) -> BTreeMap<i64, String> {
     let search = LogSearch {
-        indices: vec![index.to_owned()],
-        query: LogQuery::All,
-        post_filter: None,
-        sort: vec![],
-        after: None,
-        from: 0,
-        size: 10_000,
         total: TotalWanted::Exact,
-        aggregations: vec![],
+        ..LogSearch::new(vec![index.to_owned()], LogQuery::All, 10_000)
     };
     let found = store.snapshot().search(&search, &SearchLimits::default(), &Cancel::default()).unwrap();
     assert_eq!(found.damage, Vec::<String>::new());
@@ -131,7 +124,7 @@ fn read(store: &Store, index: &str) -> BTreeMap<i64, String> {
 
 #[track_caller]
 fn check(store: &Store, client: &Client, what: &str) {
-    let exists = |name| store.indices().iter().any(|index| index.name == name);
+    let exists = |name: &str| store.index_names().iter().any(|index| index == name);
     let kept = if exists("shop") { read(store, "shop") } else { BTreeMap::new() };
     for number in &client.acknowledged {
         assert_eq!(

@@ -328,15 +328,10 @@ fn search(query: &LogQuery, sort: Vec<SortKey>) -> LogSearch {
         },
     ];
     LogSearch {
-        indices: vec!["shop".to_owned()],
-        query: query.clone(),
-        post_filter: None,
         sort,
-        after: None,
-        from: 0,
-        size: 1_000,
         total: TotalWanted::Exact,
         aggregations,
+        ..LogSearch::new(vec!["shop".to_owned()], query.clone(), 1_000)
     }
 }
 

@@ -40,17 +40,8 @@ fn append(store: &Store, batch: &LogBatch) -> Outcome {
 }
 
 fn search(store: &Store, index: &str, query: LogQuery) -> Result<LogFound, SearchError> {
-    let search = LogSearch {
-        indices: vec![index.to_owned()],
-        query,
-        post_filter: None,
-        sort: vec![],
-        after: None,
-        from: 0,
-        size: 100,
-        total: TotalWanted::Exact,
-        aggregations: vec![],
-    };
+    let search =
+        LogSearch { total: TotalWanted::Exact, ..LogSearch::new(vec![index.to_owned()], query, 100) };
     store.snapshot().search(&search, &SearchLimits::default(), &Cancel::default())
 }
 
@@ -199,9 +190,10 @@ fn indices_are_made_described_and_deleted_for_good() {
     store.seal(NOW).unwrap();
     drop(store);
     let store = open(&disk, Options::default());
-    let info = store.indices().remove(0);
-    assert_eq!((&*info.name, info.records, &*info.settings), ("shop", 1, "{\"a\":2}"));
-    assert_eq!((info.mapping, info.times), (described(FieldKind::Long), Some((NOW, NOW))));
+    let info = store.snapshot().indices().remove(0);
+    let size = store.snapshot().size("shop");
+    assert_eq!((&*info.name, size.records, &*info.settings), ("shop", 1, "{\"a\":2}"));
+    assert_eq!((info.mapping, size.times), (described(FieldKind::Long), Some((NOW, NOW))));
     store.delete_index("shop").unwrap();
     assert!(matches!(store.delete_index("shop"), Err(IndexError::Missing(_))));
     append(&store, &one("shop", None, NOW.0, &[]));

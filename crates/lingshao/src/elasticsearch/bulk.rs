@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::{HeaderMap, header};
 use lingshao_logs::{AppendError, Outcome as Stored, id_of};
 use lingshao_model::log::LogBatch;
 use lingshao_wire::es::EsError;
@@ -13,7 +12,7 @@ use super::{Answer, Outcome, Request, unread};
 use crate::app::App;
 use crate::logs::take::PLAIN_BYTES_MAX;
 use crate::logs::{TakeError, Taken, Work};
-use crate::server::encoding::{GunzipError, gunzip};
+use crate::server::encoding::{GunzipError, gunzip, is_gzip};
 use crate::server::intake::IntakeError;
 
 /// Why a body was refused as a whole.
@@ -33,7 +32,8 @@ struct Plan {
 pub(super) async fn bulk(app: &Arc<App>, request: Request) -> Outcome {
     let started = Instant::now();
     let default_index = request.index.clone();
-    let zipped = is_zipped(&request.call.parts.headers)?;
+    let zipped = is_gzip(&request.call.parts.headers)
+        .map_err(|error| EsError::new(415, "media_type_header_exception", error.to_string()))?;
     let body = app.logs.receive(request.call).await.map_err(untaken)?;
     let taken =
         app.logs.take_durably(body, move |bytes, work| plan(bytes, zipped, default_index.as_deref(), work));
@@ -44,18 +44,6 @@ pub(super) async fn bulk(app: &Arc<App>, request: Request) -> Outcome {
         Err(error) => {
             app.logs.telemetry().overloads.add(1);
             Err(refusal(error))
-        }
-    }
-}
-
-fn is_zipped(headers: &HeaderMap) -> Result<bool, EsError> {
-    match headers.get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?")) {
-        None | Some("" | "identity") => Ok(false),
-        Some(coding) if coding.eq_ignore_ascii_case("gzip") => Ok(true),
-        Some(coding) => {
-            let reason =
-                format!("content encoding `{}` is not spoken here; use gzip or none", coding.escape_debug());
-            Err(EsError::new(415, "media_type_header_exception", reason))
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use lingshao_logs::{Outcome as Stored, SearchLimits, id_of};
-use lingshao_model::log::{LogQuery, LogSearch, TotalWanted};
+use lingshao_model::log::{LogQuery, LogSearch};
 use lingshao_wire::es::EsError;
 use lingshao_wire::log_json::{self, RecordContext, RecordError};
 use serde_json::json;
@@ -70,17 +70,7 @@ pub(super) async fn get(app: &Arc<App>, request: &Request) -> Outcome {
     let known = Known::now(app);
     let indices = vec![known.one(request.index())?.0.name.clone()];
     let id = request.name.clone().unwrap_or_default();
-    let search = LogSearch {
-        indices,
-        query: LogQuery::Ids(vec![id.clone()]),
-        post_filter: None,
-        sort: Vec::new(),
-        after: None,
-        from: 0,
-        size: 1,
-        total: TotalWanted::Nothing,
-        aggregations: Vec::new(),
-    };
+    let search = LogSearch::new(indices, LogQuery::Ids(vec![id.clone()]), 1);
     let found =
         app.logs.ask(move |snapshot, cancel| snapshot.search(&search, &SearchLimits::default(), cancel));
     let found = found.await.map_err(unasked)?;

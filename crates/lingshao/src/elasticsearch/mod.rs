@@ -19,6 +19,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use lingshao_model::log::{LogTime, Mapping};
 use lingshao_wire::date_math;
 use lingshao_wire::es::{self, EsError, UrlParams};
+use percent_encoding::percent_decode_str;
 
 use crate::app::App;
 use crate::clock::now;
@@ -104,25 +105,9 @@ impl Request {
     }
 }
 
-/// `+` is itself in a path.
+/// `+` is itself in a path, and a `%` without two digits, too.
 fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let hex = |byte: u8| char::from(byte).to_digit(16);
-        match (first, tail) {
-            (b'%', [high, low, behind @ ..]) if hex(*high).is_some() && hex(*low).is_some() => {
-                let digit = |byte| hex(byte).unwrap_or(0);
-                bytes.push((digit(*high) * 16 + digit(*low)) as u8);
-                rest = behind;
-            }
-            _ => {
-                bytes.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 fn unread(error: &BodyError) -> EsError {

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use lingshao_logs::IndexInfo;
+use lingshao_logs::{IndexInfo, Snapshot};
 use lingshao_model::log::Mapping;
 use lingshao_wire::es::indices::{Existing, IndexOptions};
 use lingshao_wire::es::info::IndexFacts;
@@ -44,6 +44,7 @@ impl Kept {
 /// All indices at one moment.
 #[derive(Debug)]
 pub(super) struct Known {
+    snapshot: Snapshot,
     infos: Vec<(IndexInfo, Kept)>,
     names: Vec<String>,
     aliases: BTreeMap<String, Vec<String>>,
@@ -51,9 +52,8 @@ pub(super) struct Known {
 
 impl Known {
     pub(super) fn now(app: &App) -> Known {
-        let infos: Vec<(IndexInfo, Kept)> = app
-            .logs
-            .store()
+        let snapshot = app.logs.store().snapshot();
+        let infos: Vec<(IndexInfo, Kept)> = snapshot
             .indices()
             .into_iter()
             .map(|info| {
@@ -68,7 +68,7 @@ impl Known {
             }
         }
         let names = infos.iter().map(|(info, _)| info.name.clone()).collect();
-        Known { infos, names, aliases }
+        Known { snapshot, infos, names, aliases }
     }
 
     /// How many there are.
@@ -114,13 +114,16 @@ impl Known {
     /// What is told about these indices.
     pub(super) fn facts<'k>(&'k self, indices: &[String]) -> Vec<IndexFacts<'k>> {
         self.chosen(indices)
-            .map(|(info, kept)| IndexFacts {
-                name: &info.name,
-                created: info.created,
-                records: info.records,
-                bytes: info.bytes,
-                settings: kept.settings(),
-                aliases: &kept.aliases,
+            .map(|(info, kept)| {
+                let size = self.snapshot.size(&info.name);
+                IndexFacts {
+                    name: &info.name,
+                    created: info.created,
+                    records: size.records,
+                    bytes: size.bytes,
+                    settings: kept.settings(),
+                    aliases: &kept.aliases,
+                }
             })
             .collect()
     }

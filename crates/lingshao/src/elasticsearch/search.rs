@@ -239,17 +239,7 @@ pub(super) fn count_of(
     query: LogQuery,
     cancel: &Cancel,
 ) -> Result<u64, SearchError> {
-    let search = LogSearch {
-        indices,
-        query,
-        post_filter: None,
-        sort: Vec::new(),
-        after: None,
-        from: 0,
-        size: 0,
-        total: TotalWanted::Exact,
-        aggregations: Vec::new(),
-    };
+    let search = LogSearch { total: TotalWanted::Exact, ..LogSearch::new(indices, query, 0) };
     snapshot.search(&search, &SearchLimits::default(), cancel).map(|found| found.total)
 }
 

@@ -14,16 +14,16 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
-use tokio::time::{sleep, timeout};
+use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::otlp;
 use crate::app::App;
 use crate::security::access::{Access, Right};
-use crate::server::{guard, stopped};
+use crate::server::{accept, guard, stopped};
 
 /// Most connections at once: collectors keep one each.
-const CONNECTIONS_MAX: usize = 256;
+const CONNECTIONS_MAX: u32 = 256;
 /// Calls at once on one connection; exporters send one after the other.
 const STREAMS_MAX: u32 = 32;
 /// A message, compressed or not; the collectors' own limit is 4 MiB.
@@ -32,7 +32,6 @@ const MESSAGE_BYTES_MAX: usize = 16 << 20;
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// A peer that does not answer a ping for so long is gone.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const LOGS_EXPORT: &str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
 
 /// Numbers of `google.rpc.Code` that we answer with.
@@ -66,30 +65,10 @@ impl Status {
 }
 
 /// Serves until `stop` turns true, then lets every call under way finish.
-pub(super) async fn serve(listener: TcpListener, app: Arc<App>, mut stop: watch::Receiver<bool>) {
-    let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    loop {
-        let Ok(permit) = connections.clone().acquire_owned().await else { break };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = stopped(&mut stop) => break,
-        };
-        match accepted {
-            Ok((stream, peer)) => {
-                let (app, stop) = (app.clone(), stop.clone());
-                tokio::spawn(async move {
-                    connection(stream, peer, app, stop).await;
-                    drop(permit);
-                });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-    drop(listener);
-    drop(connections.acquire_many(CONNECTIONS_MAX as u32).await);
+pub(super) async fn serve(listener: TcpListener, app: Arc<App>, stop: watch::Receiver<bool>) {
+    let ends = stop.clone();
+    let serve = move |stream, peer| connection(stream, peer, app.clone(), ends.clone());
+    accept(listener, CONNECTIONS_MAX, stop, serve).await;
 }
 
 async fn connection(stream: TcpStream, peer: SocketAddr, app: Arc<App>, mut stop: watch::Receiver<bool>) {

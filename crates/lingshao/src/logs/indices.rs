@@ -5,7 +5,7 @@ use lingshao_wire::es::glob;
 
 /// The indices that exist and match, by name.
 pub(crate) fn matching(store: &Store, patterns: &str) -> Vec<String> {
-    let names: Vec<String> = store.indices().into_iter().map(|index| index.name).collect();
+    let names: Vec<String> = store.index_names();
     let mut wanted = vec![false; names.len()];
     for (place, pattern) in
         patterns.split(',').map(str::trim).filter(|pattern| !pattern.is_empty()).enumerate()

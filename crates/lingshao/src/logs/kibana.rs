@@ -5,38 +5,31 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::server::stopped;
+use crate::server::{accept, stopped};
 
 /// Browsers that may be asking at once.
-const CONNECTIONS_MAX: usize = 32;
+const CONNECTIONS_MAX: u32 = 32;
 /// For a request's head to come, and for the answer to go.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Of a head; what it says does not matter.
 const HEAD_BYTES_MAX: usize = 16 << 10;
 
 /// Answers every request with the way to `location`, until `stop` turns true.
-pub(super) async fn serve(listener: TcpListener, location: String, mut stop: watch::Receiver<bool>) {
-    let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+pub(super) async fn serve(listener: TcpListener, location: String, stop: watch::Receiver<bool>) {
     let location: Arc<str> = location.into();
-    loop {
-        let Ok(permit) = connections.clone().acquire_owned().await else { return };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = stopped(&mut stop) => return,
-        };
-        let Ok((stream, _)) = accepted else {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            continue;
-        };
-        let location = location.clone();
-        tokio::spawn(async move {
-            // A browser that went away needs no answer.
-            drop(timeout(PATIENCE, answer(stream, &location)).await);
-            drop(permit);
-        });
+    let ends = stop.clone();
+    let serve = move |stream, _| redirect(stream, location.clone(), ends.clone());
+    accept(listener, CONNECTIONS_MAX, stop, serve).await;
+}
+
+async fn redirect(stream: TcpStream, location: Arc<str>, mut stop: watch::Receiver<bool>) {
+    tokio::select! {
+        // A browser that went away needs no answer.
+        _ = timeout(PATIENCE, answer(stream, &location)) => {}
+        () = stopped(&mut stop) => {}
     }
 }
 

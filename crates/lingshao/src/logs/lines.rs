@@ -10,23 +10,22 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
-use tokio::time::{sleep, timeout};
+use tokio::sync::watch;
+use tokio::time::timeout;
 
 use lingshao_wire::log_lines::Framer;
 
 use super::Logs;
 use super::take::{self, Work};
-use crate::server::stopped;
+use crate::server::{accept, stopped};
 
 /// Most senders at once: each process of a shop keeps one connection.
-const CONNECTIONS_MAX: usize = 512;
+const CONNECTIONS_MAX: u32 = 512;
 /// What is read before it is handed on, when a sender sends much.
 const CHUNK_BYTES: usize = 256 << 10;
 const READ_BYTES: usize = 64 << 10;
 /// How long we wait for more before we hand on what is there: what a sender writes in pieces becomes one batch.
 const GATHERING: Duration = Duration::from_millis(20);
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until `stop` turns true; then what has been read is made durable.
 pub(super) async fn serve(listener: TcpListener, logs: Arc<Logs>, stop: watch::Receiver<bool>) {
@@ -39,33 +38,15 @@ pub(super) async fn serve_framed(
     logs: Arc<Logs>,
     framer: fn() -> Framer,
     decode: fn(&[u8], Work<'_>),
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) {
-    let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    loop {
-        let Ok(permit) = connections.clone().acquire_owned().await else { break };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = stopped(&mut stop) => break,
-        };
-        match accepted {
-            Ok((stream, peer)) => {
-                let (logs, stop) = (logs.clone(), stop.clone());
-                tokio::spawn(async move {
-                    Connection { stream, peer, logs, framer: framer(), decode, lines: Vec::new() }
-                        .run(stop)
-                        .await;
-                    drop(permit);
-                });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-    drop(listener);
-    drop(connections.acquire_many(CONNECTIONS_MAX as u32).await);
+    let ends = stop.clone();
+    let serve = move |stream, peer| {
+        let connection =
+            Connection { stream, peer, logs: logs.clone(), framer: framer(), decode, lines: Vec::new() };
+        connection.run(ends.clone())
+    };
+    accept(listener, CONNECTIONS_MAX, stop, serve).await;
 }
 
 struct Connection {

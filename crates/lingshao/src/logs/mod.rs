@@ -27,7 +27,7 @@ use lingshao_disk::Commit;
 use lingshao_logs::{AppendError, Appended, Outcome, SearchLimits, Snapshot, Store};
 use lingshao_model::Cancel;
 use lingshao_model::log::{LogBatch, LogTime};
-use lingshao_model::log::{LogRecord, LogSearch, Missing, SortField, SortKey, SortOrder, TotalWanted};
+use lingshao_model::log::{LogRecord, LogSearch, Missing, SortField, SortKey, SortOrder};
 use tokio::sync::watch;
 
 use crate::clock::now;
@@ -199,15 +199,8 @@ impl Logs {
         let by_time =
             SortKey { field: SortField::Time, order: SortOrder::Descending, missing: Missing::Last };
         let search = LogSearch {
-            indices: self.store.indices().into_iter().map(|index| index.name).collect(),
-            query: rule.query.clone(),
-            post_filter: None,
             sort: vec![by_time],
-            after: None,
-            from: 0,
-            size: LINES_OF_ALERT,
-            total: TotalWanted::Nothing,
-            aggregations: Vec::new(),
+            ..LogSearch::new(self.store.index_names(), rule.query.clone(), LINES_OF_ALERT)
         };
         let found =
             self.store.snapshot().search(&search, &SearchLimits::default(), &Cancel::default()).ok()?;

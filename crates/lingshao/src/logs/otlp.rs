@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, StatusCode};
 use lingshao_logs::Outcome;
 use lingshao_wire::loki::{self, LokiError};
 use lingshao_wire::otlp_logs::{self, OtlpError, Partial};
@@ -16,7 +16,7 @@ use super::grpc::{Code, Status};
 use super::take::{PLAIN_BYTES_MAX, Work};
 use super::{TakeError, Taken};
 use crate::app::App;
-use crate::server::encoding::{GunzipError, gunzip};
+use crate::server::encoding::{GunzipError, gunzip, is_gzip};
 use crate::server::intake::IntakeError;
 use crate::server::reply::{self, Reply};
 use crate::server::request::Call;
@@ -47,9 +47,9 @@ pub(super) enum Fault {
 /// `POST /v1/logs`
 pub(crate) async fn otlp(app: &Arc<App>, call: Call) -> Reply {
     let Some(format) = format(&call.parts.headers) else { return unknown_type() };
-    let zipped = match zipped(&call.parts.headers) {
+    let zipped = match is_gzip(&call.parts.headers) {
         Ok(zipped) => zipped,
-        Err(refusal) => return *refusal,
+        Err(error) => return reply::text(StatusCode::UNSUPPORTED_MEDIA_TYPE, error),
     };
     let taken = async {
         let body = app.logs.receive(call).await?;
@@ -99,9 +99,9 @@ pub(crate) async fn loki(app: &Arc<App>, call: Call) -> Reply {
     let zipped = match format {
         // Always snappy, whatever the header says; some senders leave it out.
         Format::Protobuf => false,
-        Format::Json => match zipped(&call.parts.headers) {
+        Format::Json => match is_gzip(&call.parts.headers) {
             Ok(zipped) => zipped,
-            Err(refusal) => return *refusal,
+            Err(error) => return reply::text(StatusCode::UNSUPPORTED_MEDIA_TYPE, error),
         },
     };
     let taken = async {
@@ -180,12 +180,9 @@ fn refused(app: &App, error: &TakeError<Fault>) -> Reply {
     }
 }
 
-fn header(headers: &HeaderMap, name: HeaderName) -> &str {
-    headers.get(name).map_or("", |value| HeaderValue::to_str(value).unwrap_or("?"))
-}
-
 fn format(headers: &HeaderMap) -> Option<Format> {
-    match header(headers, CONTENT_TYPE).split(';').next().unwrap_or("").trim() {
+    let content_type = headers.get(CONTENT_TYPE).map_or("", |value| value.to_str().unwrap_or("?"));
+    match content_type.split(';').next().unwrap_or("").trim() {
         "application/json" => Some(Format::Json),
         "application/x-protobuf" | "application/protobuf" => Some(Format::Protobuf),
         _ => None,
@@ -195,16 +192,4 @@ fn format(headers: &HeaderMap) -> Option<Format> {
 fn unknown_type() -> Reply {
     let why = "the content type must be application/x-protobuf or application/json";
     reply::text(StatusCode::UNSUPPORTED_MEDIA_TYPE, why)
-}
-
-fn zipped(headers: &HeaderMap) -> Result<bool, Box<Reply>> {
-    match header(headers, CONTENT_ENCODING) {
-        "" | "identity" => Ok(false),
-        "gzip" => Ok(true),
-        other => {
-            let why =
-                format!("content encoding `{}` is not spoken here; use gzip or none", other.escape_debug());
-            Err(Box::new(reply::text(StatusCode::UNSUPPORTED_MEDIA_TYPE, why)))
-        }
-    }
 }

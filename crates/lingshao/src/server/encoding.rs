@@ -67,6 +67,20 @@ fn gzip(plain: &Bytes) -> Option<Bytes> {
     (smaller.len() < plain.len()).then(|| Bytes::from(smaller))
 }
 
+/// A coding of a request's body that is not gzip.
+#[derive(Debug, thiserror::Error)]
+#[error("content encoding `{}` is not spoken here; use gzip or none", .0.escape_debug())]
+pub(crate) struct UnknownCoding(String);
+
+/// Whether `Content-Encoding` says that a request's body is gzip (RFC 9110 §8.4). No header is no.
+pub(crate) fn is_gzip(headers: &HeaderMap) -> Result<bool, UnknownCoding> {
+    match headers.get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?")) {
+        None | Some("" | "identity") => Ok(false),
+        Some(coding) if coding.eq_ignore_ascii_case("gzip") => Ok(true),
+        Some(coding) => Err(UnknownCoding(coding.to_owned())),
+    }
+}
+
 /// Why gzip could not be unpacked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum GunzipError {

@@ -2,6 +2,7 @@
 //!
 //! HTTP/1.1 only: every client that we know speaks it, and HTTP/2 would add its own class of floods.
 
+mod accept;
 pub(crate) mod encoding;
 pub(crate) mod guard;
 pub(crate) mod intake;
@@ -22,17 +23,18 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::{sleep, timeout};
+use tokio::sync::watch;
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use crate::app::App;
+pub(crate) use accept::accept;
 use patient::Patient;
 use routes::Door;
 
 /// Most connections at once, each some 20 to 80 KiB of memory: a shop has tens of agents and people, and 64 MiB is
 /// what we are ready to spend on somebody who opens them for fun. Further ones wait in the kernel's queue.
-const CONNECTIONS_MAX: usize = 1024;
+const CONNECTIONS_MAX: u32 = 1024;
 /// For a client to send its request's head, and to send the next one on the same connection.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -42,31 +44,12 @@ const HEADER_BYTES_MAX: usize = 32 << 10;
 const BUFFER_BYTES_MAX: usize = 128 << 10;
 /// For a client to take any byte of an answer: a telephone in a tunnel comes out of it in this time.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
-/// Pause after the kernel refused a connection (no file descriptors left).
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until `stop` turns true, then lets every request under way finish.
-pub(crate) async fn serve(listener: TcpListener, door: Door, app: Arc<App>, mut stop: watch::Receiver<bool>) {
-    let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    loop {
-        let Ok(permit) = connections.clone().acquire_owned().await else { break };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = stopped(&mut stop) => break,
-        };
-        match accepted {
-            Ok((stream, peer)) => {
-                tokio::spawn(connection(stream, door, peer, app.clone(), stop.clone(), permit));
-            }
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-    drop(listener);
-    // Every connection holds one permit until it ends; having all of them means that none is left.
-    drop(connections.acquire_many(CONNECTIONS_MAX as u32).await);
+pub(crate) async fn serve(listener: TcpListener, door: Door, app: Arc<App>, stop: watch::Receiver<bool>) {
+    let ends = stop.clone();
+    let serve = move |stream, peer| connection(stream, door, peer, app.clone(), ends.clone());
+    accept(listener, CONNECTIONS_MAX, stop, serve).await;
 }
 
 async fn connection(
@@ -75,7 +58,6 @@ async fn connection(
     peer: SocketAddr,
     app: Arc<App>,
     stop: watch::Receiver<bool>,
-    _permit: OwnedSemaphorePermit,
 ) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "cannot set TCP_NODELAY");

@@ -54,6 +54,11 @@ fn what_shippers_install_is_kept_and_given_back() {
         assert_eq!((put.status, &put.json()["acknowledged"]), (200, &json!(true)), "{path}");
         assert_eq!(server.elasticsearch("GET", path, "").json()[list].as_array().unwrap().len(), 1);
     }
+    assert_eq!(server.elasticsearch("GET", "/_ingest/pipeline", "").json(), json!({}));
+    assert_eq!(
+        server.elasticsearch("GET", "/_index_template/other-*", "").json(),
+        json!({"index_templates": []})
+    );
     let policy = json!({ "policy": { "phases": {} } });
     server.elasticsearch("PUT", "/_ilm/policy/filebeat", &policy.to_string());
     server.elasticsearch("PUT", "/_ingest/pipeline/p1", "{\"processors\":[]}");

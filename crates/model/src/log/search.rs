@@ -27,6 +27,23 @@ pub struct LogSearch {
     pub aggregations: Vec<Aggregation>,
 }
 
+impl LogSearch {
+    /// The first `size` records of some indices that a query finds, newest first and not counted.
+    pub fn new(indices: Vec<String>, query: LogQuery, size: usize) -> LogSearch {
+        LogSearch {
+            indices,
+            query,
+            post_filter: None,
+            sort: Vec::new(),
+            after: None,
+            from: 0,
+            size,
+            total: TotalWanted::Nothing,
+            aggregations: Vec::new(),
+        }
+    }
+}
+
 /// How exactly records are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TotalWanted {

@@ -175,17 +175,6 @@ pub fn refreshed(shards: super::search::Shards) -> Vec<u8> {
     out
 }
 
-/// What lists of things that we do not keep hold: `{"index_templates": []}` and their like; `{}` for other paths.
-pub fn nothing_of(path: &str) -> Vec<u8> {
-    let list = match path.trim_start_matches('/').split('/').next().unwrap_or_default() {
-        "_index_template" => "index_templates",
-        "_component_template" => "component_templates",
-        "_data_stream" => "data_streams",
-        _ => return b"{}".to_vec(),
-    };
-    bytes(&json!({list: []}))
-}
-
 /// `GET /_resolve/index/PATTERN`
 pub fn resolved(indices: &[IndexFacts<'_>], aliases: &[(String, Vec<String>)]) -> Vec<u8> {
     let index = |facts: &IndexFacts<'_>| {
@@ -322,8 +311,6 @@ mod tests {
         assert_eq!(read(&health(&CLUSTER))["status"], "green");
         assert_eq!(read(&license())["license"]["status"], "active");
         assert_eq!(read(&nodes(&CLUSTER))["nodes"][NODE_ID]["http"]["publish_address"], "127.0.0.1:9200");
-        assert_eq!(read(&nothing_of("/_index_template/logs")), json!({"index_templates": []}));
-        assert_eq!(read(&nothing_of("_ingest/pipeline")), json!({}));
     }
 
     #[test]

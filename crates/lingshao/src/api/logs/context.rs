@@ -7,7 +7,6 @@ use lingshao_logs::{SearchError, SearchLimits, Snapshot};
 use lingshao_model::Cancel;
 use lingshao_model::log::{
     LogHit, LogQuery, LogSearch, LogTime, Missing, Number, SortField, SortKey, SortOrder, SortValue,
-    TotalWanted,
 };
 use serde::Deserialize;
 
@@ -92,17 +91,8 @@ impl Around<'_> {
         after: Option<Vec<SortValue>>,
         size: usize,
     ) -> Result<Vec<LogHit>, SearchError> {
-        let search = LogSearch {
-            indices: self.indices.to_vec(),
-            query,
-            post_filter: None,
-            sort: vec![key],
-            after,
-            from: 0,
-            size,
-            total: TotalWanted::Nothing,
-            aggregations: Vec::new(),
-        };
+        let search =
+            LogSearch { sort: vec![key], after, ..LogSearch::new(self.indices.to_vec(), query, size) };
         self.snapshot.search(&search, &SearchLimits::default(), self.cancel).map(|found| found.hits)
     }
 }

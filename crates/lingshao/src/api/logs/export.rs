@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use lingshao_logs::{SearchLimits, Snapshot};
-use lingshao_model::log::{LogHit, LogSearch, TotalWanted};
+use lingshao_model::log::{LogHit, LogSearch};
 use lingshao_wire::log_json;
 use tokio::sync::mpsc;
 
@@ -69,15 +69,8 @@ async fn answer(app: &Arc<App>, call: Call) -> Result<Reply, Refusal> {
 async fn write(app: Arc<App>, scope: Scope, format: Format, pieces: mpsc::Sender<Bytes>) {
     let snapshot = app.logs.store().snapshot();
     let mut search = LogSearch {
-        indices: scope.indices.clone(),
-        query: scope.whole_query(),
-        post_filter: None,
         sort: vec![by_time(false)],
-        after: None,
-        from: 0,
-        size: SIZE_MAX,
-        total: TotalWanted::Nothing,
-        aggregations: Vec::new(),
+        ..LogSearch::new(scope.indices.clone(), scope.whole_query(), SIZE_MAX)
     };
     if pieces.send(head(&format)).await.is_err() {
         return;

@@ -78,15 +78,9 @@ async fn answer_values(app: &Arc<App>, call: Call) -> Result<Reply, Refusal> {
         selection: TermsSelection { include, ..TermsSelection::default() },
     };
     let search = LogSearch {
-        indices: scope.indices.clone(),
-        query: scope.whole_query(),
-        post_filter: None,
-        sort: Vec::new(),
-        after: None,
-        from: 0,
-        size: 0,
         total: TotalWanted::Exact,
         aggregations: vec![Aggregation { name: "values".to_owned(), kind, inner: Vec::new() }],
+        ..LogSearch::new(scope.indices.clone(), scope.whole_query(), 0)
     };
     let found =
         app.logs.ask(move |snapshot, cancel| snapshot.search(&search, &SearchLimits::default(), cancel));

@@ -80,15 +80,11 @@ async fn page(app: &Arc<App>, question: &Question, size: usize) -> Result<Reply,
     let buckets = question.histogram.map(|wanted| Buckets::new(&scope, wanted.buckets)).transpose()?;
     let descending = question.order.unwrap_or_default() == Order::Desc;
     let search = LogSearch {
-        indices: scope.indices.clone(),
-        query: scope.whole_query(),
-        post_filter: None,
         sort: vec![by_time(descending)],
         after: question.after.as_deref().map(read_cursor).transpose()?,
-        from: 0,
-        size,
         total: TotalWanted::Exact,
         aggregations: buckets.iter().map(Buckets::aggregation).collect(),
+        ..LogSearch::new(scope.indices.clone(), scope.whole_query(), size)
     };
     let found = app.logs.ask(move |snapshot, cancel| {
         let found = snapshot.search(&search, &SearchLimits::default(), cancel)?;
@@ -127,15 +123,9 @@ async fn follow(app: &Arc<App>, question: &Question, seq: u64, size: usize) -> R
 async fn newer(app: &Arc<App>, scope: &Scope, seq: u64, size: usize) -> Result<(LogFound, u64), Refusal> {
     let arrival = SortKey { field: SortField::Arrival, order: SortOrder::Ascending, missing: Missing::Last };
     let search = LogSearch {
-        indices: scope.indices.clone(),
-        query: scope.whole_query(),
-        post_filter: None,
         sort: vec![arrival],
         after: Some(vec![SortValue::Number(Number::Int(i64::try_from(seq).unwrap_or(i64::MAX)))]),
-        from: 0,
-        size,
-        total: TotalWanted::Nothing,
-        aggregations: Vec::new(),
+        ..LogSearch::new(scope.indices.clone(), scope.whole_query(), size)
     };
     let found = app.logs.ask(move |snapshot, cancel| {
         let found = snapshot.search(&search, &SearchLimits::default(), cancel)?;
