@@ -49,6 +49,8 @@ pub enum TradeAnswer {
     },
     /// Closed or revoked: nobody can pay it.
     Closed,
+    /// Our question was wrong, as all others will be: nothing may be sent until somebody has looked.
+    OurFault(Box<str>),
     /// It may be anything.
     Doubt(Doubt),
 }
@@ -67,7 +69,7 @@ pub enum Refunded {
 /// What came of closing a trade.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum CloseAnswer {
-    /// Closed now or before.
+    /// Closed now or before. Some providers say so of numbers, too, that they never saw: it is asked for once more.
     Closed,
     /// It knows no such trade.
     NotFound,
@@ -75,6 +77,8 @@ pub enum CloseAnswer {
     AlreadyPaid,
     /// The customer is paying.
     Paying,
+    /// Our request was wrong, as all others will be.
+    OurFault(Box<str>),
     /// It may be closed or not.
     Doubt(Doubt),
 }

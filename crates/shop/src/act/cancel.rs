@@ -1,7 +1,8 @@
 //! Cancelling an order that was not paid in time.
 //!
 //! Every trade of the order is asked for and closed before the shop's row is touched, and the row changes only by
-//! compare-and-set: a customer who pays in the same instant wins. "Already paid" and "I do not know" never lead to the
+//! compare-and-set: a customer who pays in the same instant wins. That a trade is closed is believed when the provider
+//! says so of the trade, not as an answer to the wish. "Already paid" and "I do not know" never lead to the
 //! compare-and-set; they lead to another question, then to a report or a later try.
 
 use lingshao_model::Timestamp;
@@ -25,10 +26,10 @@ pub struct Cancel {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Stage {
     Idle,
-    /// Waits for the word on trade `index`. `doubted`: closing it had no clear answer.
+    /// Waits for the word on trade `index`.
     Asking {
         index: usize,
-        doubted: bool,
+        asked: Asked,
     },
     Closing {
         index: usize,
@@ -37,6 +38,16 @@ enum Stage {
     /// The compare-and-set lost, or its commit had no answer.
     Reading,
     Ended,
+}
+
+/// When a trade is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Asked {
+    First,
+    /// Closing it had no clear answer.
+    InDoubt,
+    /// The provider says that it has closed it: an answer that may be about nothing.
+    Closed,
 }
 
 impl Cancel {
@@ -54,9 +65,7 @@ impl Cancel {
     pub(super) fn step(&mut self, event: Event, now: Timestamp) -> Vec<Effect> {
         match (self.stage, event) {
             (Stage::Idle, Event::Start) => self.start(now),
-            (Stage::Asking { index, doubted }, Event::Trade(answer)) => {
-                self.asked(index, doubted, &answer, now)
-            }
+            (Stage::Asking { index, asked }, Event::Trade(answer)) => self.asked(index, asked, &answer, now),
             (Stage::Closing { index }, Event::Close(answer)) => self.closed(index, &answer, now),
             (Stage::Committing, Event::Shop(answer)) => self.committed(answer, now),
             (Stage::Reading, Event::Shop(answer)) => self.read(&answer, now),
@@ -80,16 +89,18 @@ impl Cancel {
     /// The question about trade `index`; behind the last one, the transaction.
     fn ask(&mut self, index: usize) -> Vec<Effect> {
         match self.trades.get(index) {
-            Some(trade) => {
-                self.stage = Stage::Asking { index, doubted: false };
-                vec![Effect::Provider(ProviderCall::QueryTrade(trade.clone()))]
-            }
+            Some(_) => self.question(index, Asked::First),
             None => {
                 self.stage = Stage::Committing;
                 let rehearse = self.mode != Mode::Act;
                 vec![Effect::ShopTx(ShopTx::Cancel { order: self.order.clone(), rehearse })]
             }
         }
+    }
+
+    fn question(&mut self, index: usize, asked: Asked) -> Vec<Effect> {
+        self.stage = Stage::Asking { index, asked };
+        vec![Effect::Provider(ProviderCall::QueryTrade(self.trades[index].clone()))]
     }
 
     fn next(&mut self, index: usize, now: Timestamp) -> Vec<Effect> {
@@ -101,14 +112,17 @@ impl Cancel {
         effects
     }
 
-    fn asked(&mut self, index: usize, doubted: bool, answer: &TradeAnswer, now: Timestamp) -> Vec<Effect> {
+    fn asked(&mut self, index: usize, asked: Asked, answer: &TradeAnswer, now: Timestamp) -> Vec<Effect> {
         match answer {
             TradeAnswer::Paid { .. } => self.end(FactKind::PaidButPending, self.trade(index), now),
             TradeAnswer::Paying => self.end(FactKind::CustomerPaying, self.trade(index), now),
             TradeAnswer::Doubt(doubt) => self.end(FactKind::CancelPostponed, doubt.name(), now),
+            TradeAnswer::OurFault(why) => self.our_fault(why, now),
             TradeAnswer::Closed => self.next(index, now),
-            // One question after a doubtful answer is enough: the next tick begins anew.
-            TradeAnswer::NotPaid | TradeAnswer::NotFound if doubted => {
+            // Closed is what nobody knows, and nobody has paid.
+            TradeAnswer::NotFound if asked == Asked::Closed => self.next(index, now),
+            // One question after an attempt is enough: the next tick begins anew.
+            TradeAnswer::NotPaid | TradeAnswer::NotFound if asked != Asked::First => {
                 self.end(FactKind::CancelPostponed, "the trade could not be closed", now)
             }
             TradeAnswer::NotPaid | TradeAnswer::NotFound if self.mode != Mode::Act => self.next(index, now),
@@ -122,15 +136,13 @@ impl Cancel {
 
     fn closed(&mut self, index: usize, answer: &CloseAnswer, now: Timestamp) -> Vec<Effect> {
         match answer {
-            CloseAnswer::Closed => self.next(index, now),
+            CloseAnswer::Closed => self.question(index, Asked::Closed),
             // It cannot be closed as it does not exist: nobody has paid it. Whoever pays later is an orphan, which is
             // looked for (and the compare-and-set keeps the shop from starting a new payment).
             CloseAnswer::NotFound => self.next(index, now),
             CloseAnswer::Paying => self.end(FactKind::CustomerPaying, self.trade(index), now),
-            CloseAnswer::AlreadyPaid | CloseAnswer::Doubt(_) => {
-                self.stage = Stage::Asking { index, doubted: true };
-                vec![Effect::Provider(ProviderCall::QueryTrade(self.trades[index].clone()))]
-            }
+            CloseAnswer::OurFault(why) => self.our_fault(why, now),
+            CloseAnswer::AlreadyPaid | CloseAnswer::Doubt(_) => self.question(index, Asked::InDoubt),
         }
     }
 
@@ -164,6 +176,12 @@ impl Cancel {
                 vec![self.fact(FactKind::CancelPostponed, "the order could not be read", now)]
             }
         }
+    }
+
+    fn our_fault(&mut self, why: &str, now: Timestamp) -> Vec<Effect> {
+        let mut effects = self.end(FactKind::CancelPostponed, why, now);
+        effects.push(self.fact(FactKind::OurFault, why, now));
+        effects
     }
 
     fn end(&mut self, kind: FactKind, detail: impl Into<Box<str>>, now: Timestamp) -> Vec<Effect> {

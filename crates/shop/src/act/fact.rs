@@ -85,6 +85,10 @@ pub enum FactKind {
     SettleLost,
     /// Could not be done; tried again later.
     SettlePostponed,
+    /// Paid at the provider, cancelled in the shop: money without goods, until it goes back.
+    OrphanPayment,
+    /// We cancelled it and gave its stock back, and the shop has made it a paid one again: sold twice.
+    PaidAfterCancel,
 }
 
 impl FactKind {
@@ -117,6 +121,26 @@ impl FactKind {
             FactKind::GroupFailed => "group_failed",
             FactKind::SettleLost => "settle_lost",
             FactKind::SettlePostponed => "settle_postponed",
+            FactKind::OrphanPayment => "orphan_payment",
+            FactKind::PaidAfterCancel => "paid_after_cancel",
+        }
+    }
+
+    /// How its subject stood before and stands after it, where it changed.
+    pub fn change(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            FactKind::Cancelled => Some(("pending", "cancelled")),
+            FactKind::RefundPlanned => Some(("", "PLANNED")),
+            FactKind::RefundSent => Some(("PLANNED", "SENT")),
+            FactKind::RefundAccepted => Some(("SENT", "ACCEPTED")),
+            FactKind::RefundDone => Some(("SENT", "DONE")),
+            FactKind::RefundMarked => Some(("refunding", "refunded")),
+            FactKind::RefundNeedsHuman => Some(("SENT", "HUMAN")),
+            FactKind::RefundDropped => Some(("PLANNED", "FAILED")),
+            FactKind::GroupSucceeded => Some(("open", "success")),
+            FactKind::GroupFailed => Some(("open", "failed")),
+            FactKind::PaidAfterCancel => Some(("cancelled", "paid")),
+            _ => None,
         }
     }
 

@@ -213,6 +213,7 @@ impl Refund {
             TradeAnswer::Paying => {
                 self.later(self.row.state, FactKind::RefundUnknown, "the customer is paying", now)
             }
+            TradeAnswer::OurFault(why) => self.our_fault(why, now),
             TradeAnswer::Doubt(doubt) => {
                 self.later(self.row.state, FactKind::RefundUnknown, doubt.name(), now)
             }

@@ -89,7 +89,11 @@ fn acts(answers: Vec<Event>, expected: &str) {
 fn unpaid_is_closed_then_compared_and_set() {
     use TradeAnswer::{Closed, NotFound, NotPaid};
     let done = || shop(ShopAnswer::Done);
-    acts(vec![trade(NotPaid), close(CloseAnswer::Closed), done()], "close:T1 CLOSED cancel DONE [cancelled]");
+    let closed = || close(CloseAnswer::Closed);
+    let asked_again = "close:T1 query:T1 CLOSED cancel DONE [cancelled]";
+    acts(vec![trade(NotPaid), closed(), trade(Closed), done()], asked_again);
+    // What the provider never saw it says to have closed, too.
+    acts(vec![trade(NotFound), closed(), trade(NotFound), done()], asked_again);
     acts(vec![trade(Closed), done()], "CLOSED cancel DONE [cancelled]");
     // Not found is not closed: closing is tried all the same.
     acts(
@@ -118,9 +122,25 @@ fn doubt_never_leads_to_the_compare_and_set() {
     acts(vec![trade(NotPaid), unclear(), trade(NotPaid)], "close:T1 query:T1 DROPPED [cancel_postponed]");
     let answers = vec![trade(NotPaid), close(CloseAnswer::AlreadyPaid), trade(NotPaid)];
     acts(answers, "close:T1 query:T1 DROPPED [cancel_postponed]");
+    // "Closed", and still to be paid: the answer was not about this trade.
+    let answers = vec![trade(NotPaid), close(CloseAnswer::Closed), trade(NotPaid)];
+    acts(answers, "close:T1 query:T1 DROPPED [cancel_postponed]");
+    let answers = vec![trade(NotPaid), close(CloseAnswer::Closed), paid(100, Refunded::Nothing)];
+    acts(answers, "close:T1 query:T1 DROPPED [paid_but_pending]");
     // Only the provider's clear word that it is closed.
     let answers = vec![trade(NotPaid), unclear(), trade(Closed), shop(ShopAnswer::Done)];
     acts(answers, "close:T1 query:T1 CLOSED cancel DONE [cancelled]");
+}
+
+#[test]
+fn a_request_of_ours_that_is_wrong_halts_all() {
+    let wrong = || "SIGN_ERROR".into();
+    acts(vec![trade(TradeAnswer::OurFault(wrong()))], "DROPPED [cancel_postponed] [our_fault]");
+    let answers = vec![trade(TradeAnswer::NotPaid), close(CloseAnswer::OurFault(wrong()))];
+    acts(answers, "close:T1 DROPPED [cancel_postponed] [our_fault]");
+    let answers = vec![refund(RefundAnswer::NotFound), trade(TradeAnswer::OurFault(wrong()))];
+    let expected = "ask:LSlx-7-f0 query:T1 UNKNOWN [refund_unknown] [our_fault]";
+    refunds(row(RefundState::Unknown), &[], Mode::Act, answers, expected);
 }
 
 #[test]
@@ -148,8 +168,14 @@ fn a_transaction_that_changed_the_wrong_rows_halts_all() {
 #[test]
 fn every_trade_of_an_order_is_asked_for_before_it_is_cancelled() {
     use TradeAnswer::{Closed, NotPaid};
-    let answers = vec![trade(Closed), trade(NotPaid), close(CloseAnswer::Closed), shop(ShopAnswer::Done)];
-    let expected = "[cancelling] PLANNED query:T1 query:T2 close:T2 CLOSED cancel DONE [cancelled]";
+    let answers = vec![
+        trade(Closed),
+        trade(NotPaid),
+        close(CloseAnswer::Closed),
+        trade(Closed),
+        shop(ShopAnswer::Done),
+    ];
+    let expected = "[cancelling] PLANNED query:T1 query:T2 close:T2 query:T2 CLOSED cancel DONE [cancelled]";
     cancels(Mode::Act, 2, answers, expected);
     let answers = vec![trade(Closed), paid(100, Refunded::Nothing)];
     cancels(Mode::Act, 2, answers, "[cancelling] PLANNED query:T1 query:T2 DROPPED [paid_but_pending]");

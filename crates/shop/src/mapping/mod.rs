@@ -186,6 +186,9 @@ pub struct Groups {
     pub fail: SqlAction,
     /// SELECT `order_key` of orders in state refunding whose group failed: their money goes back.
     pub refundable: String,
+    /// SELECT of groups that ended: `group_key`, `succeeded` (1 or 0), `ended_at` (a column of time) and `outstanding`
+    /// (members whose money is still to go back). None: only those that we ended are counted.
+    pub ended: Option<String>,
 }
 
 /// What can be sold.

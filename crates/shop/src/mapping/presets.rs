@@ -175,6 +175,14 @@ fn litemall_groups() -> Groups {
         refundable: "SELECT o.id AS order_key FROM litemall_order o JOIN litemall_groupon g ON g.order_id=o.id \
                      WHERE g.status=3 AND o.order_status=203 AND o.refund_type='lingshao-pending'"
             .to_owned(),
+        ended: Some(
+            "SELECT g.id AS group_key, CASE WHEN g.status=2 THEN 1 ELSE 0 END AS succeeded, g.update_time AS ended_at, \
+             (SELECT COUNT(*) FROM litemall_groupon m JOIN litemall_order o ON o.id=m.order_id \
+             WHERE (m.id=g.id OR m.groupon_id=g.id) AND m.status=3 AND (o.order_status IN (201,202) OR \
+             (o.order_status=203 AND o.refund_type='lingshao-pending'))) AS outstanding \
+             FROM litemall_groupon g WHERE g.groupon_id=0 AND g.status IN (2,3) AND g.deleted=0"
+                .to_owned(),
+        ),
     }
 }
 
@@ -316,5 +324,13 @@ fn ruoyi_groups() -> Groups {
         refundable: "SELECT o.id AS order_key FROM trade_order o JOIN promotion_combination_record g ON g.order_id=o.id \
                      WHERE g.status=2 AND o.status=40 AND o.cancel_type=40 AND o.refund_status=0"
             .to_owned(),
+        ended: Some(
+            "SELECT h.id AS group_key, CASE WHEN h.status=1 THEN 1 ELSE 0 END AS succeeded, h.end_time AS ended_at, \
+             (SELECT COUNT(*) FROM promotion_combination_record m JOIN trade_order o ON o.id=m.order_id \
+             WHERE (m.id=h.id OR m.head_id=h.id) AND m.status=2 AND o.pay_time IS NOT NULL AND o.refund_status=0) \
+             AS outstanding FROM promotion_combination_record h \
+             WHERE h.head_id=0 AND h.status IN (1,2) AND h.deleted=0"
+                .to_owned(),
+        ),
     }
 }

@@ -49,6 +49,22 @@ pub enum DatabaseError {
 pub(super) type ValueRow = Vec<(String, Value)>;
 
 impl Database {
+    /// Whether a URL can be one, without connecting; its family. For who checks a configuration.
+    pub fn check_url(url: &str) -> Result<Dialect, DatabaseError> {
+        match url.split(':').next().unwrap_or_default() {
+            "postgres" | "postgresql" => {
+                PgConnectOptions::from_str(url).map(|_| Dialect::Postgres).map_err(DatabaseError::Url)
+            }
+            "mysql" | "mariadb" => {
+                MySqlConnectOptions::from_str(url).map(|_| Dialect::Mysql).map_err(DatabaseError::Url)
+            }
+            "sqlite" => {
+                SqliteConnectOptions::from_str(url).map(|_| Dialect::Sqlite).map_err(DatabaseError::Url)
+            }
+            _ => Err(DatabaseError::Kind),
+        }
+    }
+
     /// A pool that connects when it is first used. The URL's kind decides: `postgres://`, `mysql://` (or `mariadb://`),
     /// `sqlite:`.
     pub fn new(url: &str) -> Result<Database, DatabaseError> {

@@ -68,6 +68,19 @@ pub struct FoundGroup {
     pub group: Group,
 }
 
+/// A group that ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndedGroup {
+    /// Which.
+    pub key: GroupKey,
+    /// Whether it came together.
+    pub succeeded: bool,
+    /// When.
+    pub ended_at: Timestamp,
+    /// Members whose money is still to go back.
+    pub outstanding: u32,
+}
+
 /// Something to sell of which there is little.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StockLevel {
@@ -187,6 +200,33 @@ impl Shop {
                     paid: count(2)?,
                     expires_at: Timestamp(integer(WHAT, row, 3)?),
                 },
+            })
+        };
+        rows.iter().map(group).collect()
+    }
+
+    /// Groups that ended since then, and those whose money is not back yet, newest first.
+    pub async fn ended_groups(&self, since: Timestamp) -> Result<Vec<EndedGroup>, ShopError> {
+        const WHAT: &str = "groups that ended";
+        let Some(ended) = self.mapping.groups.as_ref().and_then(|groups| groups.ended.as_ref()) else {
+            return Ok(Vec::new());
+        };
+        let sql = format!(
+            "SELECT {}, {}, {}, {} FROM ({ended}) q WHERE ended_at >= {} OR (outstanding > 0 AND ended_at IS NOT NULL) \
+             ORDER BY ended_at DESC LIMIT {ROWS_MAX}",
+            self.dialect().text("group_key"),
+            self.dialect().integer("succeeded"),
+            self.millis("ended_at"),
+            self.dialect().integer("outstanding"),
+            self.instant(since),
+        );
+        let rows = self.ask(WHAT, Statement::plain(sql)).await?;
+        let group = |row: &ValueRow| {
+            Ok(EndedGroup {
+                key: parse(WHAT, &row[0].1, GroupKey::new)?,
+                succeeded: integer(WHAT, row, 1)? != 0,
+                ended_at: Timestamp(integer(WHAT, row, 2)?),
+                outstanding: u32::try_from(integer(WHAT, row, 3)?).map_err(|_| unexpected(WHAT, row))?,
             })
         };
         rows.iter().map(group).collect()

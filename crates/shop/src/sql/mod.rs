@@ -14,7 +14,7 @@ mod transact;
 
 pub use database::{Database, DatabaseError};
 pub use dialect::Dialect;
-pub use find::{Expired, FoundGroup, OrderFacts, StockLevel};
+pub use find::{EndedGroup, Expired, FoundGroup, OrderFacts, StockLevel};
 pub use tail::{DayFigures, Drift, Tail, TailLimits};
 
 use lingshao_model::Timestamp;
