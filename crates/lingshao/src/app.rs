@@ -29,6 +29,7 @@ use crate::security::hosts::Hosts;
 use crate::security::sessions::Sessions;
 use crate::security::tls;
 use crate::server::request::FormGate;
+use crate::shop::ShopHandle;
 use crate::telemetry::{Page, Telemetry};
 
 /// The parts of the running process. One, shared by all handlers.
@@ -70,6 +71,8 @@ pub(crate) struct App {
     pub(crate) notifier: Arc<Notifier>,
     /// Alertmanagers elsewhere.
     pub(crate) external: Arc<External>,
+    /// The business monitors.
+    pub(crate) shop: ShopHandle,
     /// The shop that we watch, in demo mode.
     pub(crate) demo: Option<DemoHandle>,
     /// Takes reloads, one at a time, each with the sender of its outcome.

@@ -24,5 +24,6 @@ mod run;
 pub mod scrape;
 pub mod security;
 pub mod server;
+mod shop;
 mod state;
 mod telemetry;

@@ -8,12 +8,14 @@
 //! - [`act`]: the step machines *cancel* and *refund*, and how both go on after a crash.
 //! - [`ledger`]: the rows that must be on disk before the effect behind them.
 //! - [`provider`]: what a payment provider answers, whoever it is.
+//! - [`day`]: the shop's days.
 //! - [`group`]: what becomes of a group buy.
 //! - [`safety`]: limits, halts, quarantine, and the detector of lost payment callbacks.
 //! - [`mapping`]: what a shop's tables mean, presets, and what is wrong with a mapping.
 //! - [`sql`]: finders, guarded transactions, and the check of a mapping against a database.
 
 pub mod act;
+pub mod day;
 pub mod group;
 mod key;
 pub mod ledger;

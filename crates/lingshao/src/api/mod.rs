@@ -17,6 +17,7 @@ mod rules;
 mod scraped;
 mod series;
 mod session;
+mod shop;
 mod status;
 mod syntax_tree;
 pub(crate) mod write;
@@ -67,6 +68,17 @@ pub(crate) async fn dispatch(app: &Arc<App>, endpoint: Endpoint, mut call: Call)
         E::LogValues => logs::values(app, call).await,
         E::LogContext => logs::context(app, call).await,
         E::ExportLogs => logs::export(app, call).await,
+        E::Shop => shop::look(app).await,
+        E::ShopPreview => shop::preview(app).await,
+        E::ExportShopAudit => shop::export(app),
+        E::VerifyShopAudit => shop::verify(app).await,
+        E::StopShop
+        | E::StartShop
+        | E::AgreeToShopTables
+        | E::PauseMonitor
+        | E::ResumeMonitor
+        | E::RunMonitor
+        | E::RetryRefund => shop::command(app, endpoint, call).await,
         E::LokiPush => otlp::loki(app, call).await,
         E::OtlpLogs => otlp::otlp(app, call).await,
         E::Elasticsearch(endpoint) => elasticsearch::answer(app, endpoint, call).await,
@@ -126,6 +138,8 @@ async fn answer(
         E::SearchBoards => Ok(boards::search(app, parameters).await),
         E::About => Ok(own::about(app)),
         E::ReceiverDetails => Ok(own::receivers(app)),
+        E::ShopRefunds => Ok(shop::refunds(app, parameters).await),
+        E::ShopAudit => Ok(shop::audit(app, parameters).await),
         E::Page
         | E::PageFile
         | E::Session
@@ -159,6 +173,17 @@ async fn answer(
         | E::ExportLogs
         | E::LokiPush
         | E::OtlpLogs
+        | E::Shop
+        | E::ShopPreview
+        | E::ExportShopAudit
+        | E::VerifyShopAudit
+        | E::StopShop
+        | E::StartShop
+        | E::AgreeToShopTables
+        | E::PauseMonitor
+        | E::ResumeMonitor
+        | E::RunMonitor
+        | E::RetryRefund
         | E::Elasticsearch(_) => {
             unreachable!("dispatched before parameters are read")
         }

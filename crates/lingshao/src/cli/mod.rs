@@ -8,6 +8,7 @@ mod health;
 mod logs;
 mod passwd;
 mod query;
+mod shop;
 mod test_receiver;
 mod test_rules;
 
@@ -60,6 +61,9 @@ enum Command {
     /// Runs tests of what was configured
     #[command(subcommand)]
     Test(test_rules::Command),
+    /// Looks at the shop's database with the eyes of the business monitors; changes nothing
+    #[command(subcommand)]
+    Shop(shop::Command),
     /// Asks a running server whether it is healthy; exits with 0 or 3
     Health(health::Arguments),
     /// Makes the password hash for `web.users`
@@ -92,6 +96,7 @@ pub fn main() -> ExitCode {
         Command::Logs(arguments) => logs::run(&arguments).map(|()| Outcome::Done),
         Command::Check(arguments) => check::run(&arguments),
         Command::Test(command) => test_rules::run(&command),
+        Command::Shop(command) => shop::run(&command),
         Command::Health(arguments) => health::run(&arguments).map(|()| Outcome::Done),
         Command::Passwd => passwd::run().map(|()| Outcome::Done),
         Command::Version => {

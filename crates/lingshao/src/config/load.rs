@@ -11,7 +11,7 @@ use lingshao_wire::yaml::{self, Diagnostic, Diagnostics, Keys, Node, Position, V
 use super::alerting::{Alerting, Environment, read_rule_files};
 use super::{
     Collect, CollectHost, Config, Invalid, Loaded, Metrics, PasswordHash, Role, Severity, State, Web, WebTls,
-    WebUser, glob, logs,
+    WebUser, glob, logs, shop,
 };
 
 /// Reads and checks a file, the files that it names included.
@@ -52,7 +52,7 @@ pub fn parse_with(text: &str, path: &Path, environment: &Environment) -> Result<
 }
 
 /// Sections that a later release brings.
-const LATER: [&str; 2] = ["shop", "remote"];
+const LATER: [&str; 1] = ["remote"];
 
 fn read_root(
     root: &Node,
@@ -86,6 +86,7 @@ fn read_root(
         alert_relabel_configs: alerting.alert_relabel_configs,
         state: keys.node("state").map(|node| read_state(node, findings)).unwrap_or_default(),
         boards: read_boards(&mut keys, folder, findings),
+        shop: keys.node("shop").and_then(|node| shop::read(node, folder, findings)),
     };
     keys.no_effect_yet(&LATER, findings);
     keys.finish(findings);

@@ -3,13 +3,14 @@
 //! Contract: [`load`] answers either a configuration that can be used or every mistake in it, each with file, line,
 //! column and remedy; nothing is started in between. `${VAR}` is not expanded, as Prometheus does not.
 //!
-//! Sections that a later release brings (`shop`, `remote`) are accepted with a warning.
+//! A section that a later release brings (`remote`) is accepted with a warning.
 
 mod alerting;
 mod checks;
 pub mod glob;
 mod load;
 mod logs;
+pub mod shop;
 mod show;
 #[cfg(test)]
 mod tests;
@@ -70,6 +71,8 @@ pub struct Config {
     /// Folders, files or patterns of Grafana JSON: boards that can be looked at and not changed. Read again when they
     /// change; what is wrong in them is told beside the boards and keeps nothing from starting.
     pub boards: Vec<PathBuf>,
+    /// The shop's database and what the business monitors may do there. Default: there are none.
+    pub shop: Option<shop::Shop>,
 }
 
 /// `state`.

@@ -7,6 +7,7 @@ use lingshao_wire::prometheus_config::{AlertmanagersConfig, Global, ScrapeConfig
 use lingshao_wire::relabel::Relabel;
 use serde::Serialize;
 
+use super::shop::Shop;
 use super::{Collect, Config, Listeners, Logs, Messages, Metrics, State, Web};
 
 /// The file as it could have been written.
@@ -26,6 +27,8 @@ struct Shown<'c> {
     state: &'c State,
     #[serde(skip_serializing_if = "is_empty")]
     boards: &'c [PathBuf],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shop: &'c Option<Shop>,
 }
 
 #[derive(Serialize)]
@@ -65,6 +68,7 @@ impl Config {
             collect: &self.collect,
             state: &self.state,
             boards: &self.boards,
+            shop: &self.shop,
         };
         serde_saphyr::to_string(&shown).unwrap_or_else(|error| format!("# cannot be shown: {error}\n"))
     }

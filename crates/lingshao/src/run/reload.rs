@@ -17,6 +17,7 @@ use crate::config::{self, Loaded};
 use crate::logs::{self, Logs};
 use crate::scrape::{self, Scraper};
 use crate::server::listen;
+use crate::shop;
 use crate::telemetry::Telemetry;
 
 /// Reloads that may wait: one runs, and the next will read what the others would have read.
@@ -37,6 +38,9 @@ pub(super) struct Reloader {
     pub(super) state: config::State,
     pub(super) alerting: Replacer,
     pub(super) boards: BoardsHandle,
+    pub(super) shop: shop::Replacer,
+    /// Whether there was one at the start: its figures are scraped from then on, or not at all.
+    pub(super) has_shop: bool,
     pub(super) logs: Arc<Logs>,
     pub(super) listeners: config::Listeners,
     /// How long log records are kept, and how much of them.
@@ -79,7 +83,7 @@ impl Reloader {
         // A file on a network that has gone may take minutes; nothing else waits for it.
         let own_logs = self.logs.clone();
         let preparing = spawn_blocking(move || prepare(&file, &listen, address, insecure, &own_logs));
-        let Prepared { loaded, live, logs, settings, alerting } =
+        let Prepared { loaded, live, logs, settings, alerting, shop } =
             preparing.await.map_err(|_| "reading the config panicked".to_owned())??;
         let config = loaded.config;
         for warning in &loaded.warnings {
@@ -100,10 +104,16 @@ impl Reloader {
         if (config.logs.retention, config.logs.size_bytes_max) != self.kept_logs {
             tracing::warn!("the limits of `logs` have changed; they take effect at the next start");
         }
+        if config.shop.is_some() != self.has_shop {
+            tracing::warn!(
+                "`shop` has come or gone; its metrics are collected, or no more, from the next start"
+            );
+        }
         self.logs.replace(logs);
         self.scraper.replace(settings);
         self.alerting.replace(alerting).await.map_err(|error| format!("{error:#}"))?;
         self.boards.replace(board_files(self.file.as_deref(), &config)).await;
+        self.shop.replace(shop).await;
         self.live.send_replace(Arc::new(live));
         Ok(())
     }
@@ -121,6 +131,7 @@ struct Prepared {
     logs: logs::Settings,
     settings: scrape::Settings,
     alerting: alerting::Settings,
+    shop: Option<shop::Settings>,
 }
 
 fn prepare(
@@ -140,5 +151,6 @@ fn prepare(
     let settings =
         scrape::Settings::new(config).map_err(|error| format!("{:#}", anyhow::Error::new(error)))?;
     let alerting = alerting::Settings::new(config, address, logs).map_err(|error| format!("{error:#}"))?;
-    Ok(Prepared { loaded, live, logs: log_settings, settings, alerting })
+    let shop = shop::Settings::new(config.shop.as_ref()).map_err(|error| format!("{error:#}"))?;
+    Ok(Prepared { loaded, live, logs: log_settings, settings, alerting, shop })
 }

@@ -38,6 +38,7 @@ use crate::security::sessions::Sessions;
 use crate::server::request::FormGate;
 use crate::server::routes::Door;
 use crate::server::{self, listen};
+use crate::shop;
 use crate::state::SessionStore;
 use crate::telemetry::Telemetry;
 
@@ -55,6 +56,7 @@ pub(crate) struct Running {
     /// Until it is drained.
     alerting: Option<Alerting>,
     boards: Option<boards::Running>,
+    shop: Option<shop::Running>,
     /// Those who serve the other addresses.
     doors: JoinSet<()>,
     /// Until they are drained.
@@ -150,6 +152,7 @@ fn check(arguments: &Arguments, config: &Config) -> Result<Checked, Failure> {
     let settings = scrape::Settings::new(config).map_err(Failure::input)?;
     let pages = Pages::new(arguments.ui_dir.clone()).map_err(Failure::input)?;
     logs::Settings::new(config, MaskingKey::for_checks()).map_err(Failure::input)?;
+    shop::Settings::new(config.shop.as_ref()).map_err(Failure::input)?;
     Ok(Checked { listen, address, live, settings, pages })
 }
 
@@ -188,9 +191,12 @@ pub(crate) async fn start(
     let alerting = Alerting::start(&config, alerting, &folder, address, db.clone(), &telemetry).await?;
     let location = alerting::location(&config, &folder, address);
     let boards = boards::Running::start(&location, board_files(arguments.config.as_deref(), &config)).await?;
-    let scraper = start_scraper(settings, &config, &db, &logs, &telemetry, address);
-
     let member = alerting::member(&config, address);
+    let shop_settings = shop::Settings::new(config.shop.as_ref()).map_err(Failure::input)?;
+    let shop = shop::Running::start(shop_settings, location.clone(), &folder, member.clone(), logs.clone())
+        .map_err(Failure::environment)?;
+    let scraper = start_scraper(settings, &config, &db, &logs, &telemetry, &shop, address);
+
     let stored = Stored::new(location.clone());
     let sessions = SessionStore::new(location);
     let about = About {
@@ -217,6 +223,8 @@ pub(crate) async fn start(
         state: config.state,
         alerting: alerting.replacer(),
         boards: boards.handle.clone(),
+        shop: shop.replacer(),
+        has_shop: config.shop.is_some(),
         logs: logs.clone(),
         listeners: config.listeners,
         kept_logs: (config.logs.retention, config.logs.size_bytes_max),
@@ -243,6 +251,7 @@ pub(crate) async fn start(
         boards: boards.handle.clone(),
         notifier: alerting.notifier.clone(),
         external: alerting.external.clone(),
+        shop: shop.handle.clone(),
         demo: extras.demo,
         reloads: reloads.clone(),
         live,
@@ -260,6 +269,7 @@ pub(crate) async fn start(
         scraper,
         alerting: Some(alerting),
         boards: Some(boards),
+        shop: Some(shop),
         doors,
         followed: Some(followed),
         threads,
@@ -386,6 +396,7 @@ fn start_scraper(
     db: &Arc<Db>,
     logs: &Arc<Logs>,
     telemetry: &Arc<Telemetry>,
+    shop: &shop::Running,
     address: SocketAddr,
 ) -> Arc<Scraper> {
     // The page shows the scrape loops' figures too, and the loops need the page before they exist.
@@ -399,6 +410,10 @@ fn start_scraper(
     let page = OwnPage { instance: address.to_string(), render: Arc::new(render) };
     let mut own_jobs = vec![OwnJob { job: scrape::OWN_JOB, honor_labels: false, page }];
     own_jobs.extend(request_job(config, db, logs));
+    own_jobs.extend(config.shop.as_ref().map(|config| {
+        let page = OwnPage { instance: config.name.to_string(), render: shop::page(&shop.handle) };
+        OwnJob { job: scrape::SHOP_JOB, honor_labels: false, page }
+    }));
     let sinks = Sinks { db: db.clone(), own_jobs };
     let scraper = Arc::new(Scraper::start(settings, sinks));
     slot.get_or_init(|| Arc::downgrade(&scraper));
@@ -447,6 +462,10 @@ impl Running {
         }
         if let Some(followed) = self.followed.take() {
             followed.stop().await;
+        }
+        // Its facts go to the log records and its alerts to the rules, which end behind it.
+        if let Some(shop) = self.shop.take() {
+            shop.stop().await;
         }
         if let Some(boards) = self.boards.take() {
             boards.stop().await;

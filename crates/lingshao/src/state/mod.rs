@@ -4,7 +4,8 @@
 //! [`State::load`] gives back what was committed. [`State::begin`] takes the write lock, so that whoever decides sees
 //! what other members decided before; [`State::commit`] writes a [`Batch`] in that same transaction and returns when it
 //! is on disk. One connection, one owner: `lingshao::alertmanager`. Sessions of people and boards have others of their own,
-//! so that nobody who signs in or saves waits for alerts or they for them; none touches another's tables. The byte table
+//! so that nobody who signs in or saves waits for alerts or they for them, and so has the ledger of the shop's monitors;
+//! none touches another's tables. The byte table
 //! is docs/format/state.md.
 
 mod aside;
@@ -19,6 +20,7 @@ mod rows;
 mod schema;
 mod sessions;
 mod shared;
+mod shop;
 #[cfg(test)]
 mod tests;
 
@@ -39,6 +41,7 @@ pub(crate) use members::{HEARTBEAT, Member};
 pub(crate) use open::{Location, StateError};
 use schema::Table;
 pub(crate) use sessions::{Leaving, Session, SessionKey, SessionStore};
+pub(crate) use shop::{AuditEntry, AuditRow, Broken, RefundFilter, ShopStore};
 
 /// The member whose rows stand in a file that is not shared.
 pub(super) const LOCAL: &str = "local";

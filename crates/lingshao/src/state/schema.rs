@@ -43,6 +43,21 @@ CREATE TABLE board_versions (uid TEXT NOT NULL, version INTEGER NOT NULL, create
 CREATE TABLE documents (kind TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, name))
     STRICT, WITHOUT ROWID;
 ",
+    "
+CREATE TABLE shop_ledger (shop TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, trade TEXT NOT NULL,
+    open INTEGER NOT NULL, at INTEGER NOT NULL, row TEXT NOT NULL, PRIMARY KEY (shop, kind, key))
+    STRICT, WITHOUT ROWID;
+CREATE INDEX shop_ledger_open ON shop_ledger (shop, kind) WHERE open = 1;
+CREATE INDEX shop_ledger_at ON shop_ledger (shop, kind, at);
+CREATE INDEX shop_ledger_trade ON shop_ledger (shop, trade);
+CREATE TABLE shop_audit (n INTEGER PRIMARY KEY AUTOINCREMENT, shop TEXT NOT NULL, at INTEGER NOT NULL,
+    kind TEXT NOT NULL, row TEXT NOT NULL, hash TEXT NOT NULL) STRICT;
+CREATE INDEX shop_audit_kind ON shop_audit (shop, kind, at);
+CREATE TRIGGER shop_audit_stays BEFORE UPDATE ON shop_audit
+    BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
+CREATE TABLE shop_meta (shop TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (shop, name))
+    STRICT, WITHOUT ROWID;
+",
 ];
 
 /// The tables whose rows follow the engines' state. `groups` is a keyword of newer SQLite, hence the quotes.

@@ -3,11 +3,8 @@
 use lingshao_model::{TimeDelta, Timestamp};
 
 use crate::Fen;
+use crate::day::day;
 use crate::ledger::{RefundRow, RefundState};
-
-/// Asia/Shanghai has no summer time: its days are fixed.
-const SHANGHAI: i64 = 8 * 3_600_000;
-const DAY: i64 = 86_400_000;
 
 /// Caps of one shop's refunds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,10 +73,6 @@ impl RefundCaps {
         [("10m", 600), ("1h", 3_600), ("3d", 259_200), ("7d", 604_800)]
             .map(|(name, seconds)| (name, older(TimeDelta::from_secs(seconds))))
     }
-}
-
-fn day(at: Timestamp) -> i64 {
-    (at.0 + SHANGHAI).div_euclid(DAY)
 }
 
 #[cfg(test)]

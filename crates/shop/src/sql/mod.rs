@@ -65,12 +65,18 @@ impl Shop {
         Ok(Shop { database, mapping })
     }
 
+    /// Closes all connections to its database.
+    pub async fn close(&self) {
+        self.database.close().await;
+    }
+
     /// What its tables mean.
     pub fn mapping(&self) -> &Mapping {
         &self.mapping
     }
 
-    fn dialect(&self) -> Dialect {
+    /// Which family its database belongs to.
+    pub fn dialect(&self) -> Dialect {
         self.database.dialect()
     }
 

@@ -12,10 +12,9 @@ use super::find::{OrderFacts, integer};
 use super::render::Statement;
 use super::{Shop, ShopError};
 use crate::act::OrderState;
+use crate::day::{DAY, begin_of, day};
 use crate::{Fen, OrderKey};
 
-const SHANGHAI: i64 = 8 * 3_600_000;
-const DAY: i64 = 86_400_000;
 /// What one question brings ([`super::find`]'s bound).
 const CHUNK: usize = 1_000;
 
@@ -224,16 +223,16 @@ impl Tail {
         while self.orders.len() > self.limits.orders_max {
             self.orders.pop_first();
         }
-        self.corrections.retain(|day_corrected, _| day(now) - day_corrected <= keep.0 / DAY);
+        self.corrections.retain(|day_corrected, _| day(now) - day_corrected <= keep.0 / DAY.0);
     }
 }
 
 impl Shop {
     /// The exact figures of the day of `at`.
     async fn count_day(&self, at: Timestamp) -> Result<DayFigures, ShopError> {
-        let begins = Timestamp(day(at) * DAY - SHANGHAI);
+        let begins = begin_of(day(at));
         let within = |column: &str| {
-            let (from, to) = (self.instant(begins), self.instant(begins + TimeDelta(DAY)));
+            let (from, to) = (self.instant(begins), self.instant(begins + DAY));
             format!("{column} >= {from} AND {column} < {to}{}", self.not_excluded())
         };
         let orders = &self.mapping().orders;
@@ -270,8 +269,4 @@ impl Shop {
             _ => format!("SUM({column})"),
         }
     }
-}
-
-fn day(at: Timestamp) -> i64 {
-    (at.0 + SHANGHAI).div_euclid(DAY)
 }

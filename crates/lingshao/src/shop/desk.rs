@@ -1,0 +1,128 @@
+//! What the owner of a shop's monitors shares with whoever asks and commands: all of it may be looked at and told while a
+//! tick is under way, and counts before the next act.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::hands::Hands;
+use super::monitor::Monitor;
+use crate::config::shop::Shop as Config;
+use crate::state::ShopStore;
+
+/// Orders that a person may have acted on at once: what a page shows.
+pub(super) const WANTED_MAX: usize = 200;
+
+/// One shop.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) config: Config,
+    pub(super) hands: Hands,
+    pub(super) store: Arc<ShopStore>,
+    pub(super) kill_switch: PathBuf,
+    /// Our name among those that share `state.db`.
+    pub(super) member: String,
+    said: Mutex<Said>,
+    ending: AtomicBool,
+    /// Wakes the owner for a tick out of turn.
+    pub(super) wake: Notify,
+}
+
+/// What people said.
+#[derive(Debug, Default)]
+struct Said {
+    paused: BTreeMap<Monitor, String>,
+    resumed: BTreeSet<Monitor>,
+    wanted: Vec<Wanted>,
+    nudged: BTreeSet<String>,
+    agreed: bool,
+}
+
+/// Acts that a person orders: these keys, at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wanted {
+    pub(super) monitor: Monitor,
+    pub(super) keys: Vec<String>,
+    pub(super) by: String,
+}
+
+impl Desk {
+    pub(super) fn new(
+        config: Config,
+        hands: Hands,
+        store: Arc<ShopStore>,
+        kill_switch: PathBuf,
+        member: String,
+    ) -> Desk {
+        let (said, ending, wake) = (Mutex::default(), AtomicBool::new(false), Notify::new());
+        Desk { config, hands, store, kill_switch, member, said, ending, wake }
+    }
+
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The tick under way ends with its act.
+    pub(super) fn end(&self) {
+        self.ending.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Relaxed)
+    }
+
+    /// Whether the file is there. One that cannot be looked at stops, too.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.kill_switch.try_exists().unwrap_or(true)
+    }
+
+    pub(super) fn paused_by(&self, monitor: Monitor) -> Option<String> {
+        self.said().paused.get(&monitor).cloned()
+    }
+
+    pub(super) fn pause(&self, monitor: Monitor, by: &str) {
+        self.said().paused.insert(monitor, by.to_owned());
+    }
+
+    /// Ends a pause, and says that a person has looked at what halted it.
+    pub(super) fn resume(&self, monitor: Monitor) {
+        let mut said = self.said();
+        said.paused.remove(&monitor);
+        said.resumed.insert(monitor);
+    }
+
+    pub(super) fn take_resumed(&self) -> BTreeSet<Monitor> {
+        std::mem::take(&mut self.said().resumed)
+    }
+
+    pub(super) fn want(&self, wanted: Wanted) {
+        let mut said = self.said();
+        said.wanted.retain(|other| other.monitor != wanted.monitor);
+        said.wanted.push(wanted);
+    }
+
+    pub(super) fn take_wanted(&self) -> Vec<Wanted> {
+        std::mem::take(&mut self.said().wanted)
+    }
+
+    /// A refund whose pause is over.
+    pub(super) fn nudge(&self, number: &str) {
+        self.said().nudged.insert(number.to_owned());
+    }
+
+    pub(super) fn take_nudged(&self) -> BTreeSet<String> {
+        std::mem::take(&mut self.said().nudged)
+    }
+
+    /// The tables are right as they are.
+    pub(super) fn agree(&self) {
+        self.said().agreed = true;
+    }
+
+    pub(super) fn take_agreed(&self) -> bool {
+        std::mem::take(&mut self.said().agreed)
+    }
+}

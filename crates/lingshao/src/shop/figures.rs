@@ -1,0 +1,138 @@
+//! The page of business metrics (`job="shop"`), under the names of the plan.
+//!
+//! Days are those of Asia/Shanghai, money is fen. A figure that could not be read is left out: a stale zero would be a
+//! wrong alert.
+
+use lingshao_shop::safety::Mode;
+
+use super::telemetry::Facts;
+use super::view::View;
+use crate::telemetry::Page;
+
+/// Series of one family; more products or groups than this say no more.
+const ITEMS_MAX: usize = 2_000;
+
+/// Appends the page.
+pub(super) fn render(view: &View, facts: &Facts, out: &mut Vec<u8>) {
+    let mut page = Page::default();
+    let number = |flag: bool| f64::from(u8::from(flag));
+    page.gauge("lingshao_shop_up", "1 while the shop's database answers.", number(view.up));
+    page.gauge("lingshao_shop_stopped", "1 while all acting is stopped by hand.", number(view.stopped));
+    page.gauge(
+        "lingshao_shop_tick_timestamp_seconds",
+        "When the last tick began.",
+        view.tick_at as f64 / 1e3,
+    );
+    page.gauge("lingshao_shop_tick_duration_seconds", "How long the last tick took.", view.tick_seconds);
+    monitors(&mut page, view);
+    page.family("lingshao_shop_facts_total", "counter", "What the monitors found and did, by fact.");
+    for (monitor, kind, count) in facts.counts() {
+        let labels = [("monitor", monitor.name()), ("fact", kind.as_str())];
+        page.sample("lingshao_shop_facts_total", &labels, count as f64);
+    }
+    if view.up {
+        of_the_day(&mut page, view);
+        stock(&mut page, view);
+        groups(&mut page, view);
+    }
+    money(&mut page, view);
+    out.extend_from_slice(&page.into_bytes());
+}
+
+fn monitors(page: &mut Page, view: &View) {
+    let help = "How far a monitor may go: 0 observe, 1 dry_run, 2 act.";
+    page.family("lingshao_shop_monitor_mode", "gauge", help);
+    for monitor in view.monitors.iter().filter(|monitor| monitor.acts) {
+        let mode = match Mode::from_name(monitor.mode) {
+            Some(Mode::Act) => 2.0,
+            Some(Mode::DryRun) => 1.0,
+            _ => 0.0,
+        };
+        page.sample("lingshao_shop_monitor_mode", &[("monitor", monitor.name)], mode);
+    }
+    let help = "1 while a monitor does nothing for this reason.";
+    page.family("lingshao_shop_monitor_refuses", "gauge", help);
+    for monitor in &view.monitors {
+        if let Some(refusal) = &monitor.refuses {
+            let labels = [("monitor", monitor.name), ("reason", refusal.reason)];
+            page.sample("lingshao_shop_monitor_refuses", &labels, 1.0);
+        }
+    }
+    page.family("lingshao_shop_monitor_error", "gauge", "1 while a monitor's look at the shop fails.");
+    for monitor in &view.monitors {
+        let failed = f64::from(u8::from(monitor.error.is_some()));
+        page.sample("lingshao_shop_monitor_error", &[("monitor", monitor.name)], failed);
+    }
+    let quarantined: usize = view.monitors.iter().map(|monitor| monitor.quarantined.len()).sum();
+    let help = "Orders that failed too often and wait for a person.";
+    page.gauge("lingshao_shop_quarantined", help, quarantined as f64);
+}
+
+fn of_the_day(page: &mut Page, view: &View) {
+    let Some(figures) = &view.figures else { return };
+    page.gauge("orders_today", "Orders placed today, whatever became of them.", figures.orders as f64);
+    page.gauge("sales_today_fen", "Money paid today in fen, refunds not deducted.", figures.sales_fen as f64);
+    page.gauge("refunds_today_fen", "Money that went back today in fen.", figures.refunds_fen as f64);
+    page.gauge("orders_pending", "Orders that wait for payment.", figures.pending as f64);
+    if let Some(drift) = &figures.drift {
+        let name = "lingshao_shop_drift";
+        page.family(name, "gauge", "The exact count of last night minus the running figures, by figure.");
+        for (figure, value) in
+            [("orders", drift.orders), ("sales_fen", drift.sales_fen), ("refunds_fen", drift.refunds_fen)]
+        {
+            page.sample(name, &[("figure", figure)], value as f64);
+        }
+    }
+}
+
+fn stock(page: &mut Page, view: &View) {
+    page.family("product_stock", "gauge", "What can be sold of products of which there is little.");
+    for item in view.stock.items.iter().take(ITEMS_MAX) {
+        page.sample("product_stock", &[("product_id", item.id.as_str())], item.sellable as f64);
+    }
+    page.gauge("product_stock_low", "Products below the bound.", view.stock.low as f64);
+    page.gauge("oversold_skus", "Products sold more often than there are.", view.stock.oversold as f64);
+}
+
+fn groups(page: &mut Page, view: &View) {
+    let help = "1 open, 2 success, 3 failed with refunds outstanding, 4 failed and refunded.";
+    page.family("group_buy_status", "gauge", help);
+    for group in view.groups.iter().take(ITEMS_MAX / 2) {
+        let labels = [("group_id", group.group.as_str())];
+        page.sample("group_buy_status", &labels, f64::from(group.status));
+    }
+    page.family("group_buys_ended_total", "counter", "Group buys that ended, by result.");
+    for result in ["success", "failed"] {
+        let count = view.groups_ended.get(result).copied().unwrap_or(0);
+        page.sample("group_buys_ended_total", &[("result", result)], count as f64);
+    }
+}
+
+fn money(page: &mut Page, view: &View) {
+    page.family("stuck_refunds", "gauge", "Refunds that are not at their end, older than this.");
+    for (age, count) in &view.refunds.older {
+        page.sample("stuck_refunds", &[("older", age)], *count as f64);
+    }
+    page.gauge("refunds_need_human", "Refunds that a person must look at.", view.refunds.human as f64);
+    let fen: i64 = view.orphans.iter().map(|orphan| orphan.fen).sum();
+    page.gauge(
+        "orphan_payments",
+        "Orders paid at the provider and cancelled here.",
+        view.orphans.len() as f64,
+    );
+    page.gauge("orphan_payments_fen", "The money of these.", fen as f64);
+    page.gauge(
+        "paid_after_cancel_orders",
+        "Cancelled by us and then paid again.",
+        view.paid_after_cancel as f64,
+    );
+    page.gauge(
+        "payment_callbacks_late",
+        "Orders whose payment the shop has not heard of.",
+        view.callbacks.late as f64,
+    );
+    let down = f64::from(u8::from(view.callbacks.down));
+    page.gauge("payment_callbacks_down", "1 while that pauses the order timeout.", down);
+    page.gauge("refund_cap_fen", "What one day may give back.", view.refunds.cap_fen as f64);
+    page.gauge("refunds_sent_today_fen", "What this day gave back.", view.refunds.sent_today_fen as f64);
+}

@@ -1,0 +1,367 @@
+//! How people ask the monitors, and tell them: every word that changes something is confirmed by a second one.
+//!
+//! A command is first answered with a token and what it would do; the same command with that token, from the same person
+//! and within a minute, does it. Tokens are keyed hashes, so nothing is kept for those that nobody uses.
+
+use std::fmt;
+use std::sync::Arc;
+
+use lingshao_model::{TimeDelta, Timestamp};
+use lingshao_shop::RefundNumber;
+use lingshao_shop::act::{NextGenerationError, next_generation};
+use lingshao_shop::ledger::{LedgerRow, RefundRow, RefundState};
+use ring::hmac;
+use ring::rand::SystemRandom;
+use tokio::sync::watch;
+
+use super::desk::{Desk, WANTED_MAX, Wanted};
+use super::hands::log;
+use super::monitor::Monitor;
+use super::preview::{Preview, preview};
+use super::telemetry::Facts;
+use super::view::View;
+use crate::clock::now;
+use crate::state::{AuditEntry, AuditRow, Broken, RefundFilter, StateError};
+
+/// Long enough to read what it says, too short to be found in a history.
+const CONFIRM_WITHIN: TimeDelta = TimeDelta::from_secs(60);
+
+/// Speaks to the owner and its store. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct ShopHandle {
+    desk: watch::Receiver<Option<Arc<Desk>>>,
+    view: watch::Receiver<Option<Arc<View>>>,
+    facts: Arc<Facts>,
+    key: hmac::Key,
+}
+
+/// What a person wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// A monitor does nothing until it is resumed.
+    Pause(Monitor),
+    /// It goes on, also after a halt.
+    Resume(Monitor),
+    /// Nothing acts any more.
+    Stop,
+    /// All go on.
+    Go,
+    /// Acts on these now, whatever the monitor's mode.
+    Run(Monitor, Vec<String>),
+    /// A refund that waits for a person is tried under a new number; one that waits for its time is asked for now.
+    Retry(RefundNumber),
+    /// The shop's tables are right as they are now.
+    AgreeToTables,
+}
+
+/// To be given back with the same command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Confirmation {
+    /// The token.
+    pub(crate) token: String,
+    /// Until when it counts.
+    pub(crate) until: Timestamp,
+}
+
+/// Why a command is not carried out.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    /// There is none.
+    #[error("no shop is configured; add `shop:` to lingshao.yml")]
+    NoShop,
+    /// The second word is missing.
+    #[error("say it once more with this confirmation")]
+    Confirm(Confirmation),
+    /// The second word does not fit.
+    #[error("the confirmation is too old, or belongs to another command; begin again")]
+    BadConfirmation,
+    /// No such refund.
+    #[error("there is no refund of this number")]
+    NoRefund,
+    /// Not one that can be tried again.
+    #[error(transparent)]
+    Retry(#[from] NextGenerationError),
+    /// It is at its end.
+    #[error("the refund is done")]
+    Done,
+    /// Only orders and groups can be acted on by hand.
+    #[error("`{0}` acts on nothing by hand")]
+    NotByHand(&'static str),
+    /// Nothing named.
+    #[error("name 1 to {WANTED_MAX} keys")]
+    Keys,
+    /// The switch's file.
+    #[error("the file `{path}` cannot be changed: {source}")]
+    Switch {
+        /// Where.
+        path: String,
+        /// The system's word.
+        source: std::io::Error,
+    },
+    /// The ledger.
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+impl fmt::Display for Command {
+    /// What a confirmation belongs to: two commands that do the same are the same.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Command::Pause(monitor) => write!(f, "pause {}", monitor.name()),
+            Command::Resume(monitor) => write!(f, "resume {}", monitor.name()),
+            Command::Stop => f.write_str("stop"),
+            Command::Go => f.write_str("go"),
+            Command::Run(monitor, keys) => write!(f, "run {} {}", monitor.name(), keys.join(",")),
+            Command::Retry(number) => write!(f, "retry {number}"),
+            Command::AgreeToTables => f.write_str("agree"),
+        }
+    }
+}
+
+impl ShopHandle {
+    pub(super) fn new(
+        desk: watch::Receiver<Option<Arc<Desk>>>,
+        view: watch::Receiver<Option<Arc<View>>>,
+        facts: Arc<Facts>,
+    ) -> Result<ShopHandle, anyhow::Error> {
+        let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
+            .map_err(|_| anyhow::anyhow!("the system gives no random numbers"))?;
+        Ok(ShopHandle { desk, view, facts, key })
+    }
+
+    fn desk(&self) -> Result<Arc<Desk>, CommandError> {
+        self.desk.borrow().clone().ok_or(CommandError::NoShop)
+    }
+
+    pub(super) fn end(&self) {
+        if let Ok(desk) = self.desk() {
+            desk.end();
+        }
+    }
+
+    pub(super) fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// Whether a shop is configured.
+    pub(crate) fn is_there(&self) -> bool {
+        self.desk.borrow().is_some()
+    }
+
+    /// As it was after the last tick; what people said since is in it. `None`: no tick yet, or no shop.
+    pub(crate) fn view(&self) -> Option<Arc<View>> {
+        let view = self.view.borrow().clone()?;
+        let desk = self.desk().ok()?;
+        let mut view = View::clone(&view);
+        view.stopped = desk.is_stopped();
+        for monitor in &mut view.monitors {
+            monitor.paused_by = Monitor::from_name(monitor.name).and_then(|monitor| desk.paused_by(monitor));
+        }
+        Some(Arc::new(view))
+    }
+
+    /// What would be done now.
+    pub(crate) async fn preview(&self) -> Result<Preview, CommandError> {
+        let desk = self.desk()?;
+        Ok(preview(&desk.config, &desk.hands.shop, now()).await)
+    }
+
+    /// Refunds of the ledger.
+    pub(crate) async fn refunds(
+        &self,
+        filter: RefundFilter,
+        limit: u32,
+    ) -> Result<Vec<RefundRow>, CommandError> {
+        Ok(self.desk()?.store.refunds(filter, limit).await?)
+    }
+
+    /// Lines of the audit trail, newest first.
+    pub(crate) async fn audit(&self, before: Option<i64>, limit: u32) -> Result<Vec<AuditRow>, CommandError> {
+        Ok(self.desk()?.store.audit(before, limit).await?)
+    }
+
+    /// Lines of it, oldest first.
+    pub(crate) async fn audit_after(&self, after: i64, limit: u32) -> Result<Vec<AuditRow>, CommandError> {
+        Ok(self.desk()?.store.audit_after(after, limit).await?)
+    }
+
+    /// How many facts of each kind there are since then.
+    pub(crate) async fn counts(&self, since: Timestamp) -> Result<Vec<(String, i64)>, CommandError> {
+        Ok(self.desk()?.store.counts(since).await?)
+    }
+
+    /// Where the audit trail was tampered with.
+    pub(crate) async fn verify(&self) -> Result<Option<Broken>, CommandError> {
+        Ok(self.desk()?.store.verify().await?)
+    }
+
+    /// Does it, when it is confirmed. `by`: who says so.
+    pub(crate) async fn command(
+        &self,
+        command: &Command,
+        by: &str,
+        token: Option<&str>,
+    ) -> Result<(), CommandError> {
+        let desk = self.desk()?;
+        check(command)?;
+        match token {
+            None => return Err(CommandError::Confirm(self.confirmation(command, by, now()))),
+            Some(token) if self.is_confirmed(command, by, token, now()) => {}
+            Some(_) => return Err(CommandError::BadConfirmation),
+        }
+        let mut rows = Vec::new();
+        let entry = match command {
+            Command::Pause(monitor) => {
+                // Before anything can fail: whoever pulls a brake wants it to hold.
+                desk.pause(*monitor, by);
+                desk.store.remember(&format!("paused:{}", monitor.name()), Some(by)).await?;
+                AuditEntry { monitor: monitor.name().to_owned(), ..of("paused", by) }
+            }
+            Command::Resume(monitor) => {
+                desk.store.remember(&format!("paused:{}", monitor.name()), None).await?;
+                desk.resume(*monitor);
+                AuditEntry { monitor: monitor.name().to_owned(), ..of("resumed", by) }
+            }
+            Command::Stop => {
+                switch(&desk, true)?;
+                of("stopped", by)
+            }
+            Command::Go => {
+                switch(&desk, false)?;
+                of("started", by)
+            }
+            Command::Run(monitor, keys) => {
+                desk.want(Wanted { monitor: *monitor, keys: keys.clone(), by: by.to_owned() });
+                let monitor = monitor.name().to_owned();
+                AuditEntry { monitor, detail: keys.join(","), ..of("acted_by_hand", by) }
+            }
+            Command::Retry(number) => {
+                let entry = retry(&desk, number, &mut rows).await?;
+                AuditEntry { by: by.to_owned(), ..entry }
+            }
+            Command::AgreeToTables => {
+                desk.agree();
+                of("tables_agreed", by)
+            }
+        };
+        tracing::info!(%command, by, "a person commands the shop's monitors");
+        desk.store.write(&rows, std::slice::from_ref(&entry)).await?;
+        log(&desk.hands.logs, vec![entry]).await;
+        desk.wake.notify_one();
+        Ok(())
+    }
+
+    fn confirmation(&self, command: &Command, by: &str, now: Timestamp) -> Confirmation {
+        let until = now + CONFIRM_WITHIN;
+        let tag = hmac::sign(&self.key, what(command, by, until).as_bytes());
+        let tag: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        Confirmation { token: format!("{}-{tag}", until.0), until }
+    }
+
+    fn is_confirmed(&self, command: &Command, by: &str, token: &str, now: Timestamp) -> bool {
+        let Some((until, tag)) = token.split_once('-') else { return false };
+        let Ok(until) = until.parse().map(Timestamp) else { return false };
+        let byte = |at: usize| tag.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
+        let tag: Option<Vec<u8>> = (0..tag.len()).step_by(2).map(byte).collect();
+        let fits = |tag: Vec<u8>| hmac::verify(&self.key, what(command, by, until).as_bytes(), &tag).is_ok();
+        now < until && tag.is_some_and(fits)
+    }
+}
+
+fn what(command: &Command, by: &str, until: Timestamp) -> String {
+    format!("{}\n{by}\n{command}", until.0)
+}
+
+fn of(kind: &str, by: &str) -> AuditEntry {
+    AuditEntry { at: now().0, kind: kind.to_owned(), by: by.to_owned(), ..AuditEntry::default() }
+}
+
+fn check(command: &Command) -> Result<(), CommandError> {
+    match command {
+        Command::Pause(monitor) | Command::Resume(monitor) if !monitor.acts() => {
+            Err(CommandError::NotByHand(monitor.name()))
+        }
+        Command::Run(monitor, _) if !matches!(monitor, Monitor::OrderTimeout | Monitor::GroupSettle) => {
+            Err(CommandError::NotByHand(monitor.name()))
+        }
+        Command::Run(_, keys) if keys.is_empty() || WANTED_MAX < keys.len() => Err(CommandError::Keys),
+        _ => Ok(()),
+    }
+}
+
+fn switch(desk: &Desk, on: bool) -> Result<(), CommandError> {
+    let path = &desk.kill_switch;
+    let changed = if on { std::fs::write(path, "stopped\n") } else { std::fs::remove_file(path) };
+    match changed {
+        Err(error) if !on && error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(CommandError::Switch { path: path.display().to_string(), source }),
+        Ok(()) => Ok(()),
+    }
+}
+
+async fn retry(
+    desk: &Desk,
+    number: &RefundNumber,
+    rows: &mut Vec<LedgerRow>,
+) -> Result<AuditEntry, CommandError> {
+    let row = desk.store.refund(number).await?.ok_or(CommandError::NoRefund)?;
+    let entry = AuditEntry {
+        monitor: Monitor::Refunds.name().to_owned(),
+        order: Some(row.order.to_string()),
+        refund: Some(number.to_string()),
+        fen: Some(row.amount.0),
+        before: row.state.name().to_owned(),
+        ..of("refund_retried", "")
+    };
+    match row.state {
+        RefundState::Human | RefundState::Failed => {
+            let new = next_generation(&row, &desk.config.name, now())?;
+            if desk.store.refund(&new.number).await?.is_some() {
+                let error = NextGenerationError::NotEnded(new.number, "known");
+                return Err(error.into()); // Said twice: the first word counts.
+            }
+            let detail = format!("as {}", new.number);
+            rows.push(LedgerRow::Refund(new));
+            Ok(AuditEntry { after: RefundState::Planned.name().to_owned(), detail, ..entry })
+        }
+        _ if !row.is_open() => Err(CommandError::Done),
+        _ => {
+            desk.nudge(number.as_str());
+            Ok(AuditEntry {
+                after: row.state.name().to_owned(),
+                detail: "asked for at once".to_owned(),
+                ..entry
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_confirmation_belongs_to_one_command_one_person_and_one_minute() {
+        let (_, desk) = watch::channel(None);
+        let (_, view) = watch::channel(None);
+        let handle = ShopHandle::new(desk, view, Arc::default()).unwrap();
+        let command = Command::Pause(Monitor::OrderTimeout);
+        let at = Timestamp(1_000_000);
+        let Confirmation { token, until } = handle.confirmation(&command, "li", at);
+        assert!(handle.is_confirmed(&command, "li", &token, at));
+        assert!(handle.is_confirmed(&command, "li", &token, until - TimeDelta(1)));
+        assert!(!handle.is_confirmed(&command, "li", &token, until));
+        assert!(!handle.is_confirmed(&command, "wang", &token, at));
+        assert!(!handle.is_confirmed(&Command::Pause(Monitor::Refunds), "li", &token, at));
+        assert!(!handle.is_confirmed(
+            &Command::Run(Monitor::OrderTimeout, vec!["1".to_owned()]),
+            "li",
+            &token,
+            at
+        ));
+        let later = token.replace(&until.0.to_string(), &(until.0 + 1).to_string());
+        for wrong in ["", "1", "-", "1000060000-", "1000060000-zz", &later] {
+            assert!(!handle.is_confirmed(&command, "li", wrong, at), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! The owner task: a tick every so often, one out of turn when somebody asks, another shop when the configuration changes.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use lingshao_shop::sql::{Database, Shop};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::desk::Desk;
+use super::figures;
+use super::handle::ShopHandle;
+use super::hands::{Hands, HttpHand};
+use super::keeper::Keeper;
+use super::provider::Provider;
+use super::telemetry::Facts;
+use super::view::View;
+use crate::clock::now;
+use crate::config::shop::Shop as Config;
+use crate::logs::Logs;
+use crate::scrape::Render;
+use crate::state::{Location, ShopStore};
+
+/// What the act under way has to come to its end; whatever is left is found by the next life.
+const END_TIMEOUT: Duration = Duration::from_secs(8);
+/// Without `state.db` nothing can be done; it is tried again after that.
+const PAUSE_WITHOUT_STATE: Duration = Duration::from_secs(5);
+
+/// A configuration, checked.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    config: Config,
+    provider: Provider,
+    http: Option<HttpHand>,
+}
+
+impl Settings {
+    /// Reads keys and certificates; `None` without a shop.
+    pub(crate) fn new(config: Option<&Config>) -> anyhow::Result<Option<Settings>> {
+        let Some(config) = config else { return Ok(None) };
+        let failed = |why: String| anyhow!("`shop`: {why}");
+        Ok(Some(Settings {
+            config: config.clone(),
+            provider: Provider::new(&config.provider).map_err(failed)?,
+            http: config.order_timeout.http.as_ref().map(HttpHand::new).transpose().map_err(failed)?,
+        }))
+    }
+}
+
+/// What does not change while the process runs.
+#[derive(Clone, Debug)]
+struct House {
+    location: Location,
+    data: PathBuf,
+    member: String,
+    logs: Arc<Logs>,
+    facts: Arc<Facts>,
+}
+
+enum Order {
+    Replace { settings: Option<Box<Settings>>, done: oneshot::Sender<()> },
+    Stop,
+}
+
+/// The owner at work.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) handle: ShopHandle,
+    orders: mpsc::Sender<Order>,
+    task: JoinHandle<()>,
+}
+
+/// Puts another configuration in force.
+#[derive(Clone, Debug)]
+pub(crate) struct Replacer(mpsc::Sender<Order>);
+
+impl Replacer {
+    /// After the act under way.
+    pub(crate) async fn replace(&self, settings: Option<Settings>) {
+        let (done, waiting) = oneshot::channel();
+        let order = Order::Replace { settings: settings.map(Box::new), done };
+        // An error means that the process is ending.
+        if self.0.send(order).await.is_ok() {
+            drop(waiting.await);
+        }
+    }
+}
+
+impl Running {
+    /// `state.db` has been opened before; the shop's database is connected to when it is first asked.
+    pub(crate) fn start(
+        settings: Option<Settings>,
+        location: Location,
+        data: &Path,
+        member: String,
+        logs: Arc<Logs>,
+    ) -> Result<Running, anyhow::Error> {
+        let facts = Arc::<Facts>::default();
+        let house = House { location, data: data.to_owned(), member, logs, facts: facts.clone() };
+        let desk = settings.map(|settings| house.desk(settings)).transpose()?;
+        let (desks, desk) = watch::channel(desk);
+        let (views, view) = watch::channel(None);
+        let (orders, ends) = mpsc::channel(1); // The reloader, and the end.
+        let handle = ShopHandle::new(desk, view, facts)?;
+        let task = tokio::spawn(Owner { house, desks, views }.run(ends));
+        Ok(Running { handle, orders, task })
+    }
+
+    /// For the reloader.
+    pub(crate) fn replacer(&self) -> Replacer {
+        Replacer(self.orders.clone())
+    }
+
+    /// Lets the act under way come to its end.
+    pub(crate) async fn stop(mut self) {
+        self.handle.end();
+        // An error means that it has ended already.
+        drop(self.orders.send(Order::Stop).await);
+        if timeout(END_TIMEOUT, &mut self.task).await.is_err() {
+            tracing::warn!(
+                "an act on the shop did not come to its end in time; the next start goes on with it"
+            );
+            self.task.abort();
+        }
+    }
+}
+
+/// The page of business metrics.
+pub(crate) fn page(handle: &ShopHandle) -> Render {
+    let handle = handle.clone();
+    Arc::new(move |out: &mut Vec<u8>| {
+        if let Some(view) = handle.view() {
+            figures::render(&view, handle.facts(), out);
+        }
+    })
+}
+
+impl House {
+    fn desk(&self, settings: Settings) -> anyhow::Result<Arc<Desk>> {
+        let Settings { config, provider, http } = settings;
+        let database = Database::new(config.database.reveal()).context("the shop's database")?;
+        let shop = Shop::new(database, config.mapping.clone()).map_err(|findings| {
+            let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
+            anyhow!("the shop's mapping: {}", findings.join("; "))
+        })?;
+        let store = Arc::new(ShopStore::new(self.location.clone(), config.name.as_str()));
+        let (logs, facts) = (self.logs.clone(), self.facts.clone());
+        let hands = Hands { shop, provider, store: store.clone(), http, logs, facts };
+        let kill_switch = config.kill_switch.clone().unwrap_or_else(|| self.data.join("shop.stop"));
+        Ok(Arc::new(Desk::new(config, hands, store, kill_switch, self.member.clone())))
+    }
+}
+
+struct Owner {
+    house: House,
+    desks: watch::Sender<Option<Arc<Desk>>>,
+    views: watch::Sender<Option<Arc<View>>>,
+}
+
+impl Owner {
+    async fn run(self, mut orders: mpsc::Receiver<Order>) {
+        let mut keeper = None;
+        let mut due = Instant::now();
+        loop {
+            let desk = self.desks.borrow().clone();
+            let woken = async {
+                match &desk {
+                    Some(desk) => tokio::select! {
+                        () = sleep_until(due) => {}
+                        () = desk.wake.notified() => {}
+                    },
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                order = orders.recv() => match order {
+                    None | Some(Order::Stop) => return,
+                    Some(Order::Replace { settings, done }) => {
+                        if self.replace(settings) {
+                            (keeper, due) = (None, Instant::now());
+                        }
+                        // Whoever reloads may have gone.
+                        done.send(()).ok();
+                    }
+                },
+                () = woken => {
+                    let Some(desk) = desk else { continue };
+                    let begun = Instant::now();
+                    if keeper.is_none() {
+                        keeper = begin(&desk).await;
+                    }
+                    match &mut keeper {
+                        Some(keeper) => {
+                            let view = Arc::new(keeper.tick().await);
+                            self.views.send_replace(Some(view));
+                            let every = u64::try_from(desk.config.every.0).unwrap_or(0);
+                            due = begun + Duration::from_millis(every);
+                        }
+                        None => due = begun + PAUSE_WITHOUT_STATE,
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether anything has changed.
+    fn replace(&self, settings: Option<Box<Settings>>) -> bool {
+        let before = self.desks.borrow().clone();
+        let same = match (&before, &settings) {
+            (None, None) => true,
+            (Some(desk), Some(settings)) => desk.config == settings.config,
+            _ => false,
+        };
+        if same {
+            return false;
+        }
+        let desk = match settings.map(|settings| self.house.desk(*settings)).transpose() {
+            Ok(desk) => desk,
+            Err(error) => {
+                // It was checked before; only a bug leads here.
+                tracing::error!(%error, "the shop's new configuration cannot be used; the old one stays");
+                return false;
+            }
+        };
+        self.desks.send_replace(desk);
+        self.views.send_replace(None);
+        if let Some(before) = before {
+            tokio::spawn(async move { before.hands.shop.close().await });
+        }
+        true
+    }
+}
+
+async fn begin(desk: &Arc<Desk>) -> Option<Keeper> {
+    match Keeper::start(desk.clone(), now()).await {
+        Ok(keeper) => {
+            let modes: Vec<String> = super::Monitor::ALL
+                .into_iter()
+                .filter(|monitor| monitor.acts())
+                .map(|monitor| format!("{}={}", monitor.name(), monitor.mode(&desk.config).name()))
+                .collect();
+            tracing::info!(shop = %desk.config.name, modes = %modes.join(" "), "business monitors started");
+            Some(keeper)
+        }
+        Err(error) => {
+            tracing::error!(error = %anyhow!("{error}"), "the shop's monitors cannot start without state.db");
+            None
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! Asking the payment provider, in the words of `lingshao_shop::provider`.
+
+use std::time::Duration;
+
+use lingshao_model::Timestamp;
+use lingshao_shop::Fen;
+use lingshao_shop::ledger::RefundRow;
+use lingshao_shop::provider::{CloseAnswer, Doubt, ProviderCall, RefundAnswer, Refunded, TradeAnswer};
+use lingshao_wire::notify::Request;
+use lingshao_wire::prometheus_config::HttpClientConfig;
+use lingshao_wire::provider::{self as said, Closing, Refund, Trade, Trouble};
+use lingshao_wire::wechatpay::{
+    Answer, BODY_BYTES_MAX, Merchant, MerchantKey, PlatformKeys, RefundOrder, RequestError, SignatureHeaders,
+    answer,
+};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, Method};
+use ring::rand::{SecureRandom, SystemRandom};
+
+use crate::clock::now;
+use crate::config::shop::{self, Wechatpay};
+use crate::scrape::http_client;
+
+/// Where WeChat Pay is asked.
+pub(crate) const ENDPOINT: &str = "https://api.mch.weixin.qq.com";
+/// WeChat Pay answers in some hundred milliseconds; what takes longer is in doubt, and asked for later.
+const TIMEOUT: Duration = Duration::from_secs(10);
+const NONCE_BYTES: usize = 16;
+
+/// Who is asked.
+#[derive(Debug)]
+pub(super) enum Provider {
+    /// Nobody.
+    None,
+    /// WeChat Pay.
+    Wechatpay(Box<Wechat>),
+}
+
+/// WeChat Pay, and connections to it.
+#[derive(Debug)]
+pub(super) struct Wechat {
+    merchant: Merchant,
+    client: Client,
+}
+
+/// What the provider says to one call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    Trade(TradeAnswer),
+    Close(CloseAnswer),
+    Refund(RefundAnswer),
+}
+
+impl Said {
+    /// Whether it says how things stand: what the detector of a broken provider counts.
+    pub(super) fn is_clear(&self) -> bool {
+        !matches!(
+            self,
+            Said::Trade(TradeAnswer::Doubt(_) | TradeAnswer::OurFault(_))
+                | Said::Close(CloseAnswer::Doubt(_) | CloseAnswer::OurFault(_))
+                | Said::Refund(RefundAnswer::Doubt(_) | RefundAnswer::OurFault(_))
+        )
+    }
+}
+
+/// Reads the keys that a configuration names.
+pub(crate) fn merchant(config: &Wechatpay) -> Result<Merchant, String> {
+    let read = |path: &std::path::Path| {
+        crate::config::read_text(path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))
+    };
+    let named =
+        |path: &std::path::Path, error: &dyn std::fmt::Display| format!("`{}`: {error}", path.display());
+    let key_file = &config.private_key_file;
+    let key = MerchantKey::from_pem(&read(key_file)?).map_err(|error| named(key_file, &error))?;
+    let mut keys = PlatformKeys::new();
+    if let Some((id, file)) = &config.public_key {
+        keys.add_public_key(id, &read(file)?).map_err(|error| named(file, &error))?;
+    }
+    for file in &config.certificate_files {
+        keys.add_certificate(&read(file)?).map_err(|error| named(file, &error))?;
+    }
+    Merchant::new(&config.endpoint, &config.mchid, &config.serial, key, keys)
+        .map_err(|error| error.to_string())
+}
+
+impl Provider {
+    /// Ready to be asked.
+    pub(super) fn new(config: &shop::Provider) -> Result<Provider, String> {
+        match config {
+            shop::Provider::None => Ok(Provider::None),
+            shop::Provider::Wechatpay(config) => {
+                let client = http_client(&HttpClientConfig::default())?;
+                Ok(Provider::Wechatpay(Box::new(Wechat { merchant: merchant(config)?, client })))
+            }
+        }
+    }
+
+    /// Whether there is anybody.
+    pub(super) fn is_there(&self) -> bool {
+        matches!(self, Provider::Wechatpay(_))
+    }
+
+    /// Asks or tells, once. `refund`: the row that calls about refunds belong to, by which their answers are judged.
+    pub(super) async fn call(&self, call: &ProviderCall, refund: Option<&RefundRow>) -> Said {
+        match self {
+            Provider::Wechatpay(wechat) => wechat.call(call, refund).await,
+            Provider::None => nobody(call),
+        }
+    }
+}
+
+/// Acts on trades do not begin without a provider; a call that comes all the same is in doubt.
+fn nobody(call: &ProviderCall) -> Said {
+    match call {
+        ProviderCall::QueryTrade(_) => Said::Trade(TradeAnswer::Doubt(Doubt::NoAnswer)),
+        ProviderCall::CloseTrade(_) => Said::Close(CloseAnswer::Doubt(Doubt::NoAnswer)),
+        ProviderCall::QueryRefund(_) | ProviderCall::Refund(_) => {
+            Said::Refund(RefundAnswer::Doubt(Doubt::NoAnswer))
+        }
+    }
+}
+
+impl Wechat {
+    async fn call(&self, call: &ProviderCall, row: Option<&RefundRow>) -> Said {
+        let (nonce, at) = (nonce(), now());
+        match call {
+            ProviderCall::QueryTrade(order) => {
+                let order = order.as_str();
+                let request = self.merchant.query_trade(order, &nonce, at);
+                let judge = |answer: &Answer<'_>| answer::trade(&self.merchant, order, answer);
+                Said::Trade(match self.exchange(request, judge).await {
+                    Ok(trade) => trade_answer(trade),
+                    Err(trouble) => trouble_with_trade(trouble),
+                })
+            }
+            ProviderCall::CloseTrade(order) => {
+                let request = self.merchant.close_trade(order.as_str(), &nonce, at);
+                let judge = |answer: &Answer<'_>| answer::closing(&self.merchant, answer);
+                Said::Close(match self.exchange(request, judge).await {
+                    Ok(closing) => close_answer(closing),
+                    Err(trouble) => trouble_with_close(trouble),
+                })
+            }
+            ProviderCall::QueryRefund(number) => {
+                let Some(row) = row else { return nobody(call) };
+                let order = refund_order(row.trade.as_str(), number.as_str(), row.amount, row.paid);
+                let request = self.merchant.query_refund(number.as_str(), &nonce, at);
+                let judge = |answer: &Answer<'_>| answer::refund_query(&self.merchant, &order, answer);
+                Said::Refund(
+                    self.exchange(request, judge)
+                        .await
+                        .map_or_else(trouble_with_refund, |refund| refund_answer(&refund)),
+                )
+            }
+            ProviderCall::Refund(wish) => {
+                let order = refund_order(wish.order.as_str(), wish.number.as_str(), wish.amount, wish.paid);
+                let request = self.merchant.refund(&order, &nonce, at);
+                let judge = |answer: &Answer<'_>| answer::refund(&self.merchant, &order, answer);
+                Said::Refund(
+                    self.exchange(request, judge)
+                        .await
+                        .map_or_else(trouble_with_refund, |refund| refund_answer(&refund)),
+                )
+            }
+        }
+    }
+
+    async fn exchange<T>(
+        &self,
+        request: Result<Request, RequestError>,
+        judge: impl FnOnce(&Answer<'_>) -> Result<T, Trouble>,
+    ) -> Result<T, Failed> {
+        let request = request.map_err(|error| Failed::Said(Trouble::OurBug(error.to_string())))?;
+        let sent = tokio::time::timeout(TIMEOUT, self.send(request)).await;
+        // Whatever went wrong on the way: the request may have arrived.
+        let Ok(Ok((status, headers, body))) = sent else { return Err(Failed::NoAnswer) };
+        let header = |name: &'static str| headers.get(name).and_then(|value| value.to_str().ok());
+        let answer = Answer { status, signature: SignatureHeaders::read(header), body: &body, now: now() };
+        judge(&answer).map_err(Failed::Said)
+    }
+
+    async fn send(&self, request: Request) -> Result<(u16, HeaderMap, Vec<u8>), reqwest::Error> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in &request.headers {
+            // They are made of digits, hex and base64.
+            if let Ok(mut value) = HeaderValue::from_str(value) {
+                value.set_sensitive(*name == "authorization");
+                headers.insert(HeaderName::from_static(name), value);
+            }
+        }
+        let method = if request.is_post { Method::POST } else { Method::GET };
+        let sent = self.client.request(method, request.url).headers(headers).body(request.body).send();
+        let mut response = sent.await?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await? {
+            body.extend_from_slice(&chunk);
+            if BODY_BYTES_MAX < body.len() {
+                break; // Which the codec says.
+            }
+        }
+        Ok((status, headers, body))
+    }
+}
+
+/// Why there is no state.
+enum Failed {
+    NoAnswer,
+    Said(Trouble),
+}
+
+fn nonce() -> String {
+    let mut bytes = [0_u8; NONCE_BYTES];
+    if SystemRandom::new().fill(&mut bytes).is_err() {
+        // A repeated nonce is refused by the provider, which is an answer in doubt; nothing worse.
+        bytes[..8].copy_from_slice(&Timestamp(now().0).0.to_be_bytes());
+    }
+    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+}
+
+fn refund_order<'a>(order: &'a str, number: &'a str, amount: Fen, paid: Fen) -> RefundOrder<'a> {
+    RefundOrder { order, number, fen: amount.0, total_fen: paid.0, reason: None, notify_url: None }
+}
+
+fn trade_answer(trade: Trade) -> TradeAnswer {
+    match trade {
+        Trade::NotFound => TradeAnswer::NotFound,
+        Trade::Unpaid => TradeAnswer::NotPaid,
+        Trade::Paying => TradeAnswer::Paying,
+        Trade::Closed => TradeAnswer::Closed,
+        Trade::Paid(payment) => TradeAnswer::Paid { paid: Fen(payment.fen), refunded: Refunded::Nothing },
+        Trade::Refunded(payment) => {
+            TradeAnswer::Paid { paid: Fen(payment.fen), refunded: Refunded::Something }
+        }
+    }
+}
+
+fn trouble_with_trade(failed: Failed) -> TradeAnswer {
+    match doubt(failed) {
+        Ok(doubt) => TradeAnswer::Doubt(doubt),
+        Err(why) => TradeAnswer::OurFault(why),
+    }
+}
+
+fn close_answer(closing: Closing) -> CloseAnswer {
+    match closing {
+        Closing::Closed => CloseAnswer::Closed,
+        Closing::NotFound => CloseAnswer::NotFound,
+        Closing::AlreadyPaid => CloseAnswer::AlreadyPaid,
+        Closing::Paying => CloseAnswer::Paying,
+    }
+}
+
+fn trouble_with_close(failed: Failed) -> CloseAnswer {
+    match doubt(failed) {
+        Ok(doubt) => CloseAnswer::Doubt(doubt),
+        Err(why) => CloseAnswer::OurFault(why),
+    }
+}
+
+fn refund_answer(refund: &Refund) -> RefundAnswer {
+    match refund {
+        Refund::NotFound => RefundAnswer::NotFound,
+        Refund::Processing(_) => RefundAnswer::Processing,
+        Refund::Done(_) => RefundAnswer::Done,
+        Refund::Abnormal(_) => {
+            RefundAnswer::Final("ABNORMAL: the customer's account does not take it".into())
+        }
+        Refund::Closed(_) => RefundAnswer::Final("CLOSED: the provider has given it up".into()),
+    }
+}
+
+fn trouble_with_refund(failed: Failed) -> RefundAnswer {
+    match failed {
+        Failed::Said(Trouble::WaitForMerchant(_)) => RefundAnswer::NotEnough,
+        Failed::Said(Trouble::Final(why)) => RefundAnswer::Final(why.into()),
+        failed => match doubt(failed) {
+            Ok(doubt) => RefundAnswer::Doubt(doubt),
+            Err(why) => RefundAnswer::OurFault(why),
+        },
+    }
+}
+
+/// A doubt, or what we did wrong.
+fn doubt(failed: Failed) -> Result<Doubt, Box<str>> {
+    match failed {
+        Failed::NoAnswer => Ok(Doubt::NoAnswer),
+        Failed::Said(Trouble::RetrySameNumber(doubt, _)) => Ok(match doubt {
+            said::Doubt::ProviderError => Doubt::ProviderError,
+            said::Doubt::TooMany => Doubt::TooMany,
+            said::Doubt::BadSignature => Doubt::BadSignature,
+        }),
+        Failed::Said(Trouble::OurBug(why)) => Err(why.into()),
+        Failed::Said(trouble) => {
+            tracing::warn!(%trouble, "an answer of the payment provider is not understood");
+            Ok(Doubt::NotUnderstood)
+        }
+    }
+}
