@@ -1003,3 +1003,149 @@ impl Serialize for Shop {
         shown.serialize(serializer)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use lingshao_demo::fakes::WechatPayAccount as Account;
+
+    use super::*;
+    use crate::config::{Config, parse};
+
+    const BY_HAND: &str = r#"
+shop:
+  name: hand
+  database: sqlite:shop.db
+  money: {unit: fen, currency: CNY}
+  clock: {column_zone: "-03:30", max_skew: 1m}
+  orders:
+    table: sales
+    key: {id: sale_id, no: sale_no, monotonic: true}
+    created: made_at
+    paid_at: payed_at
+    amount: total
+    states: {pending: "state=0", paid: "state=1", cancelled: "state=2"}
+    exclude: "cash=1"
+  tables: [lines, items]
+  stock: {table: items, id: sku, sellable: "have - reserved"}
+  monitors:
+    order_timeout:
+      mode: dry_run
+      after: 20m
+      grace: 1m
+      before: [provider.query, provider.close]
+      action:
+        sql:
+          - {exec: "UPDATE sales SET state=2 WHERE sale_id=:id AND state=0", rows: 1}
+          - each: "SELECT sku, n FROM lines WHERE sale_id=:id ORDER BY sku"
+            exec: "UPDATE items SET have=have+:n WHERE sku=:sku"
+            rows: 0..1
+        verify: "SELECT state=2 FROM sales WHERE sale_id=:id"
+      limits: {per_run: 7, max_share_of_pending: 25%, order_age_max: 1d, two_ticks: false}
+    low_stock: {below: 3}
+"#;
+
+    fn config(text: &str) -> Config {
+        parse(text, Path::new("lingshao.yml")).map(|loaded| loaded.config).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn findings(text: &str) -> Vec<String> {
+        match parse(text, Path::new("lingshao.yml")) {
+            Ok(loaded) => loaded.warnings.iter().map(ToString::to_string).collect(),
+            Err(invalid) => invalid.diagnostics.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    /// The first finding begins like this, with the line and column of what is wrong.
+    #[track_caller]
+    fn wrong(text: &str, expected: &str) {
+        let found = findings(text);
+        assert!(found.first().is_some_and(|first| first.starts_with(expected)), "{found:#?}\nexpected {expected}");
+    }
+
+    #[test]
+    fn a_schema_of_any_kind_needs_yaml_only() {
+        let shop = config(BY_HAND).shop.unwrap();
+        assert_eq!((shop.name.as_str(), shop.every), ("hand", TimeDelta::from_secs(30)));
+        assert_eq!(shop.mapping.money, MoneyUnit::Fen);
+        assert_eq!(shop.mapping.clock.column, ColumnClock::Local(TimeDelta::from_secs(-12_600)));
+        assert_eq!(shop.mapping.orders.key, KeyKind::Growing);
+        assert_eq!(shop.mapping.orders.states.refunding, "FALSE");
+        let cancel = shop.mapping.cancel.unwrap();
+        assert_eq!(cancel.steps[1].rows, Rows::AT_MOST_ONE);
+        assert_eq!(cancel.verify.as_deref(), Some("SELECT state=2 FROM sales WHERE sale_id=:id"));
+        let timeout = shop.order_timeout;
+        assert_eq!((timeout.mode, timeout.after), (Mode::DryRun, TimeDelta::from_secs(1_200)));
+        let Limits { per_run, share_of_pending_percent_max, two_ticks, .. } = timeout.limits;
+        assert_eq!((per_run, share_of_pending_percent_max, two_ticks), (7, 25, false));
+        assert_eq!(shop.low_stock.below, 3);
+        assert_eq!((shop.group_settle.mode, shop.refunds.mode), (Mode::Observe, Mode::Observe));
+    }
+
+    #[test]
+    fn a_preset_needs_no_more_than_its_name() {
+        let shop = config("shop: {database: {url: 'mysql://u:secret@h/litemall'}, preset: litemall}\n").shop.unwrap();
+        assert_eq!(shop.mapping, lingshao_shop::mapping::litemall());
+        assert_eq!(shop.order_timeout.mode, Mode::Observe);
+        assert!(!format!("{shop:?}").contains("secret"));
+        let shown = config("shop: {database: 'mysql://u:secret@h/litemall', preset: litemall}\n").to_masked_yaml();
+        assert!(!shown.contains("secret@") && shown.contains("preset: litemall"), "{shown}");
+        // Parts of it may be other ones here.
+        let other = "shop: {database: 'sqlite:x', preset: litemall, clock: {column_zone: utc}, \
+                     orders: {exclude: 'deleted=1 OR mobile IS NULL'}, groups: off}\n";
+        let shop = config(other).shop.unwrap();
+        assert_eq!(shop.mapping.clock.column, ColumnClock::Local(TimeDelta::ZERO));
+        assert_eq!(shop.mapping.orders.exclude.as_deref(), Some("deleted=1 OR mobile IS NULL"));
+        assert_eq!((shop.mapping.orders.table.as_str(), shop.mapping.groups), ("litemall_order", None));
+    }
+
+    #[test]
+    fn mistakes_are_told_where_they_stand() {
+        let preset = "shop:\n  database: sqlite:x\n  preset: litemall\n";
+        wrong("shop: {preset: litemall}\n", "lingshao.yml:1:7: error: a shop needs its `database`");
+        wrong("shop:\n  database: oracle://x\n  preset: litemall\n", "lingshao.yml:2:13: error: `database`: the shop's database URL must begin");
+        wrong("shop:\n  database: sqlite:x\n  preset: litemal\n", "lingshao.yml:3:3: error: there is no preset `litemal`");
+        wrong("shop:\n  database: sqlite:x\n", "lingshao.yml:2:3: error: a shop without a preset needs `money`");
+        wrong(&format!("{preset}  every: 1h\n"), "lingshao.yml:4:3: error: `every` of 1h is not possible");
+        wrong(&format!("{preset}  name: 'two words'\n"), "lingshao.yml:4:3: error: `name`: shop name");
+        wrong(&format!("{preset}  monitors:\n    order_timeout: {{after: 10s}}\n"), "lingshao.yml:5:21: error: `after` of 10s is too short");
+        wrong(&format!("{preset}  monitors:\n    order_timeout: {{mod: act}}\n"), "lingshao.yml:5:21: error: unknown key `mod`");
+        // Acting without anybody who could say that an order is paid must be meant.
+        wrong(&format!("{preset}  monitors: {{order_timeout: {{mode: act}}}}\n"), "lingshao.yml:2:3: error: `order_timeout` is to act, and no `provider`");
+        assert_eq!(findings(&format!("{preset}  provider: none\n  monitors: {{order_timeout: {{mode: act}}}}\n")), Vec::<String>::new());
+        wrong(&format!("{preset}  provider: none\n  monitors: {{refunds: {{mode: act}}}}\n"), "lingshao.yml:2:3: error: `refunds` is switched on, and there is no `provider`");
+    }
+
+    #[test]
+    fn statements_that_could_do_harm_are_refused_at_their_line() {
+        let with = |exec: &str| {
+            format!("shop:\n  database: sqlite:x\n  preset: litemall\n  monitors:\n    order_timeout:\n      action:\n        sql:\n          - {{exec: \"{exec}\", rows: 1}}\n")
+        };
+        wrong(&with("DELETE FROM litemall_order WHERE id=:id AND order_status=101"), "lingshao.yml:8:14: error: `order_timeout.action.sql[0].exec`");
+        // The guard names no state: an order that was just paid would be cancelled.
+        wrong(&with("UPDATE litemall_order SET order_status=103 WHERE id=:id"), "lingshao.yml:8:14: error: `order_timeout.action.sql[0].exec`: the guard's WHERE names no state column");
+        wrong(&with("UPDATE litemall_order SET order_status=103 WHERE order_status=101"), "lingshao.yml:8:14: error: `order_timeout.action.sql[0].exec`: WHERE does not name the key");
+        wrong(&with("UPDATE secrets SET order_status=103 WHERE id=:id AND order_status=101"), "lingshao.yml:8:14: error: `order_timeout.action.sql[0].exec`: table `secrets`");
+    }
+
+    #[test]
+    fn keys_of_wechat_pay_are_tried_before_anything_starts() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("lingshao.yml");
+        let text = format!(
+            "shop:\n  database: sqlite:x\n  preset: litemall\n  provider:\n    wechatpay:\n      mchid: '{}'\n      serial: {}\n      \
+             private_key_file: k.pem\n      certificate_files: [c.pem]\n  monitors: {{refunds: {{mode: act, orphans: true, limits: {{fen_per_day: 9000}}}}}}\n",
+            Account::MCHID,
+            Account::MERCHANT_SERIAL
+        );
+        let read = || parse(&text, &file);
+        let error = read().unwrap_err().to_string();
+        assert!(error.contains(":6:7: error: `wechatpay`: cannot read"), "{error}");
+        std::fs::write(folder.path().join("k.pem"), Account::MERCHANT_KEY).unwrap();
+        std::fs::write(folder.path().join("c.pem"), Account::MERCHANT_KEY).unwrap();
+        assert!(read().unwrap_err().to_string().contains("c.pem"));
+        std::fs::write(folder.path().join("c.pem"), Account::PLATFORM_CERTIFICATE).unwrap();
+        let shop = read().unwrap().config.shop.unwrap();
+        assert_eq!((shop.refunds.caps.fen_per_day, shop.refunds.orphans), (Fen(9_000), true));
+        assert!(matches!(shop.provider, Provider::Wechatpay(wechatpay) if wechatpay.endpoint == provider::ENDPOINT));
+    }
+}

@@ -59,7 +59,7 @@ pub const OWN_JOB: &str = "lingshao";
 /// The job of what was counted of log records, where they name no service.
 pub const REQUESTS_JOB: &str = "requests";
 /// The job of the business monitors' figures.
-pub const SHOP_JOB: &str = "shop";
+pub const SHOP_JOB: &str = "lingshao-shop";
 
 impl Settings {
     /// Builds each job's client; reads the certificates that the jobs name.

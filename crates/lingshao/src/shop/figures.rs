@@ -1,4 +1,4 @@
-//! The page of business metrics (`job="shop"`), under the names of the plan.
+//! The page of business metrics (`job="lingshao-shop"`), under the names of the plan.
 //!
 //! Days are those of Asia/Shanghai, money is fen. A figure that could not be read is left out: a stale zero would be a
 //! wrong alert.

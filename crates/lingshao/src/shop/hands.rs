@@ -29,7 +29,7 @@ use crate::scrape::http_client;
 use crate::state::{AuditEntry, ShopStore, StateError};
 
 /// Where the records of what was done go.
-pub(super) const LOG_INDEX: &str = "shop";
+pub(super) const LOG_INDEX: &str = "lingshao-shop";
 /// What is only found again and again is written down so often.
 const TOLD_AGAIN_AFTER: TimeDelta = TimeDelta::from_secs(6 * 3_600);
 /// Subjects remembered for that; beyond, all are forgotten, and told once more.

@@ -26,5 +26,6 @@ mod overload;
 mod pages;
 mod routes;
 mod sessions;
+mod shop;
 mod tls;
 mod users;

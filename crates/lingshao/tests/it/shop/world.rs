@@ -1,0 +1,265 @@
+//! A shop of litemall's kind on a database of this run's own, its payment provider, and the real binary beside both.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use lingshao_demo::fakes::{FakeWechatPay, WechatPayAccount as Account};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+pub(crate) use super::servers::{Kind, Server as DatabaseServer, start};
+use super::servers::Client;
+use crate::harness::{Answer, Server, eventually, folder, text};
+
+const TABLES: [&str; 6] = [
+    "litemall_goods_product (id BIGINT PRIMARY KEY, goods_id BIGINT NOT NULL, number BIGINT NOT NULL, \
+     update_time TIME_TYPE, deleted SMALLINT DEFAULT 0)",
+    "litemall_order (id BIGINT PRIMARY KEY, user_id BIGINT NOT NULL, order_sn VARCHAR(63) NOT NULL, \
+     order_status SMALLINT NOT NULL, actual_price DECIMAL(10,2) NOT NULL, pay_time TIME_TYPE, \
+     refund_amount DECIMAL(10,2), refund_type VARCHAR(63), refund_time TIME_TYPE, end_time TIME_TYPE, \
+     add_time TIME_TYPE, update_time TIME_TYPE, deleted SMALLINT DEFAULT 0)",
+    "litemall_order_goods (id BIGINT PRIMARY KEY, order_id BIGINT NOT NULL, product_id BIGINT NOT NULL, \
+     number SMALLINT NOT NULL)",
+    "litemall_coupon_user (id BIGINT PRIMARY KEY, user_id BIGINT NOT NULL, coupon_id BIGINT NOT NULL, status SMALLINT, \
+     used_time TIME_TYPE, order_id BIGINT, update_time TIME_TYPE)",
+    "litemall_groupon (id BIGINT PRIMARY KEY, order_id BIGINT NOT NULL, groupon_id BIGINT, rules_id BIGINT NOT NULL, \
+     status SMALLINT, update_time TIME_TYPE, deleted SMALLINT DEFAULT 0)",
+    "litemall_groupon_rules (id BIGINT PRIMARY KEY, discount_member BIGINT NOT NULL, expire_time TIME_TYPE)",
+];
+
+/// What of an order stands where: `placed` seconds ago, in this state.
+pub(crate) struct Order {
+    pub(crate) id: i64,
+    pub(crate) status: i64,
+    pub(crate) placed: i64,
+}
+
+/// The database, its client, the provider and the folder of the monitors.
+pub(crate) struct World {
+    pub(crate) provider: FakeWechatPay,
+    pub(crate) folder: TempDir,
+    runtime: Runtime,
+    client: Client,
+    database: DatabaseServer,
+}
+
+impl World {
+    pub(crate) fn new(kind: Kind) -> World {
+        let runtime = Runtime::new().unwrap();
+        let database = runtime.block_on(start(kind));
+        let client = runtime.block_on(Client::open(&database.url));
+        let mut world =
+            World { provider: FakeWechatPay::start().unwrap(), folder: folder(), runtime, client, database };
+        let time = if kind == Kind::Postgres { "TIMESTAMP" } else { "DATETIME" };
+        for table in TABLES {
+            world.run(&format!("CREATE TABLE {}", table.replace("TIME_TYPE", time)));
+        }
+        for (name, column) in [
+            ("order_goods_order", "litemall_order_goods (order_id)"),
+            ("coupon_order", "litemall_coupon_user (order_id)"),
+            ("groupon_leader", "litemall_groupon (groupon_id)"),
+            ("groupon_order", "litemall_groupon (order_id)"),
+        ] {
+            world.run(&format!("CREATE INDEX {name} ON {column}"));
+        }
+        world.run("INSERT INTO litemall_goods_product (id, goods_id, number) VALUES (1, 1, 1000), (2, 2, 15), (3, 3, 4)");
+        for (name, text) in [
+            ("merchant.pem", Account::MERCHANT_KEY),
+            ("platform.pem", Account::PLATFORM_CERTIFICATE),
+            ("shop.url", world.database.url.clone().as_str()),
+        ] {
+            std::fs::write(world.folder.path().join(name), text).unwrap();
+        }
+        world
+    }
+
+    pub(crate) fn run(&mut self, sql: &str) {
+        self.runtime.block_on(self.client.run(sql));
+    }
+
+    pub(crate) fn number(&mut self, sql: &str) -> i64 {
+        self.runtime.block_on(self.client.number(sql))
+    }
+
+    /// A time in Shanghai, so many seconds ago, as the database's own expression.
+    fn ago(&self, seconds: i64) -> String {
+        let ahead = 8 * 3600 - seconds;
+        match &self.client {
+            Client::Postgres(_) => {
+                format!("date_trunc('second', clock_timestamp() AT TIME ZONE 'UTC' + INTERVAL '{ahead} seconds')")
+            }
+            Client::Mysql(_) => format!("UTC_TIMESTAMP() + INTERVAL {ahead} SECOND"),
+            Client::Sqlite(_) => format!("datetime('now', '{ahead} seconds')"),
+        }
+    }
+
+    /// An order of 19.90 yuan with two of product 1 and a coupon; the customer stands before the page on which one pays.
+    pub(crate) fn place(&mut self, order: Order) {
+        let Order { id, status, placed } = order;
+        let placed = self.ago(placed);
+        let paid = if status == 201 { placed.clone() } else { "NULL".to_owned() };
+        self.run(&format!(
+            "INSERT INTO litemall_order (id, user_id, order_sn, order_status, actual_price, add_time, update_time, pay_time) \
+             VALUES ({id}, 1, '{}', {status}, 19.90, {placed}, {placed}, {paid})",
+            number_of(id)
+        ));
+        self.run(&format!(
+            "INSERT INTO litemall_order_goods (id, order_id, product_id, number) VALUES ({id}, {id}, 1, 2)"
+        ));
+        self.run(&format!(
+            "INSERT INTO litemall_coupon_user (id, user_id, coupon_id, status, used_time, order_id) \
+             VALUES ({id}, 1, 1, 1, {placed}, {id})"
+        ));
+        self.provider.open_trade(&number_of(id), 1_990, None);
+        if status == 201 {
+            self.provider.pay(&number_of(id)).unwrap();
+        }
+    }
+
+    /// A group whose leader's row is `id` and whose members are these paid orders; it wants `required` of them.
+    pub(crate) fn group(&mut self, id: i64, orders: &[i64], required: i64, expired: i64) {
+        let expires = self.ago(expired);
+        self.run(&format!("INSERT INTO litemall_groupon_rules VALUES ({id}, {required}, {expires})"));
+        for (index, order) in orders.iter().enumerate() {
+            let (row, leader) = if index == 0 { (id, 0) } else { (id * 100 + index as i64, id) };
+            self.run(&format!(
+                "INSERT INTO litemall_groupon (id, order_id, groupon_id, rules_id, status) \
+                 VALUES ({row}, {order}, {leader}, {id}, 1)"
+            ));
+        }
+    }
+
+    pub(crate) fn status(&mut self, order: i64) -> i64 {
+        self.number(&format!("SELECT order_status FROM litemall_order WHERE id={order}"))
+    }
+
+    pub(crate) fn stock(&mut self, product: i64) -> i64 {
+        self.number(&format!("SELECT number FROM litemall_goods_product WHERE id={product}"))
+    }
+
+    /// What goes back of an order, by the provider's books.
+    pub(crate) fn refunded(&self, order: i64) -> i64 {
+        self.provider.refunded_fen(&number_of(order))
+    }
+
+    /// Writes `lingshao.yml`; the monitors are indented by six.
+    pub(crate) fn configure(&self, monitors: &str) -> String {
+        let mut config = format!(
+            "global: {{scrape_interval: 1s}}\n\
+             shop:\n  name: lx\n  every: 1s\n  database: {{url_file: shop.url}}\n  preset: litemall\n  provider:\n    wechatpay:\n      \
+             endpoint: {}\n      mchid: '{}'\n      serial: {}\n      private_key_file: merchant.pem\n      \
+             certificate_files: [platform.pem]\n  monitors:\n",
+            self.provider.base(),
+            Account::MCHID,
+            Account::MERCHANT_SERIAL
+        );
+        for line in monitors.lines() {
+            writeln!(config, "    {}", line.trim_end()).unwrap();
+        }
+        let path = self.folder.path().join("lingshao.yml");
+        std::fs::write(&path, config).unwrap();
+        text(path)
+    }
+
+    pub(crate) fn watch(&self, monitors: &str) -> Watched {
+        self.watch_in(&[], "data", monitors)
+    }
+
+    /// With variables in its environment, and the data in another folder.
+    pub(crate) fn watch_in(&self, environment: &[(&str, &str)], data: &str, monitors: &str) -> Watched {
+        let file = self.configure(monitors);
+        let data = self.folder.path().join(data);
+        Watched(Server::try_start_in(environment, &data, &["--config", &file]).expect("the server starts"))
+    }
+}
+
+pub(crate) fn number_of(order: i64) -> String {
+    format!("2026112600{order:04}")
+}
+
+/// The real binary.
+pub(crate) struct Watched(pub(crate) Server);
+
+impl Watched {
+    pub(crate) fn look(&self) -> Value {
+        self.0.get("/api/lingshao/v1/shop").json()["shop"].clone()
+    }
+
+    pub(crate) fn monitor(&self, name: &str) -> Value {
+        let shop = self.look();
+        let monitors = shop["monitors"].as_array().cloned().unwrap_or_default();
+        monitors.into_iter().find(|monitor| monitor["name"] == name).unwrap_or_default()
+    }
+
+    /// Waits for a tick that begins after this call.
+    pub(crate) fn tick(&self) {
+        let ticked = |after: i64| {
+            eventually("a tick", || after < self.look()["tickAt"].as_i64().unwrap_or(0));
+            self.look()["tickAt"].as_i64().unwrap()
+        };
+        let first = ticked(0);
+        ticked(first);
+    }
+
+    /// Kinds of facts of the audit trail, oldest first, as `kind:order-or-group`.
+    pub(crate) fn facts(&self) -> Vec<String> {
+        let audit = self.0.get("/api/lingshao/v1/shop/audit?limit=1000").json();
+        let rows = audit["rows"].as_array().cloned().unwrap_or_default();
+        let said = |row: &Value| {
+            let subject = row["order"].as_str().or(row["group"].as_str()).unwrap_or("");
+            format!("{}:{subject}", row["kind"].as_str().unwrap_or(""))
+        };
+        rows.iter().rev().map(said).collect()
+    }
+
+    pub(crate) fn wait_fact(&self, fact: &str) {
+        let deadline = std::time::Instant::now() + Duration::from_secs(30);
+        while !self.facts().iter().any(|found| found == fact) {
+            assert!(
+                std::time::Instant::now() < deadline,
+                "no {fact}: {:?}\n{:#}\n{}",
+                self.facts(),
+                self.look(),
+                self.0.log()
+            );
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
+        let headers = [("content-type", "application/json")];
+        self.0.request("POST", &format!("/api/lingshao/v1/shop/{path}"), &headers, body.to_string().as_bytes())
+    }
+
+    /// Says it twice.
+    pub(crate) fn command(&self, path: &str, mut body: Value) -> Answer {
+        let asked = self.post(path, &body);
+        assert_eq!(asked.status, 428, "{}", asked.body);
+        body["confirm"] = asked.json()["confirm"].clone();
+        self.post(path, &body)
+    }
+
+    /// The refund of an order as the ledger has it.
+    pub(crate) fn refund(&self, order: i64) -> Value {
+        let refunds = self.0.get("/api/lingshao/v1/shop/refunds").json();
+        let refunds = refunds["refunds"].as_array().cloned().unwrap_or_default();
+        refunds.into_iter().find(|refund| refund["order"] == order.to_string()).unwrap_or_default()
+    }
+
+    /// Has a refund asked for at once, until it is at its end.
+    pub(crate) fn hurry(&self, order: i64, state: &str) {
+        eventually("the refund's end", || {
+            let refund = self.refund(order);
+            let is_there = refund["state"] == state && !refund["open"].as_bool().unwrap_or(true);
+            if let (false, Some(number)) = (is_there, refund["number"].as_str()) {
+                let path = format!("refunds/{number}/retry");
+                let asked = self.post(&path, &json!({}));
+                if asked.status == 428 {
+                    self.post(&path, &json!({ "confirm": asked.json()["confirm"] }));
+                }
+            }
+            is_there
+        });
+    }
+}
