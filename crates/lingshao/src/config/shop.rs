@@ -1045,7 +1045,9 @@ shop:
 "#;
 
     fn config(text: &str) -> Config {
-        parse(text, Path::new("lingshao.yml")).map(|loaded| loaded.config).unwrap_or_else(|error| panic!("{error}"))
+        parse(text, Path::new("lingshao.yml"))
+            .map(|loaded| loaded.config)
+            .unwrap_or_else(|error| panic!("{error}"))
     }
 
     fn findings(text: &str) -> Vec<String> {
@@ -1059,7 +1061,10 @@ shop:
     #[track_caller]
     fn wrong(text: &str, expected: &str) {
         let found = findings(text);
-        assert!(found.first().is_some_and(|first| first.starts_with(expected)), "{found:#?}\nexpected {expected}");
+        assert!(
+            found.first().is_some_and(|first| first.starts_with(expected)),
+            "{found:#?}\nexpected {expected}"
+        );
     }
 
     #[test]
@@ -1083,12 +1088,15 @@ shop:
 
     #[test]
     fn a_preset_needs_no_more_than_its_name() {
-        let shop = config("shop: {database: {url: 'mysql://u:secret@h/litemall'}, preset: litemall}\n").shop.unwrap();
+        let shop = config("shop: {database: {url: 'mysql://u:hunter2@h/litemall'}, preset: litemall}\n")
+            .shop
+            .unwrap();
         assert_eq!(shop.mapping, lingshao_shop::mapping::litemall());
         assert_eq!(shop.order_timeout.mode, Mode::Observe);
-        assert!(!format!("{shop:?}").contains("secret"));
-        let shown = config("shop: {database: 'mysql://u:secret@h/litemall', preset: litemall}\n").to_masked_yaml();
-        assert!(!shown.contains("secret@") && shown.contains("preset: litemall"), "{shown}");
+        assert!(!format!("{shop:?}").contains("hunter2"));
+        let shown =
+            config("shop: {database: 'mysql://u:hunter2@h/litemall', preset: litemall}\n").to_masked_yaml();
+        assert!(!shown.contains("hunter2") && shown.contains("preset: litemall"), "{shown}");
         // Parts of it may be other ones here.
         let other = "shop: {database: 'sqlite:x', preset: litemall, clock: {column_zone: utc}, \
                      orders: {exclude: 'deleted=1 OR mobile IS NULL'}, groups: off}\n";
@@ -1101,30 +1109,68 @@ shop:
     #[test]
     fn mistakes_are_told_where_they_stand() {
         let preset = "shop:\n  database: sqlite:x\n  preset: litemall\n";
-        wrong("shop: {preset: litemall}\n", "lingshao.yml:1:7: error: a shop needs its `database`");
-        wrong("shop:\n  database: oracle://x\n  preset: litemall\n", "lingshao.yml:2:13: error: `database`: the shop's database URL must begin");
-        wrong("shop:\n  database: sqlite:x\n  preset: litemal\n", "lingshao.yml:3:3: error: there is no preset `litemal`");
-        wrong("shop:\n  database: sqlite:x\n", "lingshao.yml:2:3: error: a shop without a preset needs `money`");
-        wrong(&format!("{preset}  every: 1h\n"), "lingshao.yml:4:3: error: `every` of 1h is not possible");
-        wrong(&format!("{preset}  name: 'two words'\n"), "lingshao.yml:4:3: error: `name`: shop name");
-        wrong(&format!("{preset}  monitors:\n    order_timeout: {{after: 10s}}\n"), "lingshao.yml:5:21: error: `after` of 10s is too short");
-        wrong(&format!("{preset}  monitors:\n    order_timeout: {{mod: act}}\n"), "lingshao.yml:5:21: error: unknown key `mod`");
+        wrong("shop: {preset: litemall}\n", "lingshao.yml:1:7: error a shop needs its `database`");
+        wrong(
+            "shop:\n  database: oracle://x\n  preset: litemall\n",
+            "lingshao.yml:2:13: error `database`: the shop's database URL must begin",
+        );
+        wrong(
+            "shop:\n  database: sqlite:x\n  preset: litemal\n",
+            "lingshao.yml:3:3: error there is no preset `litemal`",
+        );
+        wrong(
+            "shop:\n  database: sqlite:x\n",
+            "lingshao.yml:2:3: error a shop without a preset needs `money`",
+        );
+        wrong(&format!("{preset}  every: 1h\n"), "lingshao.yml:4:3: error `every` of 1h is not possible");
+        wrong(&format!("{preset}  name: 'two words'\n"), "lingshao.yml:4:3: error `name`: shop name");
+        wrong(
+            &format!("{preset}  monitors:\n    order_timeout: {{after: 10s}}\n"),
+            "lingshao.yml:5:21: error `after` of 10s is too short",
+        );
+        wrong(
+            &format!("{preset}  monitors:\n    order_timeout: {{mod: act}}\n"),
+            "lingshao.yml:5:21: error unknown key `mod`",
+        );
         // Acting without anybody who could say that an order is paid must be meant.
-        wrong(&format!("{preset}  monitors: {{order_timeout: {{mode: act}}}}\n"), "lingshao.yml:2:3: error: `order_timeout` is to act, and no `provider`");
-        assert_eq!(findings(&format!("{preset}  provider: none\n  monitors: {{order_timeout: {{mode: act}}}}\n")), Vec::<String>::new());
-        wrong(&format!("{preset}  provider: none\n  monitors: {{refunds: {{mode: act}}}}\n"), "lingshao.yml:2:3: error: `refunds` is switched on, and there is no `provider`");
+        wrong(
+            &format!("{preset}  monitors: {{order_timeout: {{mode: act}}}}\n"),
+            "lingshao.yml:2:3: error `order_timeout` is to act, and no `provider`",
+        );
+        assert_eq!(
+            findings(&format!("{preset}  provider: none\n  monitors: {{order_timeout: {{mode: act}}}}\n")),
+            Vec::<String>::new()
+        );
+        wrong(
+            &format!("{preset}  provider: none\n  monitors: {{refunds: {{mode: act}}}}\n"),
+            "lingshao.yml:2:3: error `refunds` is switched on, and there is no `provider`",
+        );
     }
 
     #[test]
     fn statements_that_could_do_harm_are_refused_at_their_line() {
         let with = |exec: &str| {
-            format!("shop:\n  database: sqlite:x\n  preset: litemall\n  monitors:\n    order_timeout:\n      action:\n        sql:\n          - {{exec: \"{exec}\", rows: 1}}\n")
+            format!(
+                "shop:\n  database: sqlite:x\n  preset: litemall\n  monitors:\n    order_timeout:\n      action:\n        sql:\n          - {{exec: \"{exec}\", rows: 1}}\n"
+            )
         };
-        wrong(&with("DELETE FROM litemall_order WHERE id=:id AND order_status=101"), "lingshao.yml:8:14: error: `order_timeout.action.sql[0].exec`");
+        wrong(
+            &with("DELETE FROM litemall_order WHERE id=:id AND order_status=101"),
+            "lingshao.yml:8:14: error `order_timeout.action.sql[0].exec`",
+        );
         // The guard names no state: an order that was just paid would be cancelled.
-        wrong(&with("UPDATE litemall_order SET order_status=103 WHERE id=:id"), "lingshao.yml:8:14: error: `order_timeout.action.sql[0].exec`: the guard's WHERE names no state column");
-        wrong(&with("UPDATE litemall_order SET order_status=103 WHERE order_status=101"), "lingshao.yml:8:14: error: `order_timeout.action.sql[0].exec`: WHERE does not name the key");
-        wrong(&with("UPDATE secrets SET order_status=103 WHERE id=:id AND order_status=101"), "lingshao.yml:8:14: error: `order_timeout.action.sql[0].exec`: table `secrets`");
+        wrong(
+            &with("UPDATE litemall_order SET order_status=103 WHERE id=:id"),
+            "lingshao.yml:8:14: error `order_timeout.action.sql[0].exec`: the guard's WHERE names no state column",
+        );
+        wrong(
+            &with("UPDATE litemall_order SET order_status=103 WHERE order_status=101"),
+            "lingshao.yml:8:14: error `order_timeout.action.sql[0].exec`: WHERE does not name the key",
+        );
+        wrong(
+            &with("UPDATE secrets SET order_status=103 WHERE id=:id AND order_status=101"),
+            "lingshao.yml:8:14: error `order_timeout.action.sql[0].exec`: table `secrets`",
+        );
     }
 
     #[test]
@@ -1139,13 +1185,15 @@ shop:
         );
         let read = || parse(&text, &file);
         let error = read().unwrap_err().to_string();
-        assert!(error.contains(":6:7: error: `wechatpay`: cannot read"), "{error}");
+        assert!(error.contains(":6:7: error `wechatpay`: cannot read"), "{error}");
         std::fs::write(folder.path().join("k.pem"), Account::MERCHANT_KEY).unwrap();
         std::fs::write(folder.path().join("c.pem"), Account::MERCHANT_KEY).unwrap();
         assert!(read().unwrap_err().to_string().contains("c.pem"));
         std::fs::write(folder.path().join("c.pem"), Account::PLATFORM_CERTIFICATE).unwrap();
         let shop = read().unwrap().config.shop.unwrap();
         assert_eq!((shop.refunds.caps.fen_per_day, shop.refunds.orphans), (Fen(9_000), true));
-        assert!(matches!(shop.provider, Provider::Wechatpay(wechatpay) if wechatpay.endpoint == provider::ENDPOINT));
+        assert!(
+            matches!(shop.provider, Provider::Wechatpay(wechatpay) if wechatpay.endpoint == provider::ENDPOINT)
+        );
     }
 }

@@ -111,8 +111,8 @@ fn mistakes_name_file_line_column_and_remedy() {
         "lingshao.yml:2:10: error the host collector and a scrape config are both called `node`\n    set `collect.host.job_name`, or delete one of them",
     );
     check(
-        "shop: {monitors: {}}\n",
-        "lingshao.yml:1:1: warning `shop` has no effect yet\n    it comes with a later release",
+        "remote: {metrics: {}}\n",
+        "lingshao.yml:1:1: warning `remote` has no effect yet\n    it comes with a later release",
     );
     check(
         "collect: {redis: []}\n",

@@ -193,7 +193,7 @@ pub(crate) async fn start(
     let boards = boards::Running::start(&location, board_files(arguments.config.as_deref(), &config)).await?;
     let member = alerting::member(&config, address);
     let shop_settings = shop::Settings::new(config.shop.as_ref()).map_err(Failure::input)?;
-    let shop = shop::Running::start(shop_settings, location.clone(), &folder, member.clone(), logs.clone())
+    let shop = shop::Running::start(shop_settings, location.clone(), &folder, logs.clone())
         .map_err(Failure::environment)?;
     let scraper = start_scraper(settings, &config, &db, &logs, &telemetry, &shop, address);
 

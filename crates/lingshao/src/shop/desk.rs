@@ -23,8 +23,8 @@ pub(super) struct Desk {
     pub(super) hands: Hands,
     pub(super) store: Arc<ShopStore>,
     pub(super) kill_switch: PathBuf,
-    /// Our name among those that share `state.db`.
-    pub(super) member: String,
+    /// Our name among those that share `state.db`; nobody shares it without one.
+    pub(super) member: Option<String>,
     said: Mutex<Said>,
     ending: AtomicBool,
     /// Wakes the owner for a tick out of turn.
@@ -55,7 +55,7 @@ impl Desk {
         hands: Hands,
         store: Arc<ShopStore>,
         kill_switch: PathBuf,
-        member: String,
+        member: Option<String>,
     ) -> Desk {
         let (said, ending, wake) = (Mutex::default(), AtomicBool::new(false), Notify::new());
         Desk { config, hands, store, kill_switch, member, said, ending, wake }

@@ -55,7 +55,6 @@ impl Settings {
 struct House {
     location: Location,
     data: PathBuf,
-    member: String,
     logs: Arc<Logs>,
     facts: Arc<Facts>,
 }
@@ -95,11 +94,10 @@ impl Running {
         settings: Option<Settings>,
         location: Location,
         data: &Path,
-        member: String,
         logs: Arc<Logs>,
     ) -> Result<Running, anyhow::Error> {
         let facts = Arc::<Facts>::default();
-        let house = House { location, data: data.to_owned(), member, logs, facts: facts.clone() };
+        let house = House { location, data: data.to_owned(), logs, facts: facts.clone() };
         let desk = settings.map(|settings| house.desk(settings)).transpose()?;
         let (desks, desk) = watch::channel(desk);
         let (views, view) = watch::channel(None);
@@ -150,7 +148,7 @@ impl House {
         let (logs, facts) = (self.logs.clone(), self.facts.clone());
         let hands = Hands { shop, provider, store: store.clone(), http, logs, facts };
         let kill_switch = config.kill_switch.clone().unwrap_or_else(|| self.data.join("shop.stop"));
-        Ok(Arc::new(Desk::new(config, hands, store, kill_switch, self.member.clone())))
+        Ok(Arc::new(Desk::new(config, hands, store, kill_switch, self.location.member.clone())))
     }
 }
 
@@ -177,7 +175,10 @@ impl Owner {
             };
             tokio::select! {
                 order = orders.recv() => match order {
-                    None | Some(Order::Stop) => return,
+                    None | Some(Order::Stop) => {
+                        leave(desk).await;
+                        return;
+                    }
                     Some(Order::Replace { settings, done }) => {
                         if self.replace(settings) {
                             (keeper, due) = (None, Instant::now());
@@ -231,6 +232,15 @@ impl Owner {
             tokio::spawn(async move { before.hands.shop.close().await });
         }
         true
+    }
+}
+
+/// Another process may go on at once.
+async fn leave(desk: Option<Arc<Desk>>) {
+    let Some(desk) = desk else { return };
+    let Some(member) = &desk.member else { return };
+    if let Err(error) = desk.store.leave(member).await {
+        tracing::debug!(error = %anyhow!("{error}"), "the lead over the shop was not given back");
     }
 }
 

@@ -358,6 +358,17 @@ impl ShopStore {
             .await
     }
 
+    /// Gives the lead back, if it is this member's.
+    pub(crate) async fn leave(&self, member: &str) -> Result<(), StateError> {
+        self.aside
+            .in_time(async |connection| {
+                let sql = "DELETE FROM shop_meta WHERE shop = ?1 AND name = 'lead' \
+                           AND json_extract(value, '$.member') = ?2";
+                sqlx::query(sql).bind(self.shop.as_str()).bind(member).execute(connection).await.map(drop)
+            })
+            .await
+    }
+
     async fn ledger(&self, query: super::Statement<'_>) -> Result<Vec<LedgerRow>, StateError> {
         self.aside
             .in_time(async |connection| {
@@ -585,6 +596,10 @@ mod tests {
         assert_eq!(lead("b", 120).await, Some("a".to_owned()));
         assert_eq!(lead("b", 161).await, None);
         assert_eq!(lead("a", 162).await, Some("b".to_owned()));
+        store.leave("a").await.unwrap();
+        assert_eq!(lead("a", 163).await, Some("b".to_owned()));
+        store.leave("b").await.unwrap();
+        assert_eq!(lead("a", 164).await, None);
     }
 
     #[tokio::test]

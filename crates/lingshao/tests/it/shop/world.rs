@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-pub(crate) use super::servers::{Kind, Server as DatabaseServer, start};
 use super::servers::Client;
+pub(crate) use super::servers::{Kind, Server as DatabaseServer, start};
 use crate::harness::{Answer, Server, eventually, folder, text};
 
 const TABLES: [&str; 6] = [
@@ -29,6 +29,7 @@ const TABLES: [&str; 6] = [
 ];
 
 /// What of an order stands where: `placed` seconds ago, in this state.
+#[derive(Clone, Copy)]
 pub(crate) struct Order {
     pub(crate) id: i64,
     pub(crate) status: i64,
@@ -87,7 +88,9 @@ impl World {
         let ahead = 8 * 3600 - seconds;
         match &self.client {
             Client::Postgres(_) => {
-                format!("date_trunc('second', clock_timestamp() AT TIME ZONE 'UTC' + INTERVAL '{ahead} seconds')")
+                format!(
+                    "date_trunc('second', clock_timestamp() AT TIME ZONE 'UTC' + INTERVAL '{ahead} seconds')"
+                )
             }
             Client::Mysql(_) => format!("UTC_TIMESTAMP() + INTERVAL {ahead} SECOND"),
             Client::Sqlite(_) => format!("datetime('now', '{ahead} seconds')"),
@@ -229,7 +232,12 @@ impl Watched {
 
     pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
         let headers = [("content-type", "application/json")];
-        self.0.request("POST", &format!("/api/lingshao/v1/shop/{path}"), &headers, body.to_string().as_bytes())
+        self.0.request(
+            "POST",
+            &format!("/api/lingshao/v1/shop/{path}"),
+            &headers,
+            body.to_string().as_bytes(),
+        )
     }
 
     /// Says it twice.
@@ -244,7 +252,8 @@ impl Watched {
     pub(crate) fn refund(&self, order: i64) -> Value {
         let refunds = self.0.get("/api/lingshao/v1/shop/refunds").json();
         let refunds = refunds["refunds"].as_array().cloned().unwrap_or_default();
-        refunds.into_iter().find(|refund| refund["order"] == order.to_string()).unwrap_or_default()
+        let key = order.to_string();
+        refunds.into_iter().find(|refund| refund["order"] == key.as_str()).unwrap_or_default()
     }
 
     /// Has a refund asked for at once, until it is at its end.

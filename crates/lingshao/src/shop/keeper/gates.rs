@@ -1,0 +1,115 @@
+//! The gates of the monitors that act, and their halts as texts that a restart reads again.
+
+use lingshao_shop::safety::{Gate, Halt, Held, RefundHeld};
+
+use crate::shop::monitor::Monitor;
+
+/// One for each kind of act.
+pub(super) struct Gates {
+    pub(super) timeout: Gate,
+    pub(super) success: Gate,
+    pub(super) fail: Gate,
+    /// Refunds have caps in place of a gate.
+    pub(super) refunds: Option<Halt>,
+}
+
+impl Gates {
+    pub(super) fn of(&mut self, monitor: Monitor) -> Vec<&mut Gate> {
+        match monitor {
+            Monitor::OrderTimeout => vec![&mut self.timeout],
+            Monitor::GroupSettle => vec![&mut self.success, &mut self.fail],
+            _ => Vec::new(),
+        }
+    }
+
+    pub(super) fn halted(&self, monitor: Monitor) -> Option<Halt> {
+        match monitor {
+            Monitor::OrderTimeout => self.timeout.halted(),
+            Monitor::GroupSettle => self.success.halted().or(self.fail.halted()),
+            Monitor::Refunds => self.refunds,
+            Monitor::LowStock | Monitor::Figures => None,
+        }
+    }
+
+    pub(super) fn quarantined(&self, monitor: Monitor) -> Vec<String> {
+        match monitor {
+            Monitor::OrderTimeout => self.timeout.quarantined().map(ToString::to_string).collect(),
+            Monitor::GroupSettle => {
+                self.success.quarantined().chain(self.fail.quarantined()).map(ToString::to_string).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+pub(super) fn held_name(held: Held) -> &'static str {
+    match held {
+        Held::FirstSeen => "first_seen",
+        Held::TooOld => "too_old",
+        Held::Paused => "retry_later",
+        Held::Quarantined => "quarantined",
+        Held::Limit => "limit",
+        Held::Halted => "halted",
+    }
+}
+
+pub(super) fn refund_held_name(held: RefundHeld) -> &'static str {
+    match held {
+        RefundHeld::DayCap => "day_cap",
+        RefundHeld::SizeCap => "size_cap",
+        RefundHeld::RunCap => "limit",
+        RefundHeld::Pause => "retry_later",
+    }
+}
+
+pub(super) fn halt_detail(halt: Halt) -> String {
+    match halt {
+        Halt::Share { going, pending } => format!("share: {going} of {pending} pending would go at once"),
+        halt => halt.name().to_owned(),
+    }
+}
+
+pub(super) fn write_halt(halt: Halt) -> String {
+    match halt {
+        Halt::Share { going, pending } => format!("share {going} {pending}"),
+        halt => halt.name().to_owned(),
+    }
+}
+
+pub(super) fn read_halt(text: &str) -> Option<Halt> {
+    let mut words = text.split(' ');
+    Some(match words.next()? {
+        "kill_switch" => Halt::KillSwitch,
+        "share" => {
+            let mut number = || words.next().and_then(|word| word.parse().ok()).unwrap_or(0);
+            Halt::Share { going: number(), pending: number() }
+        }
+        "rows_mismatch" => Halt::RowsMismatch,
+        "our_fault" => Halt::OurFault,
+        "schema_changed" => Halt::SchemaChanged,
+        "clock_skew" => Halt::ClockSkew,
+        "quarantine" => Halt::Quarantine,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_halt_survives_a_restart() {
+        for halt in [
+            Halt::Share { going: 51, pending: 100 },
+            Halt::RowsMismatch,
+            Halt::OurFault,
+            Halt::KillSwitch,
+            Halt::SchemaChanged,
+            Halt::ClockSkew,
+            Halt::Quarantine,
+        ] {
+            assert_eq!(read_halt(&write_halt(halt)), Some(halt));
+        }
+        assert_eq!(read_halt("what?"), None);
+    }
+}

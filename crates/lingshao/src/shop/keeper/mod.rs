@@ -1,0 +1,366 @@
+//! One tick after the other over one shop: what is found is judged, what may be done is done, what was seen is shown.
+//!
+//! Every tick derives its work anew from the shop's state and the ledger; nothing that a crash could lose is kept here. A
+//! monitor that fails says so, and the others go on.
+
+mod figures;
+mod gates;
+mod groups;
+mod money;
+mod orders;
+mod seen;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use lingshao_model::{TimeDelta, Timestamp};
+use lingshao_shop::act::{Act, Fact, FactKind, Subject};
+use lingshao_shop::day::DAY;
+use lingshao_shop::safety::{CallbackLimits, Callbacks, Gate, Halt, Limits, MonitorHistory};
+use lingshao_shop::sql::{ShopError, Tail};
+use lingshao_shop::{Fen, OrderKey};
+
+use self::gates::{Gates, halt_detail, read_halt, write_halt};
+use self::money::{Orphan, Watch};
+use super::desk::Desk;
+use super::hands::{Carried, Told, describe};
+use super::monitor::Monitor;
+use super::view::{CheckView, DriftView, FindingView, GroupView, RefundsView, Refusal, StockView, View};
+use crate::clock::now;
+use crate::state::StateError;
+
+/// The database is compared with the mapping so often; a deploy of the shop may change its tables at any time.
+const CHECK_EVERY: TimeDelta = TimeDelta::from_secs(3_600);
+/// After a comparison that failed.
+const CHECK_AGAIN_AFTER: TimeDelta = TimeDelta::from_secs(60);
+/// A tick that takes longer leaves the rest to the next, so that people's words are heard.
+const TICK_TIME: Duration = Duration::from_secs(60);
+/// Questions to the provider that are no part of an act: WeChat Pay allows far more, and a shop has few late orders.
+const QUESTIONS_PER_TICK: usize = 20;
+
+/// Why a monitor's look did not come to its end.
+#[derive(Debug)]
+enum Failed {
+    Shop(ShopError),
+    State(StateError),
+}
+
+impl From<ShopError> for Failed {
+    fn from(error: ShopError) -> Failed {
+        Failed::Shop(error)
+    }
+}
+
+impl From<StateError> for Failed {
+    fn from(error: StateError) -> Failed {
+        Failed::State(error)
+    }
+}
+
+impl Failed {
+    fn describe(self) -> String {
+        match self {
+            Failed::Shop(error) => describe(&error),
+            Failed::State(error) => format!("the ledger cannot be used, so nothing is done: {error}"),
+        }
+    }
+}
+
+/// One monitor at one tick.
+#[derive(Debug, Default)]
+struct Tally {
+    found: usize,
+    acted: usize,
+    held: BTreeMap<&'static str, usize>,
+    error: Option<String>,
+    refuses: Option<Refusal>,
+}
+
+/// The owner's memory of one shop.
+pub(super) struct Keeper {
+    desk: Arc<Desk>,
+    gates: Gates,
+    callbacks: Callbacks,
+    told: Told,
+    check: Option<Checked>,
+    tail: Option<Tail>,
+    drift: Option<DriftView>,
+    recounted: i64,
+    orphans: BTreeMap<OrderKey, Orphan>,
+    watched: HashMap<OrderKey, Watch>,
+    asked: HashMap<OrderKey, Timestamp>,
+    reviewed_at: Timestamp,
+    paid_after_cancel: usize,
+    ended: BTreeMap<String, bool>,
+    groups: Vec<GroupView>,
+    groups_ended: BTreeMap<&'static str, u64>,
+    stock: StockView,
+    refunds: RefundsView,
+    pending: usize,
+    up: Result<(), String>,
+    tallies: BTreeMap<Monitor, Tally>,
+    begun: Instant,
+    questions: usize,
+}
+
+struct Checked {
+    at: Timestamp,
+    result: Result<CheckView, String>,
+}
+
+impl Keeper {
+    /// Goes on where the ledger says that the last life ended.
+    pub(super) async fn start(desk: Arc<Desk>, now: Timestamp) -> Result<Keeper, StateError> {
+        let store = desk.store.clone();
+        let day_ago = now - DAY;
+        let (cancelling, settling) =
+            (store.instants("cancelling", day_ago).await?, store.instants("settling", day_ago).await?);
+        let remembered: HashMap<String, String> = store.remembered().await?.into_iter().collect();
+        let halt = |monitor: Monitor| {
+            remembered.get(&format!("halt:{}", monitor.name())).and_then(|text| read_halt(text))
+        };
+        for monitor in Monitor::ALL {
+            if let Some(by) = remembered.get(&format!("paused:{}", monitor.name())) {
+                desk.pause(monitor, by);
+            }
+        }
+        let (timeout, settle) =
+            (desk.config.order_timeout.limits.clone(), desk.config.group_settle.limits.clone());
+        let history =
+            |acts: &[Timestamp], monitor| MonitorHistory { acts: acts.to_vec(), halt: halt(monitor) };
+        // A group that is full may always succeed, however many there are.
+        let success = Limits { share_of_pending_percent_max: 100, ..settle };
+        let gates = Gates {
+            timeout: Gate::new(timeout, history(&cancelling, Monitor::OrderTimeout)),
+            success: Gate::new(success, history(&settling, Monitor::GroupSettle)),
+            fail: Gate::new(settle, history(&settling, Monitor::GroupSettle)),
+            refunds: halt(Monitor::Refunds),
+        };
+        Ok(Keeper {
+            desk,
+            gates,
+            callbacks: Callbacks::new(CallbackLimits::default()),
+            told: Told::default(),
+            check: None,
+            tail: None,
+            drift: None,
+            recounted: 0,
+            orphans: BTreeMap::new(),
+            watched: HashMap::new(),
+            asked: HashMap::new(),
+            reviewed_at: Timestamp(0),
+            paid_after_cancel: 0,
+            ended: BTreeMap::new(),
+            groups: Vec::new(),
+            groups_ended: BTreeMap::new(),
+            stock: StockView::default(),
+            refunds: RefundsView::default(),
+            pending: 0,
+            up: Err("not asked yet".to_owned()),
+            tallies: BTreeMap::new(),
+            begun: Instant::now(),
+            questions: 0,
+        })
+    }
+
+    /// Looks at everything once, does what may be done, and says how all of it stands.
+    pub(super) async fn tick(&mut self) -> View {
+        let at = now();
+        (self.begun, self.questions) = (Instant::now(), QUESTIONS_PER_TICK);
+        self.tallies = Monitor::ALL.into_iter().map(|monitor| (monitor, Tally::default())).collect();
+        let lead_for = TimeDelta(3 * self.desk.config.every.0 + 2 * TICK_TIME.as_millis() as i64);
+        let lead = match &self.desk.member {
+            Some(member) => self.desk.store.lead(member, at + lead_for, at).await,
+            None => Ok(None), // The folder's lock says that there is no other.
+        };
+        let standby = match &lead {
+            Ok(other) => other.clone(),
+            Err(error) => {
+                tracing::error!(error = %anyhow::anyhow!("{error}"), "the shop's monitors cannot use state.db");
+                None
+            }
+        };
+        self.hear().await;
+        self.compare(at).await;
+        if standby.is_none() && lead.is_ok() {
+            self.work(at).await;
+        }
+        self.view(at, standby).await
+    }
+
+    async fn work(&mut self, at: Timestamp) {
+        let wanted = self.desk.take_wanted();
+        let outcome = self.figures(at).await;
+        self.note(Monitor::Figures, outcome);
+        let outcome = self.order_timeout(at, &wanted).await;
+        self.note(Monitor::OrderTimeout, outcome);
+        let outcome = self.group_settle(at, &wanted).await;
+        self.note(Monitor::GroupSettle, outcome);
+        let outcome = self.money_back(at).await;
+        self.note(Monitor::Refunds, outcome);
+        let outcome = self.low_stock().await;
+        self.note(Monitor::LowStock, outcome);
+    }
+
+    fn note(&mut self, monitor: Monitor, outcome: Result<(), Failed>) {
+        let Err(failed) = outcome else { return };
+        let error = failed.describe();
+        tracing::warn!(monitor = monitor.name(), %error, "a monitor of the shop failed; it is tried again");
+        self.tally(monitor).error = Some(error);
+    }
+
+    fn tally(&mut self, monitor: Monitor) -> &mut Tally {
+        self.tallies.entry(monitor).or_default()
+    }
+
+    fn is_late(&self) -> bool {
+        self.desk.is_ending() || TICK_TIME < self.begun.elapsed()
+    }
+
+    /// What people said since the last tick.
+    async fn hear(&mut self) {
+        for monitor in self.desk.take_resumed() {
+            self.gates.of(monitor).into_iter().for_each(Gate::resume);
+            self.gates.refunds = self.gates.refunds.filter(|_| monitor != Monitor::Refunds);
+            self.remember(&format!("halt:{}", monitor.name()), None).await;
+        }
+        if self.desk.take_agreed() {
+            self.remember("fingerprint", None).await;
+            self.check = None;
+        }
+    }
+
+    async fn remember(&self, name: &str, value: Option<&str>) {
+        if let Err(error) = self.desk.store.remember(name, value).await {
+            tracing::error!(error = %anyhow::anyhow!("{error}"), name, "state.db does not remember this of the shop");
+        }
+    }
+
+    /// The mapping against the database, at the start and every hour.
+    async fn compare(&mut self, at: Timestamp) {
+        let due = self.check.as_ref().is_none_or(|checked| {
+            let pause = if checked.result.is_ok() { CHECK_EVERY } else { CHECK_AGAIN_AFTER };
+            pause <= at - checked.at
+        });
+        if !due {
+            return;
+        }
+        let desk = self.desk.clone();
+        let known = match desk.store.remembered().await {
+            Ok(remembered) => {
+                remembered.into_iter().find(|(name, _)| name == "fingerprint").map(|(_, value)| value)
+            }
+            Err(error) => {
+                let result = Err(format!("state.db cannot be read: {error}"));
+                self.check = Some(Checked { at, result });
+                return;
+            }
+        };
+        let result = desk.hands.shop.check(known.as_deref(), at).await;
+        self.up = result.as_ref().map(drop).map_err(describe);
+        let result = result.map_err(|error| describe(&error)).map(|report| {
+            let mut view = CheckView {
+                at: Some(at.0),
+                grants: report.grants,
+                indexes: report.indexes,
+                fingerprint: report.fingerprint,
+                ..CheckView::default()
+            };
+            for finding in report.findings {
+                view.changed |= finding.place == "tables" && finding.is_error;
+                view.findings.push(FindingView {
+                    severity: if finding.is_error { "error" } else { "warning" },
+                    place: finding.place,
+                    message: finding.problem.to_string(),
+                });
+            }
+            view
+        });
+        if let (Ok(view), None) = (&result, &known) {
+            // The first look is agreed to by whoever wrote the configuration.
+            self.remember("fingerprint", Some(&view.fingerprint)).await;
+        }
+        self.check = Some(Checked { at, result });
+    }
+
+    /// Why a monitor does not act, the weightiest reason first.
+    fn refusal(&self, monitor: Monitor, at: Timestamp) -> Option<Refusal> {
+        let desk = &self.desk;
+        if desk.is_stopped() {
+            return Some(Refusal::new("stopped", desk.kill_switch.display().to_string()));
+        }
+        if let Some(by) = desk.paused_by(monitor) {
+            return Some(Refusal::new("paused", by));
+        }
+        match self.check.as_ref().map(|checked| &checked.result) {
+            None => return Some(Refusal::new("database", "not asked yet")),
+            Some(Err(error)) => return Some(Refusal::new("database", error.clone())),
+            Some(Ok(view)) => {
+                let mut errors = view.findings.iter().filter(|finding| finding.severity == "error");
+                if let Some(finding) = errors.find(|finding| monitor.is_concerned_by(&finding.place)) {
+                    return Some(Refusal::new("mapping", format!("{}: {}", finding.place, finding.message)));
+                }
+            }
+        }
+        if let Some(halt) = self.gates.halted(monitor) {
+            return Some(Refusal::new("halted", halt_detail(halt)));
+        }
+        if monitor == Monitor::OrderTimeout && self.callbacks.down(at) {
+            return Some(Refusal::new("callbacks", format!("{} late", self.callbacks.late(at))));
+        }
+        None
+    }
+
+    /// What an act's facts mean for what comes next.
+    async fn learn(&mut self, monitor: Monitor, order: Option<&OrderKey>, carried: &Carried) {
+        let at = now();
+        for clear in &carried.answers {
+            self.callbacks.answered(*clear, at);
+        }
+        if let Some(order) = order {
+            if carried.has(FactKind::PaidButPending) {
+                self.callbacks.paid_but_pending(order, at);
+            }
+            let failed = [FactKind::CancelPostponed, FactKind::SettlePostponed, FactKind::RowsMismatch];
+            if failed.iter().any(|kind| carried.has(*kind)) {
+                for gate in self.gates.of(monitor) {
+                    gate.failed(order, at);
+                }
+            }
+        }
+        for fact in carried.facts.iter().filter(|fact| fact.kind.halts()) {
+            let halt = if fact.kind == FactKind::OurFault { Halt::OurFault } else { Halt::RowsMismatch };
+            tracing::error!(monitor = monitor.name(), why = %fact.detail, "all acting on the shop halts");
+            for monitor in [Monitor::OrderTimeout, Monitor::GroupSettle, Monitor::Refunds] {
+                self.halt(monitor, halt).await;
+            }
+        }
+    }
+
+    async fn halt(&mut self, monitor: Monitor, halt: Halt) {
+        for gate in self.gates.of(monitor) {
+            gate.halt(halt);
+        }
+        if monitor == Monitor::Refunds {
+            self.gates.refunds.get_or_insert(halt);
+        }
+        self.remember(&format!("halt:{}", monitor.name()), Some(&write_halt(halt))).await;
+    }
+
+    /// A halt that a gate found by itself is remembered, too.
+    async fn keep_halt(&self, monitor: Monitor) {
+        if let Some(halt) = self.gates.halted(monitor) {
+            self.remember(&format!("halt:{}", monitor.name()), Some(&write_halt(halt))).await;
+        }
+    }
+
+    async fn carry(&mut self, monitor: Monitor, act: &mut Act, by: &str) -> Result<Carried, StateError> {
+        let desk = self.desk.clone();
+        desk.hands.carry_out(monitor, act, by, &mut self.told).await
+    }
+}
+
+fn fact(kind: FactKind, order: &OrderKey, amount: Option<Fen>, detail: &str, at: Timestamp) -> Fact {
+    Fact { kind, subject: Subject::Order(order.clone()), amount, detail: detail.into(), at }
+}

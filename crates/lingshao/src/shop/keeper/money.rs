@@ -1,0 +1,222 @@
+//! Money that goes back: of failed groups, and of payments that nobody has an order for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lingshao_model::{TimeDelta, Timestamp};
+use lingshao_shop::act::{Act, Fact, FactKind, OrderState, Refund, Wish};
+use lingshao_shop::day::{DAY, day};
+use lingshao_shop::ledger::{LedgerRow, Purpose, RefundRow, RefundState};
+use lingshao_shop::safety::{Mode, RefundCaps};
+use lingshao_shop::{Fen, OrderKey, OrderNumber, RefundNumber};
+
+use super::gates::refund_held_name;
+use super::{Failed, Keeper, fact};
+use crate::clock::now;
+use crate::shop::monitor::Monitor;
+use crate::shop::view::RefundsView;
+
+/// So long after its cancellation was seen an order's payment is looked for: late callbacks come soon or much later.
+const ORPHAN_ASKS: [i64; 5] = [0, 300, 3_600, 14_400, 86_400];
+/// Cancelled orders that are watched for late payments.
+const WATCHED_MAX: usize = 20_000;
+/// Our cancelled orders are read again so often.
+const REVIEW_EVERY: TimeDelta = TimeDelta::from_secs(60);
+
+/// A payment of a cancelled order.
+#[derive(Clone)]
+pub(super) struct Orphan {
+    pub(super) trade: OrderNumber,
+    pub(super) paid: Fen,
+    pub(super) at: Timestamp,
+}
+
+/// A cancelled order that may still be paid.
+pub(super) struct Watch {
+    pub(super) since: Timestamp,
+    pub(super) asks: usize,
+}
+
+impl Keeper {
+    pub(super) async fn money_back(&mut self, at: Timestamp) -> Result<(), Failed> {
+        const MONITOR: Monitor = Monitor::Refunds;
+        let desk = self.desk.clone();
+        self.look_for_orphans(at).await?;
+        self.review(at).await?;
+        let refusal = self.refusal(MONITOR, at);
+        // What may have left is asked for, whatever is switched off.
+        let mode = if refusal.is_some() { Mode::Observe } else { desk.config.refunds.mode };
+        let planned = if refusal.is_some() { Vec::new() } else { self.plan_refunds(at).await? };
+        let mut open: Vec<RefundRow> = refund_rows(desk.store.open_rows().await?);
+        let tally = self.tally(MONITOR);
+        tally.found = open.len() + planned.len();
+        tally.refuses = refusal;
+        open.extend(planned);
+        let nudged = desk.take_nudged();
+        for row in &mut open {
+            if nudged.contains(row.number.as_str()) {
+                row.next_at = at;
+            }
+        }
+        let all = desk.store.refunds_since(at - TimeDelta(2 * DAY.0)).await?;
+        let (go, held) = desk.config.refunds.caps.admit(&open, &all, at);
+        for (_, why) in held {
+            *self.tally(MONITOR).held.entry(refund_held_name(why)).or_default() += 1;
+        }
+        for index in go {
+            if self.is_late() {
+                break;
+            }
+            let row = open[index].clone();
+            // The brake may have been pulled since.
+            let mode = if self.refusal(MONITOR, now()).is_some() { Mode::Observe } else { mode };
+            let may_have_left = row.state != RefundState::Planned;
+            if self.tally(MONITOR).refuses.is_some() && !may_have_left {
+                continue;
+            }
+            let others = desk.store.refunds_of(&row.trade).await?;
+            let order = row.order.clone();
+            let mut act = Act::Refund(Refund::new(row, &others, mode));
+            let carried = self.carry(MONITOR, &mut act, "").await?;
+            self.tally(MONITOR).acted += 1;
+            self.learn(MONITOR, None, &carried).await;
+            if carried.has(FactKind::RefundMarked) || carried.has(FactKind::RefundDone) {
+                self.orphans.remove(&order);
+            }
+        }
+        self.sum_refunds(at).await?;
+        self.tally(MONITOR).refuses = self.refusal(MONITOR, now());
+        Ok(())
+    }
+
+    /// Refunds that are due and stand in no ledger yet.
+    async fn plan_refunds(&mut self, at: Timestamp) -> Result<Vec<RefundRow>, Failed> {
+        let desk = self.desk.clone();
+        let mut rows = Vec::new();
+        for order in desk.hands.shop.refundable().await? {
+            if !self.is_new_refund(&order.order, Purpose::GroupFailed).await? {
+                continue;
+            }
+            let (trade, paid) = match &desk.hands.shop.mapping().orders.trades {
+                None => (order.number.clone(), order.amount),
+                Some(_) => match self.paid_trade(&order).await? {
+                    Some(found) => found,
+                    None => continue, // Asked again at the next tick.
+                },
+            };
+            let wish = Wish { trade, purpose: Purpose::GroupFailed, paid, amount: paid };
+            rows.extend(self.plan(order.order, wish, at));
+        }
+        if desk.config.refunds.orphans {
+            for (order, orphan) in self.orphans.clone() {
+                if self.is_new_refund(&order, Purpose::Orphan).await? {
+                    let Orphan { trade, paid, .. } = orphan;
+                    let wish = Wish { trade, purpose: Purpose::Orphan, paid, amount: paid };
+                    rows.extend(self.plan(order, wish, at));
+                }
+            }
+        }
+        Ok(rows)
+    }
+
+    fn plan(&self, order: OrderKey, wish: Wish, at: Timestamp) -> Option<RefundRow> {
+        match Refund::plan(&self.desk.config.name, order, wish, at) {
+            Ok(row) => Some(row),
+            Err(error) => {
+                tracing::error!(%error, "an order's key is too long for a refund's number");
+                None
+            }
+        }
+    }
+
+    async fn is_new_refund(&self, order: &OrderKey, purpose: Purpose) -> Result<bool, Failed> {
+        let Ok(number) = RefundNumber::of(&self.desk.config.name, order, purpose, 0) else {
+            return Ok(false);
+        };
+        Ok(self.desk.store.refund(&number).await?.is_none())
+    }
+
+    /// Payments of cancelled orders: asked for soon, later, and much later.
+    async fn look_for_orphans(&mut self, at: Timestamp) -> Result<(), Failed> {
+        let desk = self.desk.clone();
+        if !desk.hands.provider.is_there() {
+            return Ok(());
+        }
+        let look_back = desk.config.refunds.look_back;
+        let cancelled = desk.hands.shop.cancelled_since(at - look_back).await?;
+        self.watched.retain(|_, watch| at - DAY - watch.since <= look_back);
+        let still: BTreeSet<&OrderKey> = cancelled.iter().map(|order| &order.order).collect();
+        self.orphans.retain(|order, _| still.contains(order));
+        let mut due = Vec::new();
+        for order in &cancelled {
+            if self.watched.len() < WATCHED_MAX || self.watched.contains_key(&order.order) {
+                let watch = self.watched.entry(order.order.clone()).or_insert(Watch { since: at, asks: 0 });
+                let wait = ORPHAN_ASKS.get(watch.asks).map(|seconds| TimeDelta::from_secs(*seconds));
+                if wait.is_some_and(|wait| wait <= at - watch.since) {
+                    due.push(order.clone());
+                }
+            }
+        }
+        for order in due {
+            if self.is_late() || self.questions == 0 {
+                break;
+            }
+            if let Some(watch) = self.watched.get_mut(&order.order) {
+                watch.asks += 1;
+            }
+            let Some((trade, paid)) = self.paid_trade(&order).await? else { continue };
+            let fact = fact(FactKind::OrphanPayment, &order.order, Some(paid), trade.as_str(), at);
+            desk.hands.tell(Monitor::Refunds, &[fact], &mut self.told).await?;
+            self.orphans.entry(order.order).or_insert(Orphan { trade, paid, at });
+        }
+        Ok(())
+    }
+
+    /// Orders that we cancelled, and that the shop has made paid ones again: their stock was given back and is sold twice.
+    async fn review(&mut self, at: Timestamp) -> Result<(), Failed> {
+        if at - self.reviewed_at < REVIEW_EVERY {
+            return Ok(());
+        }
+        let desk = self.desk.clone();
+        let rows = desk.store.cancelled_since(at - desk.config.refunds.look_back).await?;
+        let keys: Vec<OrderKey> = rows.into_iter().map(|row| row.order).collect();
+        let orders = desk.hands.shop.orders(&keys).await?;
+        let again: Vec<_> = orders.iter().filter(|order| order.state == OrderState::Paid).collect();
+        let facts: Vec<Fact> = again
+            .iter()
+            .map(|order| {
+                let detail = "its stock was given back and must be taken again";
+                fact(FactKind::PaidAfterCancel, &order.order, Some(order.amount), detail, at)
+            })
+            .collect();
+        desk.hands.tell(Monitor::OrderTimeout, &facts, &mut self.told).await?;
+        (self.paid_after_cancel, self.reviewed_at) = (again.len(), at);
+        Ok(())
+    }
+
+    async fn sum_refunds(&mut self, at: Timestamp) -> Result<(), Failed> {
+        let rows = self.desk.store.refunds_since(at - TimeDelta(30 * DAY.0)).await?;
+        let open: Vec<RefundRow> = rows.iter().filter(|row| row.is_open()).cloned().collect();
+        let mut by_state = BTreeMap::new();
+        for row in &open {
+            *by_state.entry(row.state.name()).or_default() += 1;
+        }
+        let today = |row: &&RefundRow| row.sent_at.is_some_and(|sent| day(sent) == day(at));
+        let sent: Fen = rows.iter().filter(today).map(|row| row.amount).sum();
+        self.refunds = RefundsView {
+            open: by_state,
+            older: RefundCaps::ages(&open, at).into_iter().collect(),
+            cap_fen: self.desk.config.refunds.caps.fen_per_day.0,
+            sent_today_fen: sent.0,
+            human: rows.iter().filter(|row| row.state == RefundState::Human).count(),
+        };
+        Ok(())
+    }
+}
+
+fn refund_rows(rows: Vec<LedgerRow>) -> Vec<RefundRow> {
+    let refund = |row| match row {
+        LedgerRow::Refund(row) => Some(row),
+        LedgerRow::Cancel(_) => None,
+    };
+    rows.into_iter().filter_map(refund).collect()
+}

@@ -1,0 +1,179 @@
+//! Orders that were not paid in time, and payments of which the shop has not heard.
+
+use std::collections::BTreeSet;
+
+use lingshao_model::{TimeDelta, Timestamp};
+use lingshao_shop::act::{Act, Cancel, FactKind, OrderState, recover};
+use lingshao_shop::ledger::LedgerRow;
+use lingshao_shop::provider::{ProviderCall, TradeAnswer};
+use lingshao_shop::safety::{Mode, Pending};
+use lingshao_shop::sql::OrderFacts;
+use lingshao_shop::{Fen, OrderKey, OrderNumber};
+
+use super::gates::held_name;
+use super::{Failed, Keeper, QUESTIONS_PER_TICK, fact};
+use crate::clock::now;
+use crate::shop::desk::Wanted;
+use crate::shop::hands::{Carried, describe};
+use crate::shop::monitor::Monitor;
+use crate::shop::provider::Said;
+
+/// A payment takes a minute; what is pending for so long may have lost its callback.
+const ASK_PENDING_AFTER: TimeDelta = TimeDelta::from_secs(180);
+/// The same order is not asked for more often.
+const ASK_AGAIN_AFTER: TimeDelta = TimeDelta::from_secs(600);
+
+impl Keeper {
+    pub(super) async fn order_timeout(&mut self, at: Timestamp, wanted: &[Wanted]) -> Result<(), Failed> {
+        const MONITOR: Monitor = Monitor::OrderTimeout;
+        let desk = self.desk.clone();
+        let config = &desk.config.order_timeout;
+        let (after, age_max) = (TimeDelta(config.after.0 + config.grace.0), config.limits.order_age_max);
+        let expired = desk.hands.shop.expired(after, age_max, at).await;
+        self.up = expired.as_ref().map(drop).map_err(describe);
+        let expired = expired?;
+        self.pending = expired.pending;
+        self.watch_callbacks(&expired.orders, at).await?;
+        let refusal = self.refusal(MONITOR, at);
+        let found = expired.orders.len();
+        let (orders, left): (Vec<_>, Vec<_>) =
+            expired.orders.into_iter().partition(|order| order.cancellable || desk.hands.http.is_some());
+        let tally = self.tally(MONITOR);
+        tally.found = found;
+        if !left.is_empty() {
+            tally.held.insert("not_cancellable", left.len());
+        }
+        if let Some(refusal) = refusal {
+            tally.held.insert(refusal.reason, orders.len());
+            tally.refuses = Some(refusal);
+            return Ok(());
+        }
+        let mut done = self.go_on_cancelling(config.mode).await?;
+        if let Some(wanted) = wanted.iter().find(|wanted| wanted.monitor == MONITOR) {
+            for order in
+                orders.iter().filter(|order| wanted.keys.iter().any(|key| key == order.order.as_str()))
+            {
+                self.cancel(order, Mode::Act, &wanted.by).await?;
+                done.insert(order.order.clone());
+            }
+        }
+        let candidates =
+            orders.iter().filter(|order| !done.contains(&order.order)).map(OrderFacts::candidate);
+        let pending = Pending { orders: expired.pending };
+        let admission = self.gates.timeout.admit(candidates.collect(), pending, expired.now);
+        self.keep_halt(MONITOR).await;
+        for (_, held) in &admission.held {
+            *self.tally(MONITOR).held.entry(held_name(*held)).or_default() += 1;
+        }
+        for candidate in admission.go {
+            let Some(order) = orders.iter().find(|order| order.order == candidate.order) else { continue };
+            if self.is_late() || self.refusal(MONITOR, now()).is_some() {
+                break;
+            }
+            self.cancel(order, config.mode, "").await?;
+        }
+        self.tally(MONITOR).refuses = self.refusal(MONITOR, now());
+        Ok(())
+    }
+
+    /// What a crash has left between the provider and the shop.
+    async fn go_on_cancelling(&mut self, mode: Mode) -> Result<BTreeSet<OrderKey>, Failed> {
+        let mut done = BTreeSet::new();
+        if mode != Mode::Act {
+            return Ok(done);
+        }
+        let rows = self.desk.store.open_rows().await?;
+        let rows = rows.into_iter().filter(|row| matches!(row, LedgerRow::Cancel(_))).collect();
+        for mut act in recover(rows, mode) {
+            let Act::Cancel(cancel) = &act else { continue };
+            let order = cancel.order().clone();
+            let carried = self.carry(Monitor::OrderTimeout, &mut act, "").await?;
+            self.learn(Monitor::OrderTimeout, Some(&order), &carried).await;
+            done.insert(order);
+        }
+        Ok(done)
+    }
+
+    async fn cancel(&mut self, order: &OrderFacts, mode: Mode, by: &str) -> Result<(), Failed> {
+        let trades = match self.desk.hands.provider.is_there() {
+            true => self.desk.hands.shop.trades(order).await?,
+            false => Vec::new(),
+        };
+        let mut act = Act::Cancel(Cancel::new(order.order.clone(), trades, order.amount, mode));
+        let carried = self.carry(Monitor::OrderTimeout, &mut act, by).await?;
+        self.tally(Monitor::OrderTimeout).acted += 1;
+        self.learn(Monitor::OrderTimeout, Some(&order.order), &carried).await;
+        Ok(())
+    }
+
+    /// Asks the provider for orders that are pending for some minutes: a lost callback shows long before the timeout.
+    async fn watch_callbacks(&mut self, expired: &[OrderFacts], at: Timestamp) -> Result<(), Failed> {
+        let desk = self.desk.clone();
+        if !desk.hands.provider.is_there() {
+            return Ok(());
+        }
+        let waiting: Vec<OrderKey> = self.callbacks.waiting().cloned().collect();
+        for order in desk.hands.shop.orders(&waiting).await? {
+            if order.state != OrderState::Pending {
+                self.callbacks.settled(&order.order);
+            }
+        }
+        self.asked.retain(|_, asked| at - *asked < ASK_AGAIN_AFTER);
+        let old = |order: &&OrderFacts| ASK_PENDING_AFTER <= at - order.created;
+        let pending = self.tail.iter().flat_map(|tail| tail.in_state(OrderState::Pending));
+        let mut due: Vec<OrderFacts> = pending
+            .chain(expired)
+            .filter(old)
+            .filter(|order| !self.asked.contains_key(&order.order))
+            .cloned()
+            .collect();
+        due.sort_by_key(|order| order.created);
+        due.dedup_by(|a, b| a.order == b.order);
+        // Half of the questions; the other half is for payments that nobody has an order for.
+        for order in due.into_iter().take(QUESTIONS_PER_TICK / 2) {
+            if self.is_late() || self.questions == 0 {
+                break;
+            }
+            self.asked.insert(order.order.clone(), at);
+            if self.paid_trade(&order).await?.is_some() {
+                self.callbacks.paid_but_pending(&order.order, at);
+                let fact = fact(
+                    FactKind::PaidButPending,
+                    &order.order,
+                    Some(order.amount),
+                    order.number.as_str(),
+                    at,
+                );
+                desk.hands.tell(Monitor::OrderTimeout, &[fact], &mut self.told).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The trade under which an order was paid, and how much, if the provider says so of one.
+    pub(super) async fn paid_trade(
+        &mut self,
+        order: &OrderFacts,
+    ) -> Result<Option<(OrderNumber, Fen)>, Failed> {
+        let desk = self.desk.clone();
+        for trade in desk.hands.shop.trades(order).await? {
+            self.questions = self.questions.saturating_sub(1);
+            let said = desk.hands.provider.call(&ProviderCall::QueryTrade(trade.clone()), None).await;
+            self.callbacks.answered(said.is_clear(), now());
+            match said {
+                Said::Trade(TradeAnswer::Paid { paid, .. }) => return Ok(Some((trade, paid))),
+                Said::Trade(TradeAnswer::OurFault(why)) => {
+                    let fact = fact(FactKind::OurFault, &order.order, None, &why, now());
+                    desk.hands
+                        .tell(Monitor::OrderTimeout, std::slice::from_ref(&fact), &mut self.told)
+                        .await?;
+                    let carried = Carried { facts: vec![fact], ..Carried::default() };
+                    self.learn(Monitor::OrderTimeout, None, &carried).await;
+                    return Ok(None);
+                }
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+}
