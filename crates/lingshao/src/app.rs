@@ -18,7 +18,7 @@ use crate::check::{self, Surroundings};
 use crate::config::{Config, Language, Web};
 use crate::demo::DemoHandle;
 use crate::durable::Durable;
-use crate::elasticsearch::{Contexts, Stored};
+use crate::elasticsearch::{Contexts, LastRead, Stored};
 use crate::logs::Logs;
 use crate::notify::Notifier;
 use crate::pages::Pages;
@@ -43,6 +43,8 @@ pub(crate) struct App {
     pub(crate) logs: Arc<Logs>,
     /// Scrolls and points in time.
     pub(crate) contexts: Contexts,
+    /// What the catalog of indices says.
+    pub(crate) indices: LastRead,
     /// Templates, pipelines, policies.
     pub(crate) stored: Stored,
     /// Our own figures.

@@ -123,7 +123,15 @@ impl BlockBuilder {
         }
     }
 
+    /// Ends a row of the fields that were pushed since the last one.
     pub(crate) fn push_row(&mut self, head: RowHead<'_>) {
+        let shape = self.shape_number();
+        self.shape.clear();
+        self.push_shaped(head, shape);
+    }
+
+    /// Adds a row whose fields are put in by column.
+    pub(crate) fn push_shaped(&mut self, head: RowHead<'_>, shape: i64) {
         let row = self.times.len() as i64;
         self.times.push(head.time);
         self.seqs.push(head.seq as i64);
@@ -139,9 +147,35 @@ impl BlockBuilder {
             self.sources.rows.push(row);
             self.sources.texts.push(source);
         }
-        let shape = self.shape_number();
         self.of_rows.push(shape);
+    }
+
+    /// The number of a shape: names, kinds, whether listed, and how many values in a row.
+    pub(crate) fn add_shape<'n>(
+        &mut self,
+        columns: impl Iterator<Item = (&'n Arc<str>, Kind, bool, u32)>,
+    ) -> i64 {
+        for (name, kind, listed, count) in columns {
+            let column = self.column(name, kind, listed);
+            self.shape.push((column, count));
+        }
+        let number = self.shape_number();
         self.shape.clear();
+        number
+    }
+
+    /// The number of a column, if rows have it.
+    pub(crate) fn find_column(&self, name: &Arc<str>, kind: Kind, listed: bool) -> Option<u32> {
+        self.numbers.get(&(Arc::clone(name), kind, listed)).copied()
+    }
+
+    pub(crate) fn kind(&self, column: u32) -> Kind {
+        self.columns[column as usize].0.kind
+    }
+
+    /// All values of a column, in the order of rows.
+    pub(crate) fn put_values(&mut self, column: u32, values: Values) {
+        self.columns[column as usize].1 = values;
     }
 
     fn shape_number(&mut self) -> i64 {
@@ -168,10 +202,6 @@ impl BlockBuilder {
 
     pub(crate) fn is_full(&self) -> bool {
         self.times.len() >= ROWS_MAX || self.text_bytes >= TEXT_BYTES_MAX || self.values >= VALUES_MAX
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.times.is_empty()
     }
 
     /// Writes the block's sections.
@@ -313,7 +343,7 @@ fn encode_values(
             let encoded = texts::encode(out, texts, times, zip);
             return (encoded.is_time, encoded.filter);
         }
-        Values::Dictionary(..) => unreachable!("builders gather plain texts"),
+        Values::Dictionary(different, places) => texts::encode_dictionary(out, different, places, zip),
     }
     (false, None)
 }

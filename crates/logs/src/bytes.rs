@@ -106,6 +106,7 @@ impl<'a> Reader<'a> {
         Ok(i64::from_le_bytes(self.bytes(8)?.try_into().map_err(|_| Corrupt)?))
     }
 
+    #[inline]
     pub(crate) fn text(&mut self) -> Result<&'a str, Corrupt> {
         let length = self.count()?;
         std::str::from_utf8(self.bytes(length)?).map_err(|_| Corrupt)

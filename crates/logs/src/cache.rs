@@ -86,6 +86,11 @@ impl Cache {
         Some(cached.clone())
     }
 
+    /// Whether a thing is there; does not count as a use.
+    pub(crate) fn has(&self, key: CacheKey) -> bool {
+        self.lock().all.contains_key(&key)
+    }
+
     pub(crate) fn put(&self, key: CacheKey, cached: Cached) {
         let bytes = cached.bytes();
         // A large column would push out many small things that every query needs.

@@ -26,6 +26,7 @@ impl Kind {
         ALL.get(usize::from(code)).copied().ok_or(Corrupt)
     }
 
+    #[inline]
     pub(crate) fn of<T>(value: &LogValue<T>) -> Kind {
         match value {
             LogValue::Null => Kind::Null,
@@ -81,6 +82,7 @@ pub(crate) struct Texts {
 }
 
 impl Texts {
+    #[inline]
     pub(crate) fn push(&mut self, text: &str) {
         self.all.push_str(text);
         self.ends.push(self.all.len() as u32);
@@ -98,6 +100,11 @@ impl Texts {
     #[inline]
     pub(crate) fn get(&self, place: usize) -> &str {
         &self.all[self.start(place)..self.ends[place] as usize]
+    }
+
+    #[inline]
+    pub(crate) fn length(&self, place: usize) -> usize {
+        self.ends[place] as usize - self.start(place)
     }
 
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &str> {

@@ -150,7 +150,11 @@ pub(crate) fn evaluate(plan: &Plan, table: &Table, within: &Bitmap) -> Result<Bi
                 {
                     continue;
                 }
-                evaluate_column(test, &*table.column(number)?, within, &mut found);
+                let column = match test.literal_needle() {
+                    Some(needle) => table.column_where(number, &|text| needle.is_match(text), within)?,
+                    None => table.column(number)?,
+                };
+                evaluate_column(test, &column, within, &mut found);
             }
             Ok(found)
         }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::bytes::{Corrupt, Reader};
+use crate::column::Kind;
 use crate::record::{BatchHead, Begin, DayWindow, decode_field, decode_head, decode_record};
-use crate::rows::{IndexRows, RowHead, key_of};
+use crate::rows::{IndexRows, RowHead, key_of, number_of};
 
 /// Records that are not sealed yet. A clone shares the rows.
 #[derive(Clone, Debug)]
@@ -35,7 +36,8 @@ impl Generation {
         Generation { number, segment, begun: at, window, indices: BTreeMap::new(), records: 0, bytes: 0 }
     }
 
-    /// Takes in the records of a batch of the log that are wanted. One path for what arrives and what is replayed.
+    /// Takes in the records of a batch of the log that are wanted. One path for what arrives and what is replayed; the
+    /// payload was just encoded or has been checked.
     pub(crate) fn apply(
         &mut self,
         payload: &[u8],
@@ -72,18 +74,14 @@ impl Generation {
         let rows = self.indices.entry(index).or_default();
         let numbers = &mut numbers[raw.index];
         numbers.resize(head.names.len(), u32::MAX);
-        let mut rest = reader.clone();
-        for _ in 0..raw.fields {
-            let (name, ..) = decode_field(&mut rest, head.names.len())?;
-            if numbers[name] == u32::MAX {
-                numbers[name] = rows.number(head.names[name]);
-            }
-        }
-        let chunk = rows.open_chunk();
+        let (names, chunk) = rows.open_chunk();
         let before = chunk.bytes();
         for _ in 0..raw.fields {
             let (name, listed, value) = decode_field(reader, head.names.len())?;
-            chunk.push_field(key_of(numbers[name], crate::column::Kind::of(&value), listed), value);
+            if numbers[name] == u32::MAX {
+                numbers[name] = number_of(names, head.names[name]);
+            }
+            chunk.push_field(key_of(numbers[name], Kind::of(&value), listed), value);
         }
         let (level, id, source) = (raw.level, raw.id, raw.source);
         chunk.push_row(RowHead { time, arrived, seq, level, id, source });

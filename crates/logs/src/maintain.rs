@@ -1,6 +1,6 @@
 //! Sealing, merging and retention: what turns rows into parts, and parts into fewer or none.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use lingshao_disk::{SealedWriter, WalError};
@@ -12,11 +12,12 @@ use crate::column::Kind;
 use crate::error::StoreError;
 use crate::files::{day_folder, delete, write_catalog};
 use crate::generation::Generation;
+use crate::merge::{copy_block, merge_blocks};
 use crate::options::nanos;
 use crate::part::{self, BlockReader, Part, PartError};
+use crate::parts::Parts;
 use crate::rows::{Chunk, IndexRows, RowHead};
 use crate::store::{Store, Writer};
-use crate::table::Table;
 use crate::zip::Zip;
 
 /// Neighbouring parts of one day that become one.
@@ -203,13 +204,13 @@ impl Store {
         let newest = parts.iter().map(|part| part.day).max().unwrap_or(i32::MIN);
         let today = now.day().min(newest);
         let days_kept = (self.options.retention.0 / 86_400_000).max(1) as i32;
-        let mut bytes = wal_bytes + parts.iter().map(|part| part.bytes()).sum::<u64>();
+        let mut bytes = wal_bytes + parts.bytes();
         let size_max = self.options.size_bytes_max.unwrap_or(u64::MAX);
         let mut oldest_first: Vec<_> = parts.iter().cloned().collect();
         oldest_first.sort_by_key(|part| (part.day, part.generations));
         let mut expired = Vec::new();
         for part in oldest_first {
-            let dead = part.blocks.iter().all(|block| !catalog.has(block.index));
+            let dead = part.sizes().iter().all(|(index, _)| !catalog.has(*index));
             let old = part.day < today.saturating_sub(days_kept) || bytes > size_max;
             // What the log would bring back is deleted when it is sealed.
             if (old || dead) && part.generations.1 < unsealed {
@@ -279,7 +280,7 @@ impl Store {
 }
 
 /// Why a group was not merged.
-enum MergeError {
+pub(crate) enum MergeError {
     Damage(String),
     Store(StoreError),
 }
@@ -315,8 +316,7 @@ impl Writer {
         let kept = self.parts.iter().filter(|part| !is_old(part) && !again(part)).cloned();
         let mut parts: Vec<_> = kept.collect();
         parts.extend(new);
-        parts.sort_by_key(|part| (part.generations, part.day));
-        self.parts = parts.into();
+        self.parts = Arc::new(Parts::new(parts));
     }
 }
 
@@ -334,7 +334,7 @@ fn write_rows(
     places.sort_by_key(|place| (head(*place).time, head(*place).seq));
     let mut rest = &*places;
     while !rest.is_empty() {
-        let (mut builder, mut columns) = (BlockBuilder::default(), HashMap::new());
+        let (mut builder, mut columns) = (BlockBuilder::default(), Vec::new());
         let mut taken = 0;
         for (chunk, row) in rest {
             push_row(&mut builder, &mut columns, rows, &rows.chunks[*chunk as usize], *row as usize);
@@ -349,17 +349,21 @@ fn write_rows(
     Ok(())
 }
 
+/// `columns`: the builder's by the chunk's keys.
 fn push_row(
     builder: &mut BlockBuilder,
-    columns: &mut HashMap<u32, u32>,
+    columns: &mut Vec<Option<u32>>,
     rows: &IndexRows,
     chunk: &Chunk,
     row: usize,
 ) {
     for (key, value) in chunk.fields(row) {
-        let column = *columns.entry(key).or_insert_with(|| {
-            builder.column(&rows.names.all[key as usize / 16], Kind::of(&value), key % 2 == 1)
-        });
+        let at = key as usize;
+        if columns.len() <= at {
+            columns.resize(at + 1, None);
+        }
+        let column = *columns[at]
+            .get_or_insert_with(|| builder.column(&rows.names.all[at / 16], Kind::of(&value), key % 2 == 1));
         builder.push_field(column, value);
     }
     let head = &chunk.rows()[row];
@@ -373,61 +377,8 @@ fn push_row(
     });
 }
 
-/// Copies a block's sections as they are.
-fn copy_block(block: &BlockReader, file: &mut SealedWriter) -> Result<BlockEntry, PartError> {
-    let begin = file.bytes();
-    let directory = block.directory.moved(|section| Ok(file.section(&block.part.section(section)?)?))?;
-    let directory = file.section(&directory)?;
-    Ok(BlockEntry { directory, bytes: file.bytes() - begin, ..block.entry().clone() })
-}
-
-/// Makes few large blocks of many small ones of one index. At most as many are decoded at a time as fill one block.
-fn merge_blocks(
-    group: &[BlockReader],
-    file: &mut SealedWriter,
-    zip: &mut Zip,
-    blocks: &mut Vec<BlockEntry>,
-) -> Result<(), MergeError> {
-    let mut rest = group;
-    while let Some(first) = rest.first() {
-        let mut rows = 0;
-        let fits = |block: &&BlockReader| {
-            rows += block.entry().rows as usize;
-            rows <= ROWS_MAX
-        };
-        let taken = rest.iter().take_while(fits).count().max(1);
-        let (now, later) = rest.split_at(taken);
-        rest = later;
-        if let [single] = now {
-            blocks.push(copy_block(single, file)?);
-            continue;
-        }
-        let tables = now.iter().map(|block| Table::block(block.clone()));
-        let tables = tables.collect::<Vec<_>>();
-        let mut order = Vec::with_capacity(rows);
-        for (nth, table) in tables.iter().enumerate() {
-            let (times, seqs) = (table.times()?, table.seqs()?);
-            order.extend((0..table.rows()).map(|row| (times[row as usize], seqs[row as usize], nth, row)));
-        }
-        order.sort_unstable();
-        let (index, name) = (first.entry().index, Arc::clone(&first.entry().name));
-        let mut builder = BlockBuilder::default();
-        for (_, _, nth, row) in order {
-            tables[nth].move_row(row, &mut builder)?;
-            if builder.is_full() {
-                let full = std::mem::take(&mut builder);
-                blocks.push(full.write(index, &name, file, zip).map_err(StoreError::from)?);
-            }
-        }
-        if !builder.is_empty() {
-            blocks.push(builder.write(index, &name, file, zip).map_err(StoreError::from)?);
-        }
-    }
-    Ok(())
-}
-
 /// Neighbours of one day and about one size that may become one part.
-fn find_group(parts: &[Arc<Part>], unmergeable: &BTreeSet<(i32, u64, u64)>) -> Option<Vec<Arc<Part>>> {
+fn find_group(parts: &Parts, unmergeable: &BTreeSet<(i32, u64, u64)>) -> Option<Vec<Arc<Part>>> {
     let mut days: BTreeMap<i32, Vec<&Arc<Part>>> = BTreeMap::new();
     parts.iter().for_each(|part| days.entry(part.day).or_default().push(part));
     for own in days.values() {

@@ -27,6 +27,8 @@ pub(crate) struct ValueTest {
     pub(crate) typed_only: bool,
     /// Finds the places of a long text where `text` may hold.
     pub(crate) needle: Option<Regex>,
+    /// Whether no digit stands in it.
+    pub(crate) needle_is_plain: bool,
     /// Of each list, one key at least must be in a filter; empty: cannot be told.
     pub(crate) keys: Vec<Vec<u64>>,
 }
@@ -172,6 +174,12 @@ impl ValueTest {
             })
     }
 
+    /// The needle, if each text that matches has it, and no number is a part of it.
+    pub(crate) fn literal_needle(&self) -> Option<&Regex> {
+        let is_text_alone = !self.exists && !self.typed_only && !self.asks_typed_texts();
+        self.needle.as_ref().filter(|_| is_text_alone && self.needle_is_plain)
+    }
+
     /// Whether a column with this filter may hold a text that matches.
     pub(crate) fn may_match(&self, filter: &Filter) -> bool {
         self.keys.is_empty() || self.keys.iter().any(|all| all.iter().all(|key| filter.may_contain(*key)))
@@ -184,6 +192,8 @@ impl ValueTest {
         if test.literals(&mut literals) && literals.iter().all(|literal| !literal.is_empty()) {
             let pattern: Vec<String> = literals.iter().map(|literal| regex::escape(literal)).collect();
             self.needle = Regex::new(&format!("(?i){}", pattern.join("|"))).ok();
+            self.needle_is_plain =
+                !literals.iter().any(|literal| literal.bytes().any(|byte| byte.is_ascii_digit()));
         }
         self.keys = self.all_keys().unwrap_or_default();
         self

@@ -1,16 +1,20 @@
 //! A file of blocks: what one or more generations hold of one day. `docs/format/logs-part.md`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use lingshao_disk::{Disk, SealedError, SealedFile, SealedWriter, Section};
+use lingshao_model::log::LogTime;
 
 use crate::block::{BlockEntry, Directory, Shapes, Sparse, decode_ints, decode_levels, decode_values};
 use crate::bytes::{Corrupt, Reader, put_signed, put_varint};
 use crate::cache::{Cache, CacheKey, Cached, Item};
-use crate::column::Column;
+use crate::column::{Column, Kind, Values};
 use crate::filter::Filter;
+use crate::store::IndexSize;
+use crate::texts::{self, Choice};
 
 /// Version of what stands in the footer.
 const FORMAT: u64 = 1;
@@ -43,6 +47,8 @@ pub(crate) struct Part {
     /// First and last.
     pub(crate) generations: (u64, u64),
     pub(crate) blocks: Vec<BlockEntry>,
+    /// What it holds of each index.
+    sizes: Vec<(u32, IndexSize)>,
 }
 
 /// The name of a part in its day's folder.
@@ -89,7 +95,7 @@ impl Part {
         let content = |_| PartError::Content { path: path.to_owned(), what: "a footer" };
         let (day, generations, blocks) = decode_footer(file.footer()).map_err(content)?;
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
-        Ok(Part { file, number, day, generations, blocks })
+        Ok(Part { file, number, day, generations, sizes: sizes(&blocks), blocks })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -102,6 +108,11 @@ impl Part {
 
     pub(crate) fn last_seq(&self) -> Option<u64> {
         self.blocks.iter().map(|block| block.seqs.1).max()
+    }
+
+    /// What it holds of each index.
+    pub(crate) fn sizes(&self) -> &[(u32, IndexSize)] {
+        &self.sizes
     }
 
     pub(crate) fn rows(&self) -> u64 {
@@ -117,6 +128,33 @@ impl Part {
 
     fn content(&self, what: &'static str) -> impl Fn(Corrupt) -> PartError {
         move |_| PartError::Content { path: self.path().to_owned(), what }
+    }
+}
+
+fn sizes(blocks: &[BlockEntry]) -> Vec<(u32, IndexSize)> {
+    let mut sizes: BTreeMap<u32, IndexSize> = BTreeMap::new();
+    for block in blocks {
+        let times = Some((LogTime(block.times.0), LogTime(block.times.1)));
+        let own = IndexSize { records: u64::from(block.rows), bytes: block.bytes, times };
+        sizes.entry(block.index).or_default().add(own);
+    }
+    sizes.into_iter().collect()
+}
+
+/// What was read of a column of which not all is wanted.
+#[derive(Debug)]
+pub(crate) enum Searched {
+    Whole(Arc<Column>),
+    /// The texts that may be wanted.
+    Some(Column),
+}
+
+impl From<Searched> for Arc<Column> {
+    fn from(searched: Searched) -> Arc<Column> {
+        match searched {
+            Searched::Whole(column) => column,
+            Searched::Some(column) => Arc::new(column),
+        }
     }
 }
 
@@ -242,25 +280,70 @@ impl BlockReader {
     }
 
     pub(crate) fn column(&self, column: u32) -> Result<Arc<Column>, PartError> {
-        let (info, section, _) = &self.directory.columns[column as usize];
         let cached = self.cached(Item::Column(column), || {
-            let bytes = self.part.section(*section)?;
-            let mut trouble = None;
-            let mut times = || {
-                self.times().map(|times| times.to_vec()).map_err(|error| {
-                    trouble = Some(error);
-                    Corrupt
-                })
-            };
-            let values = decode_values(&bytes, info, &mut times);
-            let values = values
-                .map_err(|corrupt| trouble.unwrap_or_else(|| self.part.content("a column")(corrupt)))?;
-            // Most columns have one value in each row: then the shapes need not be read.
-            let rows = if self.is_dense(info.count) { None } else { self.shapes()?.rows_of(column) };
-            Ok(Cached::Column(Arc::new(Column { rows, values })))
+            let bytes = self.part.section(self.directory.columns[column as usize].1)?;
+            Ok(Cached::Column(Arc::new(self.decode_column(column, &bytes)?)))
         })?;
         match cached {
             Cached::Column(column) => Ok(column),
+            _ => Err(self.part.content("a column")(Corrupt)),
+        }
+    }
+
+    fn decode_column(&self, column: u32, bytes: &[u8]) -> Result<Column, PartError> {
+        let info = &self.directory.columns[column as usize].0;
+        let values = self.with_times(|times| decode_values(bytes, info, times))?;
+        Ok(Column { rows: self.rows_of(column)?, values })
+    }
+
+    /// Decodes something of a column for which the times of records may be needed.
+    fn with_times<T>(
+        &self,
+        decode: impl FnOnce(&mut dyn FnMut() -> Result<Vec<i64>, Corrupt>) -> Result<T, Corrupt>,
+    ) -> Result<T, PartError> {
+        let mut trouble = None;
+        let mut times = || {
+            self.times().map(|times| times.to_vec()).map_err(|error| {
+                trouble = Some(error);
+                Corrupt
+            })
+        };
+        decode(&mut times)
+            .map_err(|corrupt| trouble.unwrap_or_else(|| self.part.content("a column")(corrupt)))
+    }
+
+    /// Most columns have one value in each row: then the shapes need not be read.
+    fn rows_of(&self, column: u32) -> Result<Option<Vec<u32>>, PartError> {
+        let count = self.directory.columns[column as usize].0.count;
+        if self.is_dense(count) { Ok(None) } else { Ok(self.shapes()?.rows_of(column)) }
+    }
+
+    /// A column, or, where its form tells texts apart without reading all of them, only those of rows that are wanted.
+    /// `may` is asked for what stands between the numbers of a text.
+    pub(crate) fn column_where(
+        &self,
+        column: u32,
+        may: &dyn Fn(&str) -> bool,
+        wanted: &dyn Fn(u32) -> bool,
+    ) -> Result<Searched, PartError> {
+        let (info, section, _) = &self.directory.columns[column as usize];
+        let item = Item::Column(column);
+        let key = CacheKey { part: self.part.number, block: self.block, item };
+        if info.kind != Kind::Text || self.cache.as_ref().is_some_and(|cache| cache.has(key)) {
+            return Ok(Searched::Whole(self.column(column)?));
+        }
+        let bytes = self.part.section(*section)?;
+        let rows = self.rows_of(column)?;
+        let row_of = |place: u32| rows.as_ref().map_or(place, |rows| rows[place as usize]);
+        let choice = Choice { count: info.count as usize, wanted: &|place| wanted(row_of(place)), may };
+        let chosen = self.with_times(|times| texts::decode_some(&bytes, times, &choice))?;
+        if let Some((places, texts)) = chosen {
+            let rows = Some(places.into_iter().map(row_of).collect());
+            return Ok(Searched::Some(Column { rows, values: Values::Text(texts) }));
+        }
+        let read = || Ok(Cached::Column(Arc::new(self.decode_column(column, &bytes)?)));
+        match self.cached(item, read)? {
+            Cached::Column(column) => Ok(Searched::Whole(column)),
             _ => Err(self.part.content("a column")(Corrupt)),
         }
     }

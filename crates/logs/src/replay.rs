@@ -15,6 +15,7 @@ use crate::generation::{Generation, Wanted};
 use crate::ids::{IdMemory, Known};
 use crate::options::{Options, nanos};
 use crate::part::Part;
+use crate::parts::Parts;
 use crate::record::{self, Begin, DayWindow, check_batch, decode_head};
 use crate::store::Writer;
 
@@ -190,7 +191,7 @@ impl Replay {
             head,
             cut_first,
             frozen,
-            parts: parts.into(),
+            parts: Arc::new(Parts::new(parts)),
             ids: self.ids,
             next_seq: if fresh && self.next_seq == 1 { 1 } else { self.next_seq + SEQS_SKIPPED },
             last_append: now.0,

@@ -101,8 +101,8 @@ pub(crate) struct IndexRows {
 }
 
 impl IndexRows {
-    /// The chunk that takes the next row.
-    pub(crate) fn open_chunk(&mut self) -> &mut Chunk {
+    /// The chunk that takes the next row, and the names that its keys are made of.
+    pub(crate) fn open_chunk(&mut self) -> (&mut Arc<Names>, &mut Chunk) {
         let fits = self.chunks.last_mut().is_some_and(|last| {
             last.rows.len() < CHUNK_ROWS
                 && (last.rows.len() < COPIED_ROWS_MAX || Arc::get_mut(last).is_some())
@@ -110,18 +110,20 @@ impl IndexRows {
         if !fits {
             self.chunks.push(Arc::new(Chunk { times: (i64::MAX, i64::MIN), ..Chunk::default() }));
         }
-        Arc::make_mut(self.chunks.last_mut().expect("one was just pushed"))
+        (&mut self.names, Arc::make_mut(self.chunks.last_mut().expect("one was just pushed")))
     }
+}
 
-    pub(crate) fn number(&mut self, name: &str) -> u32 {
-        match self.names.find(name) {
-            Some(number) => number,
-            None => Arc::make_mut(&mut self.names).add(name),
-        }
+/// The number of a name, which is new or not.
+pub(crate) fn number_of(names: &mut Arc<Names>, name: &str) -> u32 {
+    match names.find(name) {
+        Some(number) => number,
+        None => Arc::make_mut(names).add(name),
     }
 }
 
 impl Chunk {
+    #[inline]
     pub(crate) fn push_field(&mut self, key: u32, value: LogValue<&str>) {
         let (data, bytes) = match value {
             LogValue::Null => (0, 0),
@@ -155,6 +157,7 @@ impl Chunk {
         self.rows.len()
     }
 
+    #[inline]
     pub(crate) fn bytes(&self) -> usize {
         self.text.len() + size_of_val(&*self.rows) + size_of_val(&*self.cells)
     }
@@ -172,6 +175,7 @@ impl Chunk {
     }
 
     /// Key and value of a row's fields, in the sender's order.
+    #[inline]
     pub(crate) fn fields(&self, row: usize) -> impl Iterator<Item = (u32, LogValue<&str>)> {
         let start = if row == 0 { 0 } else { self.rows[row - 1].cells_end as usize };
         self.cells[start..self.rows[row].cells_end as usize].iter().map(|cell| (cell.key, self.value(cell)))
@@ -216,6 +220,7 @@ impl Chunk {
         Column { rows: (!dense).then_some(rows), values }
     }
 
+    #[inline]
     fn value(&self, cell: &Cell) -> LogValue<&str> {
         match cell.key / 2 % 8 {
             0 => LogValue::Null,
@@ -226,6 +231,7 @@ impl Chunk {
         }
     }
 
+    #[inline]
     fn keep(&mut self, text: &str) -> Span {
         // A generation is sealed long before 4 GiB; a chunk is a part of it.
         let start = self.text.len() as u32;

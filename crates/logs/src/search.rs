@@ -214,7 +214,7 @@ impl<'a> Run<'a> {
         let (snapshot, asked) = (self.snapshot, &self.asked);
         let mut read = |place: u32, row: u32| {
             let (which, place) = &places[place as usize];
-            snapshot.open(place)?.record(row, &asked[*which].index)
+            snapshot.open(place)?.only(std::iter::once(row)).record(row, &asked[*which].index)
         };
         let aggregations = match std::mem::take(&mut self.aggregator).finish(&mut read) {
             Ok(results) => results,
@@ -235,7 +235,7 @@ impl<'a> Run<'a> {
         records: &mut [Option<LogRecord>],
     ) -> Result<(), LookError> {
         let (which, place) = &self.places[place as usize];
-        let table = self.snapshot.open(place)?;
+        let table = self.snapshot.open(place)?.only(ranks.iter().map(|rank| chosen[*rank].row));
         for rank in ranks {
             records[*rank] = Some(table.record(chosen[*rank].row, &self.asked[*which].index)?);
         }

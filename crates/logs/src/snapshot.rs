@@ -11,6 +11,7 @@ use crate::column::{Kind, Values};
 use crate::generation::Generation;
 use crate::matcher::instant_of;
 use crate::part::{BlockReader, Part, PartError};
+use crate::parts::Parts;
 use crate::store::{IndexInfo, IndexSize};
 use crate::table::Table;
 
@@ -23,7 +24,7 @@ pub struct Snapshot {
     pub(crate) catalog: Arc<Catalog>,
     /// Oldest first.
     pub(crate) generations: Vec<Arc<Generation>>,
-    pub(crate) parts: Arc<[Arc<Part>]>,
+    pub(crate) parts: Arc<Parts>,
     pub(crate) last_seq: u64,
     pub(crate) cache: Arc<Cache>,
 }
@@ -65,19 +66,17 @@ impl Place<'_> {
             Place::Block(part, block) => part.blocks[*block as usize].seqs,
         }
     }
-
-    pub(crate) fn rows(&self) -> u32 {
-        match self {
-            Place::Rows(generation, index, chunk) => generation.indices[index].chunks[*chunk].len() as u32,
-            Place::Block(part, block) => part.blocks[*block as usize].rows,
-        }
-    }
 }
 
 impl Snapshot {
     /// The number of the last record that this snapshot shows.
     pub fn last_seq(&self) -> u64 {
         self.last_seq
+    }
+
+    /// Another number whenever an index was made, described or deleted: what was read of them may be kept until then.
+    pub fn catalog_version(&self) -> u64 {
+        self.catalog.version
     }
 
     /// All indices, by name.
@@ -91,26 +90,20 @@ impl Snapshot {
         self.catalog.all().map(info).collect()
     }
 
-    /// What is in an index, nothing if there is no such index. Looks at the heads of all blocks.
+    /// What is in an index, nothing if there is no such index.
     pub fn size(&self, name: &str) -> IndexSize {
         self.catalog.get(name).map(|index| self.size_of(index.number)).unwrap_or_default()
     }
 
     pub(crate) fn size_of(&self, index: u32) -> IndexSize {
-        let (mut records, mut bytes, mut times) = (0, 0, (i64::MAX, i64::MIN));
-        for place in self.places(index) {
-            let (first, last) = place.span();
-            times = (times.0.min(first), times.1.max(last));
-            records += u64::from(place.rows());
-            bytes += match place {
-                Place::Rows(generation, index, chunk) => {
-                    generation.indices[&index].chunks[chunk].bytes() as u64
-                }
-                Place::Block(part, block) => part.blocks[block as usize].bytes,
-            };
+        let mut size = self.parts.size_of(index);
+        let rows = self.generations.iter().filter_map(|generation| generation.indices.get(&index));
+        for chunk in rows.flat_map(|rows| &rows.chunks) {
+            let times = (LogTime(chunk.times.0), LogTime(chunk.times.1));
+            let (records, bytes) = (chunk.len() as u64, chunk.bytes() as u64);
+            size.add(IndexSize { records, bytes, times: (records > 0).then_some(times) });
         }
-        let times = (records > 0).then_some((LogTime(times.0), LogTime(times.1)));
-        IndexSize { records, bytes, times }
+        size
     }
 
     /// Where the records of an index are.

@@ -14,7 +14,7 @@ use crate::error::{AppendError, IndexError, OpenReport, RecordRefusal, StoreErro
 use crate::generation::Generation;
 use crate::ids::IdMemory;
 use crate::options::{Options, nanos};
-use crate::part::Part;
+use crate::parts::Parts;
 use crate::record::{self, BatchHead, Begin, CUT_FIELD, DayWindow};
 use crate::replay;
 use crate::snapshot::Snapshot;
@@ -47,7 +47,7 @@ pub(crate) struct Writer {
     pub(crate) cut_first: bool,
     /// Frozen generations that are not sealed yet, oldest first.
     pub(crate) frozen: Vec<Arc<Generation>>,
-    pub(crate) parts: Arc<[Arc<Part>]>,
+    pub(crate) parts: Arc<Parts>,
     pub(crate) ids: IdMemory,
     pub(crate) next_seq: u64,
     pub(crate) last_append: i64,
@@ -107,6 +107,15 @@ pub struct IndexSize {
     pub bytes: u64,
     /// Times of the first and the last record.
     pub times: Option<(LogTime, LogTime)>,
+}
+
+impl IndexSize {
+    pub(crate) fn add(&mut self, more: IndexSize) {
+        self.records += more.records;
+        self.bytes += more.bytes;
+        let both = self.times.zip(more.times).map(|(a, b)| (a.0.min(b.0), a.1.max(b.1)));
+        self.times = both.or(self.times).or(more.times);
+    }
 }
 
 /// How much there is, for gauges.
@@ -278,7 +287,7 @@ impl Store {
             tail_bytes: generations().map(|generation| generation.bytes).sum(),
             wal_bytes: writer.wal.bytes(),
             parts: snapshot.parts.len() as u64,
-            part_bytes: snapshot.parts.iter().map(|part| part.bytes()).sum(),
+            part_bytes: snapshot.parts.bytes(),
             ids: writer.ids.len() as u64,
             cache_bytes: self.cache.bytes() as u64,
             times: times.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))),

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use lingshao_model::log::{LogField, LogRecord, LogTime, LogValue};
 
-use crate::block::BlockBuilder;
+use crate::bitmap::Bitmap;
 use crate::catalog::Index;
-use crate::column::{Column, ColumnInfo, Kind};
+use crate::column::{Column, ColumnInfo};
 use crate::filter::Filter;
-use crate::part::{BlockReader, PartError};
+use crate::part::{BlockReader, PartError, Searched};
 use crate::record::level_of;
-use crate::rows::{Chunk, IndexRows, Names, RowHead};
+use crate::rows::{Chunk, IndexRows, Names};
 use crate::seq_id::id_of;
 
 /// Records of one index.
@@ -22,6 +22,8 @@ pub(crate) struct Table {
     columns: Vec<ColumnInfo>,
     /// Columns that this query has used.
     loaded: RefCell<HashMap<u32, Arc<Column>>>,
+    /// Rows that are asked for, if not all.
+    only: Option<Bitmap>,
 }
 
 #[derive(Debug)]
@@ -35,20 +37,25 @@ enum Origin {
     Block(BlockReader),
 }
 
-/// Gets a field's name, whether it stood in an array, and its value.
-type FieldVisit<'a> = dyn FnMut(&Arc<str>, bool, LogValue<&str>) + 'a;
-
 impl Table {
     /// A chunk of rows in memory.
     pub(crate) fn rows_of(rows: &IndexRows, chunk: &Arc<Chunk>) -> Table {
         let (keys, columns) = chunk.columns(&rows.names).into_iter().unzip();
         let (names, chunk) = (Arc::clone(&rows.names), Arc::clone(chunk));
-        Table { origin: Origin::Rows { names, chunk, keys }, columns, loaded: RefCell::default() }
+        Table { origin: Origin::Rows { names, chunk, keys }, columns, loaded: RefCell::default(), only: None }
     }
 
     pub(crate) fn block(block: BlockReader) -> Table {
         let columns = block.directory.columns.iter().map(|(info, ..)| info.clone()).collect();
-        Table { origin: Origin::Block(block), columns, loaded: RefCell::default() }
+        Table { origin: Origin::Block(block), columns, loaded: RefCell::default(), only: None }
+    }
+
+    /// The same table, of which only these rows will be asked for.
+    pub(crate) fn only(mut self, rows: impl Iterator<Item = u32>) -> Table {
+        let mut only = Bitmap::none(self.rows());
+        rows.for_each(|row| only.insert(row));
+        self.only = Some(only);
+        self
     }
 
     pub(crate) fn rows(&self) -> u32 {
@@ -109,10 +116,33 @@ impl Table {
         }
         let column = match &self.origin {
             Origin::Rows { chunk, keys, .. } => Arc::new(chunk.column(keys[number as usize])),
-            Origin::Block(block) => block.column(number)?,
+            Origin::Block(block) => match &self.only {
+                None => block.column(number)?,
+                Some(only) => block.column_where(number, &|_| true, &|row| only.contains(row))?.into(),
+            },
         };
         self.loaded.borrow_mut().insert(number, Arc::clone(&column));
         Ok(column)
+    }
+
+    /// A column, or only those of its texts, of rows in `within`, that may hold what is looked for.
+    pub(crate) fn column_where(
+        &self,
+        number: usize,
+        may: &dyn Fn(&str) -> bool,
+        within: &Bitmap,
+    ) -> Result<Arc<Column>, PartError> {
+        let key = number as u32;
+        match &self.origin {
+            Origin::Block(block) if !self.loaded.borrow().contains_key(&key) => {
+                let searched = block.column_where(key, may, &|row| within.contains(row))?;
+                if let Searched::Whole(column) = &searched {
+                    self.loaded.borrow_mut().insert(key, Arc::clone(column));
+                }
+                Ok(searched.into())
+            }
+            _ => self.column(number),
+        }
     }
 
     pub(crate) fn filter(&self, column: usize) -> Result<Option<Arc<Filter>>, PartError> {
@@ -140,113 +170,62 @@ impl Table {
 
     /// A whole record.
     pub(crate) fn record(&self, row: u32, index: &Arc<Index>) -> Result<LogRecord, PartError> {
-        let mut fields = Vec::new();
-        let mut made = None;
-        self.each_of_row(
-            row,
-            &mut |name, listed, value| {
-                fields.push(LogField { name: Arc::clone(name), value: value.to_owned(), listed });
-            },
-            &mut |head| {
-                made = Some((
-                    head.time,
-                    head.arrived,
-                    head.seq,
-                    head.level,
-                    head.id.map(|(id, _)| id.to_owned()),
-                    head.source.map(str::to_owned),
-                ));
-            },
-        )?;
-        let (time, arrived, seq, level, id, source) = made.expect("a row has a head");
-        Ok(LogRecord {
-            index: Arc::clone(&index.name),
-            id: id.unwrap_or_else(|| id_of(seq)),
-            seq,
-            time: LogTime(time),
-            arrived: LogTime(arrived),
-            level: level_of(level),
-            fields,
-            source,
-        })
-    }
-
-    /// Copies a row into a block that is being made.
-    pub(crate) fn move_row(&self, row: u32, builder: &mut BlockBuilder) -> Result<(), PartError> {
-        let shared = RefCell::new(builder);
-        self.each_of_row(
-            row,
-            &mut |name, listed, value| {
-                let mut builder = shared.borrow_mut();
-                let column = builder.column(name, Kind::of(&value), listed);
-                builder.push_field(column, value);
-            },
-            &mut |head| shared.borrow_mut().push_row(head),
-        )
-    }
-
-    /// Visits a row's fields in the sender's order, then what it has beside them.
-    fn each_of_row(
-        &self,
-        row: u32,
-        field: &mut FieldVisit<'_>,
-        head: &mut dyn FnMut(RowHead<'_>),
-    ) -> Result<(), PartError> {
+        let (at, name) = (row as usize, Arc::clone(&index.name));
         match &self.origin {
             Origin::Rows { names, chunk, .. } => {
-                let at = row as usize;
-                chunk
-                    .fields(at)
-                    .for_each(|(key, value)| field(&names.all[key as usize / 16], key % 2 == 1, value));
+                let field = |(key, value): (u32, LogValue<&str>)| LogField {
+                    name: Arc::clone(&names.all[key as usize / 16]),
+                    value: value.to_owned(),
+                    listed: key % 2 == 1,
+                };
                 let own = &chunk.rows()[at];
-                head(RowHead {
-                    time: own.time,
-                    arrived: own.arrived,
+                Ok(LogRecord {
+                    index: name,
+                    id: chunk.id(at).map_or_else(|| id_of(own.seq), str::to_owned),
                     seq: own.seq,
-                    level: own.level,
-                    id: chunk.id(at).map(|id| (id, own.content)),
-                    source: chunk.source(at),
-                });
+                    time: LogTime(own.time),
+                    arrived: LogTime(own.arrived),
+                    level: level_of(own.level),
+                    fields: chunk.fields(at).map(field).collect(),
+                    source: chunk.source(at).map(str::to_owned),
+                })
             }
             Origin::Block(block) => {
-                let shapes = block.shapes()?;
-                let shape = &shapes.all[shapes.of_rows[row as usize] as usize];
-                let mut used: Vec<(u32, usize)> = Vec::new();
-                for (number, count) in shape {
-                    let column = self.column(*number as usize)?;
-                    let info = &self.columns[*number as usize];
-                    let taken =
-                        used.iter().filter(|(own, _)| own == number).map(|(_, count)| count).sum::<usize>();
-                    let places = column.of_row(row).skip(taken).take(*count as usize);
-                    places.for_each(|place| field(&info.name, info.listed, column.values.get(place)));
-                    if !block.directory.is_regular {
-                        used.push((*number, *count as usize));
-                    }
-                }
-                self.block_head(block, row, head)?;
+                let (ids, sources, seq) = (block.ids()?, block.sources()?, block.seqs()?[at] as u64);
+                Ok(LogRecord {
+                    index: name,
+                    id: ids.find(row).map_or_else(|| id_of(seq), |place| ids.texts.get(place).to_owned()),
+                    seq,
+                    time: LogTime(block.times()?[at]),
+                    arrived: LogTime(block.arrived()?[at]),
+                    level: level_of(block.levels()?[at]),
+                    fields: self.block_fields(block, row)?,
+                    source: sources.find(row).map(|place| sources.texts.get(place).to_owned()),
+                })
             }
         }
-        Ok(())
     }
 
-    fn block_head(
-        &self,
-        block: &BlockReader,
-        row: u32,
-        head: &mut dyn FnMut(RowHead<'_>),
-    ) -> Result<(), PartError> {
-        let (ids, sources, at) = (block.ids()?, block.sources()?, row as usize);
-        let id = ids
-            .find(row)
-            .map(|place| (ids.texts.get(place), ids.hashes.get(place).map_or(0, |hash| *hash as u64)));
-        head(RowHead {
-            time: block.times()?[at],
-            arrived: block.arrived()?[at],
-            seq: block.seqs()?[at] as u64,
-            level: block.levels()?[at],
-            id,
-            source: sources.find(row).map(|place| sources.texts.get(place)),
-        });
-        Ok(())
+    /// A row's fields in the sender's order.
+    fn block_fields(&self, block: &BlockReader, row: u32) -> Result<Vec<LogField>, PartError> {
+        let shapes = block.shapes()?;
+        let shape = &shapes.all[shapes.of_rows[row as usize] as usize];
+        let mut fields = Vec::with_capacity(shape.len());
+        let mut used: Vec<(u32, usize)> = Vec::new();
+        for (number, count) in shape {
+            let column = self.column(*number as usize)?;
+            let info = &self.columns[*number as usize];
+            let taken = used.iter().filter(|(own, _)| own == number).map(|(_, count)| count).sum::<usize>();
+            let places = column.of_row(row).skip(taken).take(*count as usize);
+            fields.extend(places.map(|place| LogField {
+                name: Arc::clone(&info.name),
+                value: column.values.get(place).to_owned(),
+                listed: info.listed,
+            }));
+            if !block.directory.is_regular {
+                used.push((*number, *count as usize));
+            }
+        }
+        Ok(fields)
     }
 }

@@ -20,7 +20,7 @@ const RECORD_TIMES: u8 = 5;
 const TEMPLATES: u8 = 6;
 
 /// More different texts are no dictionary.
-const DICTIONARY_MAX: usize = 4_096;
+pub(crate) const DICTIONARY_MAX: usize = 4_096;
 /// More forms are no templates.
 const TEMPLATES_MAX: usize = 256;
 /// Stand for numbers in templates: one as it is printed, one with zeros in front, whose length follows.
@@ -41,10 +41,7 @@ pub(crate) struct Encoded {
 pub(crate) fn encode(out: &mut Vec<u8>, texts: &Texts, times: Option<&[i64]>, zip: &mut Zip) -> Encoded {
     let plain = Encoded { filter: None, is_time: false };
     if let Some((different, places)) = dictionary(texts) {
-        out.push(DICTIONARY);
-        put_varint(out, different.len() as u64);
-        encode_plain(out, &different, zip);
-        zip.ints(out, &places);
+        encode_dictionary(out, &different, &places, zip);
         return plain;
     }
     if let Some(is_time) = encode_times(out, texts, times, zip) {
@@ -59,6 +56,14 @@ pub(crate) fn encode(out: &mut Vec<u8>, texts: &Texts, times: Option<&[i64]>, zi
         encode_plain(out, texts, zip);
     }
     Encoded { filter, ..plain }
+}
+
+/// Encodes few different texts, and which of them each is.
+pub(crate) fn encode_dictionary(out: &mut Vec<u8>, different: &Texts, places: &[u32], zip: &mut Zip) {
+    out.push(DICTIONARY);
+    put_varint(out, different.len() as u64);
+    encode_plain(out, different, zip);
+    zip.ints(out, &places.iter().map(|place| i64::from(*place)).collect::<Vec<_>>());
 }
 
 /// Reads `count` texts.
@@ -79,23 +84,73 @@ pub(crate) fn decode(
             };
             return Ok(Values::Dictionary(texts, places.into_iter().map(place).collect::<Result<_, _>>()?));
         }
-        HEX => decode_hex(reader, count, unzip)?,
-        IPV4 => decode_ipv4(reader, count, unzip)?,
+        form => decode_form(form, reader, times, unzip, &Choice::all(count))?.1,
+    }))
+}
+
+/// Which of a column's texts are read.
+pub(crate) struct Choice<'c> {
+    /// How many there are.
+    pub(crate) count: usize,
+    /// Whether one is wanted.
+    pub(crate) wanted: &'c dyn Fn(u32) -> bool,
+    /// Of texts with numbers, whether one may be wanted that has this between two of them.
+    pub(crate) may: &'c dyn Fn(&str) -> bool,
+}
+
+impl Choice<'_> {
+    fn all(count: usize) -> Choice<'static> {
+        Choice { count, wanted: &|_| true, may: &|_| true }
+    }
+
+    /// The places of wanted texts.
+    fn places(&self) -> impl Iterator<Item = u32> {
+        (0..self.count as u32).filter(|place| (self.wanted)(*place))
+    }
+}
+
+/// Texts, and which of all they are.
+pub(crate) type Chosen = (Vec<u32>, Texts);
+
+/// Reads those texts that may be wanted; `None` if the form does not tell them apart without reading all.
+pub(crate) fn decode_some(
+    bytes: &[u8],
+    times: &mut dyn FnMut() -> Result<Vec<i64>, Corrupt>,
+    choice: &Choice<'_>,
+) -> Result<Option<Chosen>, Corrupt> {
+    let mut reader = Reader::new(bytes);
+    let form = reader.byte()?;
+    if matches!(form, PLAIN | DICTIONARY) {
+        return Ok(None);
+    }
+    let chosen = decode_form(form, &mut reader, times, &mut Unzip::new(), choice)?;
+    reader.end()?;
+    Ok(Some(chosen))
+}
+
+/// The forms in which texts are not stored as such.
+fn decode_form(
+    form: u8,
+    reader: &mut Reader<'_>,
+    times: &mut dyn FnMut() -> Result<Vec<i64>, Corrupt>,
+    unzip: &mut Unzip,
+    choice: &Choice<'_>,
+) -> Result<Chosen, Corrupt> {
+    match form {
+        HEX => decode_hex(reader, choice, unzip),
+        IPV4 => decode_ipv4(reader, choice, unzip),
         TIMES => {
             let form = TimeForm::decode(reader)?;
-            form.write_all(&unzip.ints(reader, count)?)
+            Ok(form.write_all(&unzip.ints(reader, choice.count)?, 0, choice))
         }
         RECORD_TIMES => {
             let (form, shift) = (TimeForm::decode(reader)?, reader.signed()?);
             let times = times()?;
-            if times.len() != count {
-                return Err(Corrupt);
-            }
-            form.write_all(&times.into_iter().map(|time| time.wrapping_sub(shift)).collect::<Vec<_>>())
+            if times.len() == choice.count { Ok(form.write_all(&times, shift, choice)) } else { Err(Corrupt) }
         }
-        TEMPLATES => decode_templates(reader, count, unzip)?,
-        _ => return Err(Corrupt),
-    }))
+        TEMPLATES => decode_templates(reader, choice, unzip),
+        _ => Err(Corrupt),
+    }
 }
 
 fn filter_of(texts: &Texts) -> Vec<u8> {
@@ -127,7 +182,7 @@ fn decode_plain(reader: &mut Reader<'_>, count: usize, unzip: &mut Unzip) -> Res
 }
 
 /// The different texts, if they are few, and which of them each text is.
-fn dictionary(texts: &Texts) -> Option<(Texts, Vec<i64>)> {
+fn dictionary(texts: &Texts) -> Option<(Texts, Vec<u32>)> {
     let mut different = Texts::default();
     let mut numbers: HashTable<(u64, u32)> = HashTable::new();
     let mut places = Vec::with_capacity(texts.len());
@@ -135,7 +190,7 @@ fn dictionary(texts: &Texts) -> Option<(Texts, Vec<i64>)> {
         let hash = rapidhash_v3(text.as_bytes());
         let same = |known: &(u64, u32)| known.0 == hash && different.get(known.1 as usize) == text;
         if let Some((_, number)) = numbers.find(hash, same) {
-            places.push(i64::from(*number));
+            places.push(*number);
             continue;
         }
         let number = different.len();
@@ -145,7 +200,7 @@ fn dictionary(texts: &Texts) -> Option<(Texts, Vec<i64>)> {
         }
         different.push(text);
         numbers.insert_unique(hash, (hash, number as u32), |known| known.0);
-        places.push(number as i64);
+        places.push(number as u32);
     }
     (different.len() < texts.len().div_ceil(2) || different.len() == 1).then_some((different, places))
 }
@@ -185,27 +240,28 @@ fn hex_bytes(text: &[u8], dashed: bool) -> Option<[u8; 16]> {
     Some(bytes)
 }
 
-fn decode_hex(reader: &mut Reader<'_>, count: usize, unzip: &mut Unzip) -> Result<Texts, Corrupt> {
+fn decode_hex(reader: &mut Reader<'_>, choice: &Choice<'_>, unzip: &mut Unzip) -> Result<Chosen, Corrupt> {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let dashed = match reader.byte()? {
         0 => false,
         1 => true,
         _ => return Err(Corrupt),
     };
-    let bytes = unzip.bytes(reader, count.checked_mul(16).ok_or(Corrupt)?)?;
-    let length = if dashed { 36 } else { 32 };
-    let mut texts = Texts { all: String::with_capacity(count * length), ends: Vec::with_capacity(count) };
-    for id in bytes.chunks_exact(16) {
-        for (at, byte) in id.iter().enumerate() {
-            if dashed && matches!(at, 4 | 6 | 8 | 10) {
-                texts.all.push('-');
-            }
-            texts.all.push(DIGITS[usize::from(byte >> 4)] as char);
-            texts.all.push(DIGITS[usize::from(byte & 15)] as char);
+    let bytes = unzip.bytes(reader, choice.count.checked_mul(16).ok_or(Corrupt)?)?;
+    let (mut chosen, mut texts) = (Vec::new(), Texts::default());
+    for place in choice.places() {
+        let at = 16 * place as usize;
+        let (mut text, mut length) = ([b'-'; 36], 0);
+        for (at, byte) in bytes[at..at + 16].iter().enumerate() {
+            length += usize::from(dashed && matches!(at, 4 | 6 | 8 | 10));
+            text[length] = DIGITS[usize::from(byte >> 4)];
+            text[length + 1] = DIGITS[usize::from(byte & 15)];
+            length += 2;
         }
-        texts.ends.push(texts.all.len() as u32);
+        chosen.push(place);
+        texts.push(std::str::from_utf8(&text[..length]).expect("digits and dashes are ASCII"));
     }
-    Ok(texts)
+    Ok((chosen, texts))
 }
 
 fn encode_ipv4(out: &mut Vec<u8>, texts: &Texts, zip: &mut Zip) -> bool {
@@ -220,19 +276,21 @@ fn encode_ipv4(out: &mut Vec<u8>, texts: &Texts, zip: &mut Zip) -> bool {
     true
 }
 
-fn decode_ipv4(reader: &mut Reader<'_>, count: usize, unzip: &mut Unzip) -> Result<Texts, Corrupt> {
-    let mut texts = Texts { all: String::with_capacity(count * 13), ends: Vec::with_capacity(count) };
-    for number in unzip.ints(reader, count)? {
-        let parts = u32::try_from(number).map_err(|_| Corrupt)?.to_be_bytes();
+fn decode_ipv4(reader: &mut Reader<'_>, choice: &Choice<'_>, unzip: &mut Unzip) -> Result<Chosen, Corrupt> {
+    let numbers = unzip.ints(reader, choice.count)?;
+    let (mut chosen, mut texts) = (Vec::new(), Texts::default());
+    for place in choice.places() {
+        let parts = u32::try_from(numbers[place as usize]).map_err(|_| Corrupt)?.to_be_bytes();
         for (nth, part) in parts.into_iter().enumerate() {
             if nth > 0 {
                 texts.all.push('.');
             }
             push_number(&mut texts.all, u64::from(part));
         }
+        chosen.push(place);
         texts.ends.push(texts.all.len() as u32);
     }
-    Ok(texts)
+    Ok((chosen, texts))
 }
 
 fn push_number(out: &mut String, mut number: u64) {
@@ -246,7 +304,7 @@ fn push_number(out: &mut String, mut number: u64) {
             break;
         }
     }
-    digits[at..].iter().for_each(|digit| out.push(*digit as char));
+    out.push_str(std::str::from_utf8(&digits[at..]).expect("digits are ASCII"));
 }
 
 fn push_padded(out: &mut String, number: u64, length: usize) {
@@ -306,14 +364,32 @@ impl TimeForm {
         if digits > 9 { Err(Corrupt) } else { Ok(TimeForm { middle, point, digits, zone, offset }) }
     }
 
-    fn write_all(&self, times: &[i64]) -> Texts {
-        let mut texts = Texts::default();
+    /// By how much all records' times are later than the texts say.
+    fn shift_to(&self, texts: &Texts, times: &[i64]) -> Option<i64> {
+        let shift = times[0].wrapping_sub(LogTime::parse(texts.get(0), 0)?.0);
+        // Only texts without a zone may be read with one: whole quarters of an hour.
+        let allowed =
+            shift == 0 || (self.zone.is_empty() && shift % (900 * SECOND) == 0 && shift.abs() < DAY);
+        let unit = 10_i64.pow(9 - self.digits as u32);
+        let (mut again, mut day) = (String::new(), Day::default());
+        let mut is_own = |(text, time): (&str, &i64)| {
+            let instant = time.wrapping_sub(shift);
+            again.clear();
+            self.write(&mut again, instant, &mut day);
+            again == text && instant % unit == 0
+        };
+        (allowed && texts.iter().zip(times).all(&mut is_own)).then_some(shift)
+    }
+
+    fn write_all(&self, times: &[i64], shift: i64, choice: &Choice<'_>) -> Chosen {
+        let (mut chosen, mut texts) = (Vec::new(), Texts::default());
         let mut day = Day::default();
-        for time in times {
-            self.write(&mut texts.all, *time, &mut day);
+        for place in choice.places() {
+            self.write(&mut texts.all, times[place as usize].wrapping_sub(shift), &mut day);
+            chosen.push(place);
             texts.ends.push(texts.all.len() as u32);
         }
-        texts
+        (chosen, texts)
     }
 
     fn write(&self, out: &mut String, time: i64, day: &mut Day) {
@@ -353,6 +429,12 @@ impl Day {
 /// Encodes texts that are instants of one form; answers whether they are the records' own times.
 fn encode_times(out: &mut Vec<u8>, texts: &Texts, times: Option<&[i64]>, zip: &mut Zip) -> Option<bool> {
     let form = TimeForm::of(texts.get(0))?;
+    if let Some(shift) = times.and_then(|times| form.shift_to(texts, times)) {
+        out.push(RECORD_TIMES);
+        form.encode(out);
+        put_signed(out, shift);
+        return Some(true);
+    }
     let (mut instants, mut again, mut day) = (Vec::with_capacity(texts.len()), String::new(), Day::default());
     for text in texts.iter() {
         let instant = LogTime::parse(text, 0)?.0;
@@ -363,20 +445,10 @@ fn encode_times(out: &mut Vec<u8>, texts: &Texts, times: Option<&[i64]>, zip: &m
         }
         instants.push(instant);
     }
-    let shift = times.map(|times| times[0].wrapping_sub(instants[0]));
-    let own = shift.zip(times).filter(|(shift, times)| {
-        // Only texts without a zone may be read with one: whole quarters of an hour.
-        let allowed =
-            *shift == 0 || (form.zone.is_empty() && *shift % (900 * SECOND) == 0 && shift.abs() < DAY);
-        allowed && times.iter().zip(&instants).all(|(time, instant)| time.wrapping_sub(*instant) == *shift)
-    });
-    out.push(if own.is_some() { RECORD_TIMES } else { TIMES });
+    out.push(TIMES);
     form.encode(out);
-    match own {
-        Some((shift, _)) => put_signed(out, shift),
-        None => zip.ints(out, &instants),
-    }
-    Some(own.is_some())
+    zip.ints(out, &instants);
+    Some(false)
 }
 
 /// Splits numbers off a text; `false` if it holds what stands for them.
@@ -474,38 +546,57 @@ fn pieces(template: &str) -> Result<Vec<Piece<'_>>, Corrupt> {
     Ok(pieces)
 }
 
-fn decode_templates(reader: &mut Reader<'_>, count: usize, unzip: &mut Unzip) -> Result<Texts, Corrupt> {
+fn decode_templates(
+    reader: &mut Reader<'_>,
+    choice: &Choice<'_>,
+    unzip: &mut Unzip,
+) -> Result<Chosen, Corrupt> {
     let different = reader.size()?;
     if different > TEMPLATES_MAX {
         return Err(Corrupt);
     }
     let templates = decode_plain(reader, different, unzip)?;
-    let places = unzip.ints(reader, count)?;
-    let mut uses = vec![0; different];
-    for place in &places {
-        *usize::try_from(*place).ok().and_then(|place| uses.get_mut(place)).ok_or(Corrupt)? += 1;
-    }
+    let places = unzip.ints(reader, choice.count)?;
     let forms = templates.iter().map(pieces).collect::<Result<Vec<_>, _>>()?;
-    let mut slots = Vec::with_capacity(different);
-    for (form, uses) in forms.iter().zip(&uses) {
-        let numbers = form.iter().filter(|piece| piece.number);
-        slots.push(numbers.map(|_| unzip.ints(reader, *uses)).collect::<Result<Vec<_>, _>>()?);
+    let may: Vec<bool> =
+        forms.iter().map(|form| form.iter().any(|piece| (choice.may)(piece.before))).collect();
+    // Of each template, how many texts there are, and whether one is wanted.
+    let mut uses = vec![(0, false); different];
+    for (nth, place) in (0..).zip(&places) {
+        let place = usize::try_from(*place).ok().filter(|place| *place < different).ok_or(Corrupt)?;
+        let (count, wanted) = &mut uses[place];
+        *count += 1;
+        *wanted = *wanted || (may[place] && (choice.wanted)(nth));
     }
-    let mut at = vec![0; different];
-    let mut texts = Texts { all: String::new(), ends: Vec::with_capacity(count) };
-    for place in places {
+    let mut slots: Vec<Option<Vec<Vec<i64>>>> = Vec::with_capacity(different);
+    for (form, (count, wanted)) in forms.iter().zip(&uses) {
+        let mut numbers = form.iter().filter(|piece| piece.number);
+        if *wanted {
+            slots.push(Some(numbers.map(|_| unzip.ints(reader, *count)).collect::<Result<_, _>>()?));
+        } else {
+            numbers.try_for_each(|_| unzip.skip_ints(reader, *count))?;
+            slots.push(None);
+        }
+    }
+    let mut next = vec![0; different];
+    let (mut chosen, mut texts) = (Vec::new(), Texts::default());
+    for (nth, place) in (0..).zip(places) {
         let place = place as usize;
-        for (nth, piece) in forms[place].iter().enumerate() {
+        let at = next[place];
+        next[place] += 1;
+        let Some(slots) = slots[place].as_ref().filter(|_| (choice.wanted)(nth)) else { continue };
+        let mut slots = slots.iter();
+        for piece in &forms[place] {
             texts.all.push_str(piece.before);
             if piece.number {
-                let number = u64::try_from(slots[place][nth][at[place]]).map_err(|_| Corrupt)?;
-                push_padded(&mut texts.all, number, piece.length);
+                let number = slots.next().ok_or(Corrupt)?[at];
+                push_padded(&mut texts.all, u64::try_from(number).map_err(|_| Corrupt)?, piece.length);
             }
         }
-        at[place] += 1;
+        chosen.push(nth);
         texts.ends.push(u32::try_from(texts.all.len()).map_err(|_| Corrupt)?);
     }
-    Ok(texts)
+    Ok((chosen, texts))
 }
 
 #[cfg(test)]
@@ -531,6 +622,22 @@ mod tests {
         (out[0], encoded.filter.is_some(), out.len())
     }
 
+    /// Reads those that are wanted and may hold a text, which is without digits.
+    #[track_caller]
+    fn check_some(all: &[String], part: &str, wanted: impl Fn(u32) -> bool) {
+        let mut texts = Texts::default();
+        all.iter().for_each(|text| texts.push(text));
+        let mut out = Vec::new();
+        encode(&mut out, &texts, None, &mut Zip::new());
+        let choice = Choice { count: all.len(), wanted: &wanted, may: &|piece| piece.contains(part) };
+        let (chosen, some) =
+            decode_some(&out, &mut || Err(Corrupt), &choice).unwrap().expect("not stored as texts");
+        let holds = |(nth, text): &(u32, &String)| wanted(*nth) && text.contains(part);
+        let expected: Vec<_> = (0..).zip(all).filter(holds).collect();
+        let found: Vec<_> = chosen.iter().copied().zip(some.iter().map(str::to_owned)).collect();
+        assert_eq!(found.iter().map(|(nth, text)| (*nth, text)).collect::<Vec<_>>(), expected);
+    }
+
     fn many(text: impl Fn(i64) -> String) -> Vec<String> {
         (0..1000).map(text).collect()
     }
@@ -543,6 +650,14 @@ mod tests {
         assert_eq!(check(&many(uuid), None).0, HEX);
         assert_eq!(check(&many(|n| format!("10.0.{}.{}", n / 256, n % 256)), None).0, IPV4);
         let padded = |n: i64| format!("支付失败 order_no={:09} cost={}.{:03}s", n * 977, n / 500, n % 1000);
+        check_some(&many(padded), " cost=", |nth| nth % 3 == 0);
+        let mixed = |n: i64| if n % 4 == 0 { padded(n) } else { format!("{n} 支付成功 {}", n % 7) };
+        check_some(&many(mixed), "付失", |_| true);
+        check_some(&many(mixed), "nowhere", |_| true);
+        check_some(&many(mixed), "", |nth| nth == 77);
+        check_some(&many(uuid), "", |nth| nth % 500 == 3);
+        check_some(&many(|n| format!("10.0.{}.{}", n / 256, n % 256)), "", |nth| nth == 999);
+        check_some(&many(|n| LogTime(n * 1_000_000_000).to_string()), "", |nth| nth % 9 == 8);
         let (form, filter, bytes) = check(&many(padded), None);
         assert_eq!((form, filter), (TEMPLATES, true));
         assert!(bytes < 6_500, "{bytes} bytes");

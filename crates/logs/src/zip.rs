@@ -161,6 +161,28 @@ impl Unzip {
         }
     }
 
+    /// Steps over `count` integers.
+    pub(crate) fn skip_ints(&mut self, reader: &mut Reader<'_>, count: usize) -> Result<(), Corrupt> {
+        if count == 0 {
+            return Ok(());
+        }
+        let stepped = match reader.byte()? {
+            0 => 0,
+            1 => {
+                reader.signed()?;
+                1
+            }
+            _ => return Err(Corrupt),
+        };
+        reader.signed()?;
+        reader.varint()?;
+        let width = reader.byte()?;
+        if count > COUNT_MAX || width > 8 {
+            return Err(Corrupt);
+        }
+        (0..width).try_for_each(|_| skip_bytes(reader, count - stepped))
+    }
+
     fn planes(&mut self, reader: &mut Reader<'_>, count: usize) -> Result<Vec<i64>, Corrupt> {
         let (least, divisor, width) = (reader.signed()?, reader.varint()?, reader.byte()?);
         if count > COUNT_MAX || width > 8 {
@@ -182,6 +204,16 @@ impl Unzip {
     }
 }
 
+fn skip_bytes(reader: &mut Reader<'_>, count: usize) -> Result<(), Corrupt> {
+    let length = match reader.byte()? {
+        CONSTANT => 1,
+        PLAIN => count,
+        ZIPPED => reader.count()?,
+        _ => return Err(Corrupt),
+    };
+    reader.bytes(length).map(drop)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -195,6 +227,9 @@ mod tests {
         let mut reader = Reader::new(&out);
         assert_eq!(Unzip::new().ints(&mut reader, values.len()).as_deref(), Ok(values));
         assert_eq!(reader.end(), Ok(()));
+        let mut reader = Reader::new(&out);
+        assert_eq!(Unzip::new().skip_ints(&mut reader, values.len()), Ok(()));
+        assert_eq!(reader.end(), Ok(()), "as far as they go");
         out.len()
     }
 
@@ -217,6 +252,7 @@ mod tests {
         fn damaged_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), count in 0..100_000usize) {
             drop(Unzip::new().ints(&mut Reader::new(&bytes), count));
             drop(Unzip::new().bytes(&mut Reader::new(&bytes), count));
+            let _ = Unzip::new().skip_ints(&mut Reader::new(&bytes), count);
         }
     }
 }

@@ -2,14 +2,17 @@
 
 #![allow(clippy::unwrap_used)] // A failed step is a failed test.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lingshao_disk::{Disk, SimDisk};
-use lingshao_logs::{IndexError, Options, Outcome, RecordRefusal, SearchError, SearchLimits, Store, id_of};
+use lingshao_logs::{
+    IndexError, IndexSize, Options, Outcome, RecordRefusal, SearchError, SearchLimits, Store, id_of,
+};
 use lingshao_model::log::{
     Case, FieldKind, FieldMapping, FieldSelection, FieldTest, Join, Level, LogBatch, LogFound, LogQuery,
-    LogSearch, LogTime, LogValue, Mapping, QueryValue, SeenKinds, Test, TotalWanted,
+    LogRecord, LogSearch, LogTime, LogValue, Mapping, QueryValue, SeenKinds, Test, TotalWanted,
 };
 use lingshao_model::{Cancel, TimeDelta};
 
@@ -380,4 +383,92 @@ fn a_damaged_block_leaves_the_others_and_stays_as_it_is() {
     assert_eq!(store.maintain(NOW).unwrap().damage.len(), 1, "the next group");
     assert_eq!(store.maintain(NOW).unwrap(), lingshao_logs::Maintained::default(), "it is not tried again");
     assert_eq!(search(&store, "shop", LogQuery::All).unwrap().hits.len(), 8);
+}
+
+/// Every record of the index and how large it is, in whatever order they are kept.
+fn everything(store: &Store) -> (Vec<LogRecord>, IndexSize) {
+    let query = LogSearch::new(vec!["shop".to_owned()], LogQuery::All, 40_000);
+    let limits = SearchLimits { hits_max: 40_000, memory_bytes_max: 1 << 30, ..SearchLimits::default() };
+    let found = store.snapshot().search(&query, &limits, &Cancel::default()).unwrap();
+    assert_eq!(found.damage, Vec::<String>::new());
+    let mut records: Vec<_> = found.hits.into_iter().map(|hit| hit.record).collect();
+    records.sort_by_key(|record| record.seq);
+    (records, store.snapshot().size("shop"))
+}
+
+/// Columns that differ from part to part: kinds, lists, rows without them, few texts and, together, too many.
+fn uneven(part: i64, rows: i64) -> LogBatch {
+    let mut batch = LogBatch::default();
+    for n in 0..rows {
+        let mut record = batch.begin("shop");
+        if n % 3 == 0 {
+            record.id(&format!("{part}-{n}"));
+        }
+        if n % 50 == 0 {
+            record.source("{ }");
+        }
+        // Of another part's neighbours are between this one's.
+        record.time(LogTime(NOW.0 + (n * 8 + (part * 5) % 8) * 1_000_000));
+        record.field("level", LogValue::Text(["INFO", "ERROR", "WARNING"][(n + part) as usize % 3]), false);
+        record.field("many", LogValue::Text(&format!("part {part} value {}", n % 600)), false);
+        record.field("message", LogValue::Text(&format!("支付失败 order_no={:09}", n * 977 + part)), false);
+        match (part + n) % 4 {
+            0 => record.field("mixed", LogValue::Int(n), false),
+            1 => record.field("mixed", LogValue::Text("text"), false),
+            2 => (0..n % 3).for_each(|item| record.field("mixed", LogValue::Int(item), true)),
+            _ => {}
+        }
+        if part == 3 {
+            record.field("only here", LogValue::Float(n as f64 / 4.0), false);
+        }
+        // Twice in a row, with another one between.
+        record.field("tags", LogValue::Text("a"), true);
+        record.field("cost", LogValue::Int(n), false);
+        record.field("tags", LogValue::Text("b"), true);
+        record.finish();
+    }
+    batch
+}
+
+#[test]
+fn merging_keeps_every_record_as_it_was() {
+    let disk = SimDisk::new();
+    let store = open(&disk, Options::default());
+    for part in 0..8 {
+        store.append(&uneven(part, 2_600), NOW).unwrap();
+        store.seal(NOW).unwrap();
+    }
+    let (before, size) = everything(&store);
+    assert_eq!((before.len(), size.records, store.stats().records), (20_800, 20_800, 20_800));
+    let value = |record: &LogRecord| record.text("many").unwrap().to_owned();
+    assert!(before.iter().map(value).collect::<BTreeSet<_>>().len() > 4_096, "no dictionary holds so many");
+    assert_eq!(store.maintain(NOW).unwrap().merged, 8);
+    assert_eq!(parts(&disk).len(), 1);
+    let (after, merged) = everything(&store);
+    before.iter().zip(&after).for_each(|(before, after)| assert_eq!(before, after));
+    assert_eq!((after.len(), merged.records, merged.times), (before.len(), size.records, size.times));
+    assert!(merged.bytes < size.bytes, "{} after {}", merged.bytes, size.bytes);
+    let found = search(&store, "shop", field("message", words("付失"))).unwrap();
+    assert_eq!(found.total, 20_800);
+    assert_eq!(search(&store, "shop", field("many", words("7"))).unwrap().total, 8 * 5 + 2_600 - 5);
+}
+
+#[test]
+fn blocks_of_much_text_are_merged_into_several() {
+    let disk = SimDisk::new();
+    let store = open(&disk, Options::default());
+    for part in 0..8 {
+        let mut batch = LogBatch::default();
+        for n in 0..20 {
+            let text = format!("{part}-{n} {}", "x".repeat(250_000));
+            add(&mut batch, "shop", None, NOW.0 + n * 8 + part, &[("text", LogValue::Text(&text))]);
+        }
+        store.append(&batch, NOW).unwrap();
+        store.seal(NOW).unwrap();
+    }
+    let (before, _) = everything(&store);
+    assert_eq!(store.maintain(NOW).unwrap().merged, 8);
+    let (after, size) = everything(&store);
+    assert_eq!((before.len(), size.records), (160, 160));
+    assert!(before == after, "another record came back");
 }

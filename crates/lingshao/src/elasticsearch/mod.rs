@@ -29,6 +29,7 @@ use crate::server::request::{BodyError, Call, Document};
 use crate::server::routes::Elasticsearch as E;
 
 pub(crate) use contexts::Contexts;
+pub(crate) use names::LastRead;
 pub(crate) use stored::Stored;
 
 const PRODUCT: HeaderName = HeaderName::from_static("x-elastic-product");

@@ -3,6 +3,7 @@
 //! What clients say about an index beside its fields is kept with it as one JSON text: their settings and its aliases.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use lingshao_logs::{IndexInfo, Snapshot};
 use lingshao_model::log::Mapping;
@@ -41,18 +42,31 @@ impl Kept {
     }
 }
 
-/// All indices at one moment.
+/// What was last read of the catalog: it changes rarely, and every call asks for it.
+#[derive(Debug, Default)]
+pub(crate) struct LastRead(Mutex<Option<(u64, Arc<Indices>)>>);
+
+/// All indices of one version of the catalog.
 #[derive(Debug)]
-pub(super) struct Known {
-    snapshot: Snapshot,
+struct Indices {
     infos: Vec<(IndexInfo, Kept)>,
     names: Vec<String>,
     aliases: BTreeMap<String, Vec<String>>,
 }
 
-impl Known {
-    pub(super) fn now(app: &App) -> Known {
-        let snapshot = app.logs.store().snapshot();
+impl LastRead {
+    fn of(&self, snapshot: &Snapshot) -> Arc<Indices> {
+        let version = snapshot.catalog_version();
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*last {
+            Some((known, indices)) if *known == version => indices.clone(),
+            _ => last.insert((version, Arc::new(Indices::read(snapshot)))).1.clone(),
+        }
+    }
+}
+
+impl Indices {
+    fn read(snapshot: &Snapshot) -> Indices {
         let infos: Vec<(IndexInfo, Kept)> = snapshot
             .indices()
             .into_iter()
@@ -68,17 +82,32 @@ impl Known {
             }
         }
         let names = infos.iter().map(|(info, _)| info.name.clone()).collect();
-        Known { snapshot, infos, names, aliases }
+        Indices { infos, names, aliases }
+    }
+}
+
+/// All indices at one moment.
+#[derive(Debug)]
+pub(super) struct Known {
+    snapshot: Snapshot,
+    indices: Arc<Indices>,
+}
+
+impl Known {
+    pub(super) fn now(app: &App) -> Known {
+        let snapshot = app.logs.store().snapshot();
+        let indices = app.indices.of(&snapshot);
+        Known { snapshot, indices }
     }
 
     /// How many there are.
     pub(super) fn len(&self) -> usize {
-        self.infos.len()
+        self.indices.infos.len()
     }
 
     /// Other names, and what they stand for.
     pub(super) fn aliases(&self) -> &BTreeMap<String, Vec<String>> {
-        &self.aliases
+        &self.indices.aliases
     }
 
     /// The indices that a path names; missing ones are an error unless the call says otherwise.
@@ -98,15 +127,17 @@ impl Known {
         names: &[String],
         options: IndexOptions,
     ) -> Result<Vec<String>, EsError> {
-        Existing { indices: &self.names, aliases: &self.aliases }.resolve(names, options)
+        let Indices { names: indices, aliases, .. } = &*self.indices;
+        Existing { indices, aliases }.resolve(names, options)
     }
 
     /// The one index that a name, or an alias of one index, stands for.
     pub(super) fn one(&self, name: &str) -> Result<&(IndexInfo, Kept), EsError> {
-        let own = self.infos.iter().find(|(info, _)| info.name == name);
+        let Indices { infos, aliases, .. } = &*self.indices;
+        let own = infos.iter().find(|(info, _)| info.name == name);
         let aliased = || {
-            let indices = self.aliases.get(name).filter(|indices| indices.len() == 1)?;
-            self.infos.iter().find(|(info, _)| info.name == indices[0])
+            let indices = aliases.get(name).filter(|indices| indices.len() == 1)?;
+            infos.iter().find(|(info, _)| info.name == indices[0])
         };
         own.or_else(aliased).ok_or_else(|| EsError::no_index(name))
     }
@@ -129,7 +160,7 @@ impl Known {
     }
 
     pub(super) fn chosen<'k>(&'k self, indices: &[String]) -> impl Iterator<Item = &'k (IndexInfo, Kept)> {
-        self.infos.iter().filter(|(info, _)| indices.contains(&info.name))
+        self.indices.infos.iter().filter(|(info, _)| indices.contains(&info.name))
     }
 
     /// What these indices say of their fields, merged; the first one to describe a field wins.

@@ -25,12 +25,19 @@ pub(crate) struct Requests {
 
 #[derive(Debug, Default)]
 struct Counts {
-    requests: BTreeMap<Key, BTreeMap<u16, u64>>,
-    seconds: BTreeMap<Key, Histogram>,
+    all: BTreeMap<Key, Counted>,
+    /// Of a key and a status.
     combinations: usize,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Default)]
+struct Counted {
+    by_status: BTreeMap<u16, u64>,
+    /// Of requests that say how long they took.
+    seconds: Option<Box<Histogram>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     service: String,
     method: String,
@@ -55,24 +62,49 @@ struct Request<'a> {
     seconds: Option<f64>,
 }
 
+/// What a field says of a request.
+#[derive(Clone, Copy, Debug)]
+enum Says {
+    Nothing,
+    Service,
+    Method,
+    Route,
+    Path,
+    Status,
+    Seconds,
+}
+
+impl Says {
+    fn of(name: &str) -> Says {
+        match name {
+            "service" | "service.name" => Says::Service,
+            "method" | "http.request.method" | "request_method" => Says::Method,
+            "route" | "endpoint" | "http.route" => Says::Route,
+            "path" | "uri" | "url.path" => Says::Path,
+            "status_code" | "status" | "http.response.status_code" => Says::Status,
+            "process_time" | "request_time" => Says::Seconds,
+            _ => Says::Nothing,
+        }
+    }
+}
+
 impl<'a> Request<'a> {
-    fn of(record: BatchRecord<'a>) -> Request<'a> {
+    /// `says`: by the numbers of names.
+    fn of(record: BatchRecord<'a>, says: &[Says]) -> Request<'a> {
         let mut request = Request::default();
         for field in record.fields() {
             let text = match field.value {
                 LogValue::Text(text) => Some(text),
                 _ => None,
             };
-            match field.name {
-                "service" | "service.name" => request.service = request.service.or(text),
-                "method" | "http.request.method" | "request_method" => request.method = text,
-                "route" | "endpoint" | "http.route" => request.route = text,
-                "path" | "uri" | "url.path" => request.path = text,
-                "status_code" | "status" | "http.response.status_code" => {
-                    request.status = status(field.value);
-                }
-                "process_time" | "request_time" => request.seconds = seconds(field.value),
-                _ => {}
+            match says[field.number as usize] {
+                Says::Nothing => {}
+                Says::Service => request.service = request.service.or(text),
+                Says::Method => request.method = text,
+                Says::Route => request.route = text,
+                Says::Path => request.path = text,
+                Says::Status => request.status = status(field.value),
+                Says::Seconds => request.seconds = seconds(field.value),
             }
         }
         request
@@ -101,14 +133,17 @@ fn seconds(value: LogValue<&str>) -> Option<f64> {
 impl Requests {
     /// Counts the request records of a batch that was stored.
     pub(crate) fn observe(&self, batch: &LogBatch) {
+        let says: Vec<Says> = batch.names().iter().map(|name| Says::of(name)).collect();
+        let mut key = Key::default(); // Written over by each record: most keys are known.
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         for record in batch.records() {
-            let request = Request::of(record);
+            let request = Request::of(record, &says);
             let Request { method: Some(method), status: Some(status), .. } = request else { continue };
-            let Some(path) = request.route.map(str::to_owned).or(request.path.map(endpoint)) else {
+            if request.route.or(request.path).is_none() {
                 continue;
-            };
-            counts.count(request.service, method, &path, status, request.seconds);
+            }
+            key.write(&request, method);
+            counts.count(&mut key, status, request.seconds);
         }
     }
 
@@ -117,8 +152,8 @@ impl Requests {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let mut page = String::new();
         page.push_str("# HELP http_requests_total Requests, from request records.\n# TYPE http_requests_total counter\n");
-        for (key, codes) in &counts.requests {
-            for (status, count) in codes {
+        for (key, counted) in &counts.all {
+            for (status, count) in &counted.by_status {
                 push(&mut page, "http_requests_total", key, ("status", &status.to_string()), *count as f64);
             }
         }
@@ -126,33 +161,51 @@ impl Requests {
             "# HELP http_request_duration_seconds Time to answer, from request records.\n\
              # TYPE http_request_duration_seconds histogram\n",
         );
-        for (key, histogram) in &counts.seconds {
-            histogram.render(&mut page, key);
+        for (key, counted) in &counts.all {
+            counted.seconds.iter().for_each(|histogram| histogram.render(&mut page, key));
         }
         out.extend_from_slice(page.as_bytes());
     }
 }
 
+impl Key {
+    fn write(&mut self, request: &Request<'_>, method: &str) {
+        write_short(&mut self.service, request.service.unwrap_or("requests"));
+        write_short(&mut self.method, method);
+        match (request.route, request.path) {
+            (Some(route), _) => write_short(&mut self.endpoint, route),
+            (None, path) => {
+                write_endpoint(&mut self.endpoint, path.unwrap_or(""));
+                self.endpoint.truncate(self.endpoint.floor_char_boundary(LABEL_BYTES_MAX));
+            }
+        }
+    }
+}
+
 impl Counts {
-    fn count(
-        &mut self,
-        service: Option<&str>,
-        method: &str,
-        endpoint: &str,
-        status: u16,
-        seconds: Option<f64>,
-    ) {
-        let service = short(service.unwrap_or("requests"));
-        let mut key = Key { service, method: short(method), endpoint: short(endpoint) };
-        if COMBINATIONS_MAX <= self.combinations && !self.requests.contains_key(&key) {
-            key = Key { endpoint: "other".to_owned(), method: "other".to_owned(), ..key };
+    fn count(&mut self, key: &mut Key, status: u16, seconds: Option<f64>) {
+        if let Some(counted) = self.all.get_mut(key) {
+            self.combinations += usize::from(counted.count(status, seconds));
+            return;
         }
+        if COMBINATIONS_MAX <= self.combinations {
+            write_short(&mut key.endpoint, "other");
+            write_short(&mut key.method, "other");
+        }
+        let counted = self.all.entry(key.clone()).or_default();
+        self.combinations += usize::from(counted.count(status, seconds));
+    }
+}
+
+impl Counted {
+    /// Answers whether the status is new.
+    fn count(&mut self, status: u16, seconds: Option<f64>) -> bool {
         if let Some(seconds) = seconds {
-            self.seconds.entry(key.clone()).or_default().observe(seconds);
+            self.seconds.get_or_insert_default().observe(seconds);
         }
-        let count = self.requests.entry(key).or_default().entry(status).or_default();
-        self.combinations += usize::from(*count == 0);
+        let count = self.by_status.entry(status).or_default();
         *count += 1;
+        *count == 1
     }
 }
 
@@ -188,21 +241,24 @@ fn push(page: &mut String, name: &str, key: &Key, more: (&str, &str), value: f64
     writeln!(page, "}} {value}").expect("a String takes every text");
 }
 
-fn short(text: &str) -> String {
-    let end = text.floor_char_boundary(LABEL_BYTES_MAX);
-    text[..end].to_owned()
+fn write_short(out: &mut String, text: &str) {
+    out.clear();
+    out.push_str(&text[..text.floor_char_boundary(LABEL_BYTES_MAX)]);
 }
 
 /// A path whose changing parts have a common name: segments with digits in them become `{id}`, but for versions such as
 /// `v1`.
-fn endpoint(path: &str) -> String {
-    let path = path.split(['?', '#']).next().unwrap_or("");
-    let named = |segment: &'_ str| {
+fn write_endpoint(out: &mut String, path: &str) {
+    out.clear();
+    let end = path.find(['?', '#']).unwrap_or(path.len());
+    for (nth, segment) in path[..end].split('/').enumerate() {
+        if nth > 0 {
+            out.push('/');
+        }
         let is_version = segment.len() <= 3 && segment.starts_with('v');
         let changes = segment.bytes().any(|byte| byte.is_ascii_digit()) && !is_version;
-        if changes { "{id}".to_owned() } else { segment.to_owned() }
-    };
-    path.split('/').map(named).collect::<Vec<_>>().join("/")
+        out.push_str(if changes { "{id}" } else { segment });
+    }
 }
 
 #[cfg(test)]
@@ -211,7 +267,9 @@ mod tests {
 
     #[track_caller]
     fn check_endpoint(path: &str, expected: &str) {
-        assert_eq!(endpoint(path), expected);
+        let mut out = "before".to_owned();
+        write_endpoint(&mut out, path);
+        assert_eq!(out, expected);
     }
 
     #[test]

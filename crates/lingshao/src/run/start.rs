@@ -26,7 +26,7 @@ use crate::clock::now;
 use crate::config::{Config, Listeners, Metrics, RequestMetrics};
 use crate::demo::{DemoHandle, History};
 use crate::durable::{Committer, SyncFailed};
-use crate::elasticsearch::{Contexts, Stored};
+use crate::elasticsearch::{Contexts, LastRead, Stored};
 use crate::failure::Failure;
 use crate::logs::doors::{Busy, Doors};
 use crate::logs::settings::MaskingKey;
@@ -237,6 +237,7 @@ pub(crate) async fn start(
         durable: threads.committer.durable(),
         logs: logs.clone(),
         contexts: Contexts::default(),
+        indices: LastRead::default(),
         stored,
         telemetry,
         doorkeeper: Doorkeeper::default(),

@@ -95,11 +95,13 @@ impl LogBatch {
     }
 
     /// The records in the order they were finished.
+    #[inline]
     pub fn records(&self) -> impl ExactSizeIterator<Item = BatchRecord<'_>> {
         (0..self.records.len()).map(|number| self.record(number))
     }
 
     /// One of them.
+    #[inline]
     pub fn record(&self, number: usize) -> BatchRecord<'_> {
         let record = &self.records[number];
         BatchRecord { batch: self, record, fields: &self.fields[self.fields_of(number)] }
@@ -113,6 +115,7 @@ impl LogBatch {
         RecordBuilder { fields_start: self.fields.len(), text_start, batch: self, record, finished: false }
     }
 
+    #[inline]
     fn fields_of(&self, number: usize) -> Range<usize> {
         let start = number.checked_sub(1).map_or(0, |before| self.records[before].fields_end as usize);
         start..self.records[number].fields_end as usize
@@ -129,6 +132,7 @@ impl LogBatch {
     }
 
     /// The same, trying first the name that stood at this place of the record before: senders repeat their order.
+    #[inline]
     fn number_at(&mut self, place: usize, name: &str) -> u32 {
         let before = self.records.len().checked_sub(1).map(|last| self.fields_of(last));
         let likely = before.and_then(|fields| self.fields[fields].get(place)).map(|field| field.name);
@@ -138,16 +142,19 @@ impl LogBatch {
         }
     }
 
+    #[inline]
     fn keep(&mut self, text: &str) -> Span {
         let start = u32::try_from(self.text.len()).expect("bodies are limited far below 4 GiB");
         self.text.push_str(text);
         Span { start, bytes: text.len() as u32 }
     }
 
+    #[inline]
     fn at(&self, span: Span) -> &str {
         &self.text[span.start as usize..(span.start + span.bytes) as usize]
     }
 
+    #[inline]
     fn field(&self, field: &Field) -> BatchField<'_> {
         let value = match field.value {
             LogValue::Null => LogValue::Null,
@@ -192,6 +199,7 @@ impl<'a> BatchRecord<'a> {
     }
 
     /// In the order of the sender.
+    #[inline]
     pub fn fields(&self) -> impl ExactSizeIterator<Item = BatchField<'a>> + use<'a> {
         let batch = self.batch;
         self.fields.iter().map(move |field| batch.field(field))
@@ -230,6 +238,7 @@ impl RecordBuilder<'_> {
     }
 
     /// Adds a field; the same name may come again only as the next item of an array.
+    #[inline]
     pub fn field(&mut self, name: &str, value: LogValue<&str>, listed: bool) {
         let name = self.batch.number_at(self.len(), name);
         let value = self.kept(value);
@@ -243,6 +252,7 @@ impl RecordBuilder<'_> {
     }
 
     /// How many fields it has so far.
+    #[inline]
     pub fn len(&self) -> usize {
         self.batch.fields.len() - self.fields_start
     }
@@ -253,6 +263,7 @@ impl RecordBuilder<'_> {
     }
 
     /// A field by its place.
+    #[inline]
     pub fn get(&self, place: usize) -> BatchField<'_> {
         self.batch.field(&self.batch.fields[self.fields_start + place])
     }
@@ -279,6 +290,7 @@ impl RecordBuilder<'_> {
         self.finished = true;
     }
 
+    #[inline]
     fn kept(&mut self, value: LogValue<&str>) -> LogValue<Span> {
         match value {
             LogValue::Null => LogValue::Null,

@@ -213,6 +213,7 @@ impl QueryValue {
 
 impl Number {
     /// Reads a decimal number; `NaN` and infinities are none.
+    #[inline]
     pub fn read(text: &str) -> Option<Number> {
         let digits = text.strip_prefix('-').unwrap_or(text);
         if !digits.as_bytes().first()?.is_ascii_digit() && !digits.starts_with('.') {
@@ -225,6 +226,7 @@ impl Number {
     }
 
     /// As a float, rounded beyond 53 bits.
+    #[inline]
     pub fn as_f64(self) -> f64 {
         match self {
             Number::Int(number) => number as f64,
@@ -233,6 +235,7 @@ impl Number {
     }
 
     /// Exact, also between whole numbers beyond 53 bits.
+    #[inline]
     pub fn compare(self, other: Number) -> std::cmp::Ordering {
         match (self, other) {
             (Number::Int(a), Number::Int(b)) => a.cmp(&b),
@@ -261,6 +264,7 @@ fn compare_mixed(a: i64, b: f64) -> std::cmp::Ordering {
 
 impl IpRange {
     /// Reads an address or `ADDRESS/BITS`.
+    #[inline]
     pub fn read(text: &str) -> Option<IpRange> {
         // Before parsing at length: most values are no addresses.
         if !text.as_bytes().first()?.is_ascii_hexdigit() && !text.starts_with(':') {

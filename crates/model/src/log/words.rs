@@ -23,6 +23,7 @@ pub struct Words<'a> {
 }
 
 /// Cuts a text into words. Does not allocate.
+#[inline]
 pub fn words(text: &str) -> Words<'_> {
     Words { text, at: 0 }
 }
@@ -30,6 +31,7 @@ pub fn words(text: &str) -> Words<'_> {
 impl Iterator for Words<'_> {
     type Item = Word;
 
+    #[inline]
     fn next(&mut self) -> Option<Word> {
         loop {
             let (start, first) = (self.at, self.peek(self.at)?);
@@ -48,6 +50,7 @@ impl Iterator for Words<'_> {
 
 impl Words<'_> {
     /// Where the run ends that goes on at `at` behind a character of a class.
+    #[inline]
     fn run_end(&self, mut at: usize, mut before: Class) -> usize {
         while let Some(next) = self.peek(at) {
             match next.class {
@@ -72,6 +75,7 @@ impl Words<'_> {
         at
     }
 
+    #[inline]
     fn peek(&self, at: usize) -> Option<Character> {
         let byte = *self.text.as_bytes().get(at)?;
         if byte < 0x80 {
@@ -114,6 +118,7 @@ const ASCII: [Class; 128] = {
     classes
 };
 
+#[inline]
 fn class(character: char) -> Class {
     match character {
         _ if is_han(character) => Class::Han,
@@ -124,6 +129,7 @@ fn class(character: char) -> Class {
 }
 
 /// Whether a character is a word of its own: Han with its extensions, Hiragana, Katakana.
+#[inline]
 pub const fn is_han(character: char) -> bool {
     matches!(character,
         '\u{3005}' | '\u{3007}' | '\u{3040}'..='\u{30ff}' | '\u{31f0}'..='\u{31ff}'
@@ -132,6 +138,7 @@ pub const fn is_han(character: char) -> bool {
 }
 
 /// A character as it compares in any case.
+#[inline]
 pub fn fold(character: char) -> char {
     if character.is_ascii() {
         return character.to_ascii_lowercase();
