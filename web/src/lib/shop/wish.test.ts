@@ -19,9 +19,10 @@ const PREVIEW: Preview = { at: 0, clock: 0, orders: [order('1', 1990), order('2'
 
 test('acting on orders', () => {
   const wish = runOrdersWish(SHOP, TIMEOUT, PREVIEW.orders.slice(0, 2));
-  expect(wish.title).toBe('真正执行: 2 笔订单，共 ¥1,019.90');
+  expect(wish.title).toBe('真正执行：2 笔订单，共 ¥1,019.90');
   expect(wish.where).toBe('店铺 lx，数据库 PostgreSQL');
   expect(wish.says[0]).toContain('先问支付方并关单');
+  expect(wish.says[1]).toBe('编号：N1, N2');
   expect(wish.command).toEqual({ path: 'monitors/order_timeout/run', keys: ['1', '2'] });
   const alone = runOrdersWish({ ...SHOP, provider: 'none' }, monitor('order_timeout', 'observe'), PREVIEW.orders.slice(0, 1));
   expect(alone.says.join()).toContain('没有支付方可问');
@@ -31,14 +32,14 @@ test('acting on orders', () => {
 test('acting on groups says how many succeed and how many fail', () => {
   const group = (key: string, verdict: 'success' | 'failed') => ({ group: key, paid: 1, required: 2, expiresAt: 0, verdict });
   const wish = runGroupsWish(SHOP, monitor('group_settle', 'act'), [group('1', 'success'), group('2', 'failed'), group('3', 'failed')]);
-  expect([wish.title, wish.says[0]]).toEqual(['真正执行: 3 个拼团', '这些拼团会真正结束：成团 1 个，解散 2 个；解散的成员进入退款。']);
+  expect([wish.title, wish.says[0]]).toEqual(['真正执行：3 个拼团', '这些拼团会真正结束：成团 1 个，解散 2 个；解散的成员进入退款。']);
 });
 
 test('stopping and going on', () => {
   expect(stopWish(SHOP).says.join()).toContain('/data/shop.stop');
   const go = goWish(SHOP, PREVIEW);
   // What cannot be cancelled is not counted.
-  expect(go.says).toEqual(['业务监控按各自的模式继续。', '真正执行的有：订单支付超时。', '订单支付超时: 按现在的情况：2 笔订单，共 ¥1,019.90。']);
+  expect(go.says).toEqual(['业务监控按各自的模式继续。', '真正执行的有：订单支付超时。', '订单支付超时按现在的情况：2 笔订单，共 ¥1,019.90。']);
   expect([go.grave, goWish({ ...SHOP, monitors: [] }, null).says[1]]).toEqual([true, '现在没有监控处于执行模式，不会改动任何数据。']);
 });
 

@@ -44,7 +44,7 @@ function standsNow(monitor: Monitor, preview: Preview | null): string[] {
     group_settle: t('shop.groups', { n: preview.groups.length }),
     refunds: sum(preview.refunds),
   }[monitor.name as 'order_timeout' | 'group_settle' | 'refunds'];
-  return [`${monitorName(monitor.name)}: ${t('shop.saysNow', { what })}`];
+  return [t('shop.saysNow', { monitor: monitorName(monitor.name), what })];
 }
 
 type Acting = 'order_timeout' | 'group_settle' | 'refunds';
@@ -60,28 +60,33 @@ export function resumeWish(shop: Shop, monitor: Monitor, preview: Preview | null
   if (monitor.halted !== null) {
     says.push(t('shop.saysResumeHalted', { why: refusalAdvice({ reason: 'halted', detail: monitor.halted }).detail }));
   }
-  const mode = t(`shop.modeHint_${monitor.mode}`);
-  says.push(`${t('shop.inMode', { mode: modeName(monitor.mode) })} (${mode})`, ...standsNow(monitor, preview));
+  says.push(t('shop.inMode', { mode: modeName(monitor.mode), hint: t(`shop.modeHint_${monitor.mode}`) }), ...standsNow(monitor, preview));
   const title = t('shop.actResume', { monitor: monitorName(monitor.name) });
   return { title, says, where: where(shop), command: { path: `monitors/${monitor.name}/resume` }, grave: monitor.mode === 'act' };
 }
 
-function runWish(shop: Shop, monitor: Monitor, keys: string[], what: string, says: string[]): Wish {
+/** As many names as one reads. */
+const NAMES_MAX = 8;
+
+function runWish(shop: Shop, monitor: Monitor, keys: string[], names: string[], what: string, says: string[]): Wish {
+  const first = names.slice(0, NAMES_MAX).join(', ');
+  says.push(t('shop.saysWhich', { names: names.length > NAMES_MAX ? t('shop.saysMore', { names: first, n: names.length }) : first }));
   if (monitor.mode !== 'act') says.push(t('shop.saysRunMode', { mode: modeName(monitor.mode) }));
   says.push(t('shop.saysNoUndo'));
-  const title = `${t('shop.actRun')}: ${what}`;
+  const title = t('shop.actRun', { what });
   return { title, says, where: where(shop), command: { path: `monitors/${monitor.name}/run`, keys }, grave: true };
 }
 
 export function runOrdersWish(shop: Shop, monitor: Monitor, orders: PreviewedOrder[]): Wish {
   const says = [t(shop.provider === 'none' ? 'shop.saysRun_orderNoProvider' : 'shop.saysRun_order_timeout')];
-  return runWish(shop, monitor, orders.map((order) => order.order), sum(orders), says);
+  return runWish(shop, monitor, orders.map((order) => order.order), orders.map((order) => order.number), sum(orders), says);
 }
 
 export function runGroupsWish(shop: Shop, monitor: Monitor, groups: PreviewedGroup[]): Wish {
   const success = groups.filter((group) => group.verdict === 'success').length;
   const says = [t('shop.saysRun_group_settle', { success, failed: groups.length - success })];
-  return runWish(shop, monitor, groups.map((group) => group.group), t('shop.groups', { n: groups.length }), says);
+  const keys = groups.map((group) => group.group);
+  return runWish(shop, monitor, keys, keys, t('shop.groups', { n: groups.length }), says);
 }
 
 export function retryWish(shop: Shop, refund: Refund): Wish {

@@ -51,7 +51,7 @@ test('a hold that is a refusal has the words of it', () => {
 
 test('a halt says how many would have gone, and what to find out', () => {
   const advice = refusalAdvice({ reason: 'halted', detail: 'share: 51 of 100 pending would go at once' });
-  expect(advice.detail).toBe('51 of 100 pending orders would go at once; that is too many.');
+  expect(advice.detail).toBe('51 of the 100 that wait would go at once; that is too many.');
   expect(advice.todo).toContain('is payment down');
   expect(refusalAdvice({ reason: 'halted', detail: 'rows_mismatch' }).detail).toContain('rolled back');
   expect(refusalAdvice({ reason: 'halted', detail: 'quarantine' }).todo).toBe('Find the cause first, then press “Resume”.');
