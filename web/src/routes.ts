@@ -19,6 +19,7 @@ export const PAGES: readonly Page[] = [
   { name: 'dashboards', title: 'nav.dashboards', load: () => import('./pages/Dashboards.svelte'), areas: ['dashboards', 'panels', 'range', 'units', 'why'] },
   { name: 'explore', title: 'nav.explore', load: () => import('./pages/Explore.svelte'), areas: ['explore', 'range', 'units', 'why'] },
   { name: 'logs', title: 'nav.logs', load: () => import('./pages/Logs.svelte'), areas: ['logs', 'range', 'units'], shown: (facts) => facts.logs },
+  { name: 'shop', title: 'nav.shop', load: () => import('./pages/Shop.svelte'), areas: ['shop', 'units'] },
   { name: 'alerts', title: 'nav.alerts', load: () => import('./pages/Alerts.svelte'), areas: ['alerts', 'silences', 'units'] },
   { name: 'silences', title: 'nav.silences', load: () => import('./pages/Silences.svelte'), areas: ['alerts', 'silences', 'units'] },
   { name: 'rules', title: 'nav.rules', load: () => import('./pages/Rules.svelte'), areas: ['alerts', 'rules', 'units'] },

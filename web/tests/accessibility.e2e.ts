@@ -1,13 +1,10 @@
 // Every page with axe, in both colours and both languages, wide and on a phone. Nothing serious, no sideways scrolling.
 
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Page } from 'playwright-core';
+import { sideways, violations } from './axe';
 import { Browser, type Look } from './browser';
 import { Server } from './server';
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const EXPRESSION = encodeURIComponent('sum by (endpoint) (rate(http_requests_total[5m]))');
 const PAGES = [
   'board', 'dashboards', 'dashboards/lingxian', `explore?expr=${EXPRESSION}`, 'alerts', 'silences', 'rules', 'targets', 'inbox', 'logs', 'logs?query=level:INFO',
@@ -28,20 +25,6 @@ afterAll(async () => {
   await server?.stop();
 });
 
-interface Violation {
-  id: string;
-  impact: string;
-  nodes: { target: string[]; failureSummary: string }[];
-}
-
-async function violations(page: Page): Promise<string[]> {
-  // Past the content security policy: through the debugger, as a person's browser extension would.
-  const found = (await page.evaluate(`${AXE}; axe.run(document, { resultTypes: ['violations'] }).then((r) => r.violations)`)) as Violation[];
-  return found
-    .filter((one) => one.impact === 'serious' || one.impact === 'critical')
-    .flatMap((one) => one.nodes.map((node) => `${one.id}: ${node.target.join(' ')}: ${node.failureSummary}`));
-}
-
 const LOOKS: Look[] = [
   { theme: 'dark', language: 'zh' },
   { theme: 'light', language: 'zh' },
@@ -60,8 +43,7 @@ test.each(PAGES)('%s', { timeout: 180_000 }, async (address) => {
     await page.waitForTimeout(1500);
     const name = `${address} ${JSON.stringify(look)}`;
     expect(await violations(page), name).toEqual([]);
-    const sideways = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    expect(sideways, `${name} scrolls sideways`).toBeLessThanOrEqual(0);
+    expect(await sideways(page), `${name} scrolls sideways`).toBeLessThanOrEqual(0);
     expect(await page.evaluate(() => document.documentElement.lang)).toBe(look.language === 'en' ? 'en' : 'zh-CN');
     await page.close();
   }

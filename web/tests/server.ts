@@ -1,6 +1,6 @@
 // The real binary on free ports, ended by its process id.
 
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -8,6 +8,11 @@ import { join, resolve } from 'node:path';
 const BINARY = resolve(process.env.LINGSHAO_BIN ?? '../target/ci/lingshao');
 /** Long enough for a start with history on a loaded machine. */
 const START_MS = 60_000;
+
+/** As `web.users` wants it. */
+export function passwordHash(password: string): string {
+  return execFileSync(BINARY, ['passwd'], { input: `${password}\n` }).toString().trim();
+}
 
 export class Server {
   private constructor(

@@ -1,19 +1,12 @@
 // Signing in: who may see, who may change, and what a wrong password gets.
 
-import { execFileSync } from 'node:child_process';
-import { resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { session } from '../src/i18n/zh/session';
 import { Browser } from './browser';
-import { Server } from './server';
+import { passwordHash as hash, Server } from './server';
 
 let server: Server;
 let browser: Browser;
-
-function hash(password: string): string {
-  const binary = resolve(process.env.LINGSHAO_BIN ?? '../target/ci/lingshao');
-  return execFileSync(binary, ['passwd'], { input: `${password}\n` }).toString().trim();
-}
 
 beforeAll(async () => {
   const user = (name: string, role: string) => `    - {name: ${name}, password_hash: '${hash(`${name} secret`)}', role: ${role}}\n`;

@@ -11,6 +11,7 @@ export { panels } from './panels';
 export { range } from './range';
 export { rules } from './rules';
 export { session } from './session';
+export { shop } from './shop';
 export { silences } from './silences';
 export { targets } from './targets';
 export { units } from './units';

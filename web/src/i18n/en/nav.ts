@@ -4,6 +4,7 @@ export const nav = {
   dashboards: 'Dashboards',
   explore: 'Explore',
   logs: 'Logs',
+  shop: 'Business',
   alerts: 'Alerts',
   silences: 'Silences',
   rules: 'Rules',

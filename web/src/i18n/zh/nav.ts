@@ -4,6 +4,7 @@ export const nav = {
   dashboards: '看板',
   explore: '探索',
   logs: '日志',
+  shop: '业务监控',
   alerts: '告警',
   silences: '静默',
   rules: '规则',

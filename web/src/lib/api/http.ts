@@ -38,6 +38,8 @@ export interface Options {
   signal?: AbortSignal;
   /** Reads the answer; `JSON.parse` when missing. */
   parse?: (text: string) => unknown;
+  /** Statuses that are answers, too, and no refusals. */
+  accepted?: readonly number[];
 }
 
 /** Sends a request and gives back the answer's JSON; throws [`ApiError`]. */
@@ -45,7 +47,7 @@ export async function request<T>(path: string, options: Options = {}): Promise<T
   const response = await send(path, options);
   const text = await response.text();
   const body = parsed(text, options.parse ?? JSON.parse);
-  if (!response.ok) {
+  if (!response.ok && options.accepted?.includes(response.status) !== true) {
     if (response.status === 401) {
       session.expired();
     }
