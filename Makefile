@@ -66,6 +66,7 @@ test: check web-test python-test
 # More faults in the model, and 5,000 orders in each race.
 soak: setup
 	LINGSHAO_SOAK=1 $(CARGO) test -p lingshao-shop --profile ci
+	LINGSHAO_SOAK=1 $(CARGO) test -p lingshao --profile ci --test it shop::a_kill
 
 conformance: setup
 	$(CARGO) test -p lingshao-promql --profile ci --test promqltest
