@@ -15,7 +15,7 @@ export type Parameters = Record<string, string | number>;
 type Texts = Record<string, string>;
 type Dictionary = Partial<Record<Area, Texts>>;
 
-const FILES = import.meta.glob<Record<string, Texts>>(['./{zh,en}/*.ts', '!**/index.ts', '!**/{frame,charts,common,nav,session}.ts', '!**/{promql,logFaults}*.ts']);
+const FILES = import.meta.glob<Record<string, Texts>>(['./{zh,en}/*.ts', '!**/index.ts', '!**/{frame,charts,common,nav,session}.ts', '!**/{promql,logFaults,shopSaid}*.ts']);
 /** What every page stands in comes in one piece. */
 const FRAMES: Record<Language, () => Promise<Dictionary>> = { zh: () => import('./zh/frame'), en: () => import('./en/frame') };
 

@@ -271,7 +271,7 @@ export const shop = {
   byMonitor: 'the monitor',
   detail: 'Detail',
   toLogs: 'Logs',
-  toLogsOf: 'Log records of line {n}',
+  toLogsOf: 'of line {n}',
   older_page: 'Older',
   newest: 'Newest',
   refund: 'Refund',

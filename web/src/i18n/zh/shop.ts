@@ -271,7 +271,7 @@ export const shop = {
   byMonitor: '监控自己',
   detail: '细节',
   toLogs: '日志',
-  toLogsOf: '查看第 {n} 条的日志',
+  toLogsOf: '（第 {n} 条）',
   older_page: '更早',
   newest: '最新',
   refund: '退款',

@@ -2,6 +2,7 @@
 
 import { t, type Key, type Parameters } from '../../i18n';
 import type { Monitor, MonitorName, Refund, ShopFinding } from '../api/shop';
+import { findingText, saidText } from './said';
 
 function word(key: string, name: string, parameters: Parameters = {}): string {
   const text = t(key as Key, parameters);
@@ -34,7 +35,7 @@ export function refusalAdvice(refuses: { reason: string; detail: string }): Advi
   if (reason === 'paused') return { what: t('shop.pausedBy', by), detail: '', todo };
   if (reason === 'callbacks') return { what: word('shop.reason_callbacks', reason), detail: t('shop.callbacksLate', { n: parseInt(detail, 10) || 0 }), todo };
   if (reason === 'standby') return { what: word('shop.reason_standby', reason), detail: t('shop.standbyOf', { member: detail }), todo };
-  return { what: word(`shop.reason_${reason}`, reason), detail, todo };
+  return { what: word(`shop.reason_${reason}`, reason), detail: reason === 'mapping' ? findingText(detail) : saidText(detail), todo };
 }
 
 /** `share: 51 of 100 pending would go at once`, or a name alone. */
