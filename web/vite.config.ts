@@ -32,5 +32,8 @@ export default defineConfig({
     include: ['src/**/*.test.ts'],
     setupFiles: ['src/i18n/loaded.ts'],
     environment: 'node',
+    // Logic without state of its own: files share what they have loaded.
+    pool: 'threads',
+    isolate: false,
   },
 });

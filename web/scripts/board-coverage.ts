@@ -55,7 +55,7 @@ export async function main([folder, server]: string[]): Promise<void> {
 }
 
 async function judge(path: string, name: string, server: string | undefined): Promise<Judged[]> {
-  const { board, report } = importBoard(readFileSync(path, 'utf8'));
+  const { board, report } = await importBoard(readFileSync(path, 'utf8'));
   const scope = await scopeOf(board);
   const panels = new Map(panelsOf(board).map((panel) => [panel.id, panel]));
   const judged: Judged[] = [];

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { frameOf, type Field } from '../lib/grafana/frame';
-import { importBoard } from '../lib/grafana/import';
+import { importNow } from '../lib/grafana/import-now';
 import { panelsOf } from '../lib/grafana/model';
 import { histogramBars, tableBars } from './bars';
 import { heatOf } from './heat';
@@ -13,7 +13,7 @@ const column = (name: string, type: Field['type'], values: unknown[], config = {
 };
 
 function heatOptions(options: Record<string, unknown>) {
-  const [panel] = panelsOf(importBoard({ panels: [{ type: 'heatmap', options, targets: [] }] }).board);
+  const [panel] = panelsOf(importNow({ panels: [{ type: 'heatmap', options, targets: [] }] }).board);
   if (panel?.kind !== 'heatmap') throw new Error('no heatmap');
   return panel.options;
 }

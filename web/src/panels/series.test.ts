@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { QueryAnswer } from '../lib/api/prometheus';
 import { framesOf, queriesOf, queryId, shown } from '../lib/grafana/data';
-import { importBoard } from '../lib/grafana/import';
+import { importNow } from '../lib/grafana/import-now';
 import type { Scope } from '../lib/grafana/interpolate';
 import { panelsOf } from '../lib/grafana/model';
 import { seriesCount, thresholdsOf, toSeries } from './series';
@@ -23,7 +23,7 @@ function answer(series: Series[]): QueryAnswer {
 /** Draws a panel with an answer for each of its queries. */
 function drawnAll(json: Record<string, unknown>, answers: Series[][]) {
   const targets = answers.map((_, index) => ({ expr: `x${index}`, interval: index === 0 ? '15s' : '20s' }));
-  const panel = panelsOf(importBoard({ panels: [{ type: 'timeseries', targets, ...json }] }).board)[0]!;
+  const panel = panelsOf(importNow({ panels: [{ type: 'timeseries', targets, ...json }] }).board)[0]!;
   const queries = queriesOf(panel, { scope: SCOPE, width: 240, scrape: 15_000, filters: [] });
   const given = new Map(queries.map(({ target }, index) => [queryId(panel, target), answer(answers[index]!)]));
   const frames = shown(panel, framesOf(panel, queries, given), SCOPE, null);

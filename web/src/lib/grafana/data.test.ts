@@ -2,7 +2,7 @@ import { TRANSFORMERS } from './transform/all';
 import { expect, test } from 'vitest';
 import type { QueryAnswer, QueryData } from '../api/prometheus';
 import { batchOf, framesOf, panelRange, queriesOf, queryId, shown } from './data';
-import { importBoard } from './import';
+import { importNow } from './import-now';
 import type { Scope, VariableValue } from './interpolate';
 import { panelsOf, type Panel } from './model';
 import { displayName } from './names';
@@ -16,7 +16,7 @@ const scope: Scope = {
 const asking = { scope, width: 240, scrape: 15_000, filters: [] };
 
 function panelOf(json: object): Panel {
-  const panel = panelsOf(importBoard({ panels: [{ id: 1, type: 'timeseries', ...json }] }).board)[0];
+  const panel = panelsOf(importNow({ panels: [{ id: 1, type: 'timeseries', ...json }] }).board)[0];
   if (panel === undefined) throw new Error('no panel');
   return panel;
 }

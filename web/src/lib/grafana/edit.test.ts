@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import { emptyBoard, panelIn, withCopy, withLayout, withNewPanel, withPanel, withPanelValue, withQuery, withVariable } from './edit';
-import { importBoard } from './import';
+import { importNow } from './import-now';
 import { readBoard } from './read-board';
 import { objects, type JsonObject } from './json';
 import { panelsOf } from './model';
 
 function board(...panels: JsonObject[]): JsonObject {
-  return importBoard({ title: 'b', panels }).board.json;
+  return importNow({ title: 'b', panels }).board.json;
 }
 
 const places = (json: JsonObject) => objects(json.panels).map(({ id, gridPos }) => [id, gridPos]);

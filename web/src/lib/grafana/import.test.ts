@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { importBoard } from './import';
+import { importNow } from './import-now';
 import { exportBoard } from './read-board';
 import type { JsonObject } from './json';
 import { panelsOf } from './model';
@@ -9,7 +9,7 @@ const target = { expr: 'up' };
 
 /** Kind, id and place (x, y, w, h) of each panel, a list for each section with the row's title in front. */
 function laid(json: unknown) {
-  return importBoard(json).board.sections.map(({ row, panels }) => [
+  return importNow(json).board.sections.map(({ row, panels }) => [
     row && (row.collapsed ? `${row.title} (closed)` : row.title),
     ...panels.map(({ kind, id, grid: { x, y, w, h } }) => `${kind} ${id} at ${x},${y} ${w}×${h}`),
   ]);
@@ -30,7 +30,7 @@ const PLAN = {
 };
 
 test('the plan’s board, which has no places, ids or refIds', () => {
-  const { board, report } = importBoard(JSON.stringify(PLAN));
+  const { board, report } = importNow(JSON.stringify(PLAN));
   expect(board.title).toBe('灵鲜好物监控面板');
   expect(laid(PLAN)).toEqual([[null, 'timeseries 1 at 0,0 12×8', 'timeseries 2 at 12,0 12×8', 'timeseries 3 at 0,8 12×8', 'stat 4 at 12,8 6×4', 'stat 5 at 18,8 6×4']]);
   expect(panelsOf(board).map(({ targets }) => targets[0]?.refId)).toEqual(['A', 'A', 'A', 'A', 'A']);
@@ -64,7 +64,7 @@ test.each<[unknown, string, object]>([
 ])('%j is refused, with the place', (json, key, parameters) => {
   const error = (() => {
     try {
-      return importBoard(json);
+      return importNow(json);
     } catch (caught) {
       return caught;
     }
@@ -128,7 +128,7 @@ test.each<[object, string, string, object]>([
   [{ type: 'timeseries', targets: [target, { refId: 'C', type: 'math', expression: '$A * 2' }] }, 'degraded', 'dashboards.noteEmptyQuery', { refs: 'C' }],
   [{ type: 'graph', alert: { name: 'x' }, targets: [target] }, 'degraded', 'dashboards.notePanelAlert', {}],
 ])('%j: %s', (panel, status, key, parameters) => {
-  const { report, board } = importBoard({ __inputs: [{ name: 'DS_LOKI', type: 'datasource', pluginId: 'loki' }], panels: [panel] });
+  const { report, board } = importNow({ __inputs: [{ name: 'DS_LOKI', type: 'datasource', pluginId: 'loki' }], panels: [panel] });
   const [line] = report.lines;
   expect([line?.status, line?.notes]).toEqual([status, [{ key, parameters }]]);
   expect(panelsOf(board)[0]?.json.type).toBe((panel as { type: string }).type === 'graph' ? 'timeseries' : (panel as { type: string }).type);
@@ -145,12 +145,12 @@ test.each<[unknown, string]>([
   [{ type: 'loki', uid: 'x' }, 'unsupported'],
 ])('the source %j is %s', (datasource, status) => {
   const templating = { list: [{ name: 'datasource', type: 'datasource', query: 'prometheus' }, { name: 'logs', type: 'datasource', query: 'loki' }] };
-  const { report } = importBoard({ templating, panels: [{ type: 'stat', datasource, targets: [target] }] });
+  const { report } = importNow({ templating, panels: [{ type: 'stat', datasource, targets: [target] }] });
   expect(report.lines[0]?.status).toBe(status);
 });
 
 test('what concerns the whole board is told of it', () => {
-  const { report } = importBoard({
+  const { report } = importNow({
     panels: [],
     annotations: { list: [{ builtIn: 1 }, { name: 'deployments', expr: 'x' }] },
     templating: { list: [{ name: 'g', type: 'groupby' }] },
@@ -162,7 +162,7 @@ test('what concerns the whole board is told of it', () => {
 });
 
 test('constants of an export have their values', () => {
-  const { board } = importBoard({
+  const { board } = importNow({
     __inputs: [{ name: 'VAR_PREFIX', type: 'constant', value: 'shop' }],
     panels: [{ type: 'stat', targets: [{ expr: '${VAR_PREFIX}_orders{x="${other}"}' }] }],
   });
@@ -172,11 +172,11 @@ test('constants of an export have their values', () => {
 test('an export gives back what we do not know', () => {
   const panel = { id: 9, type: 'timeseries', gridPos: { x: 0, y: 0, w: 12, h: 8 }, pluginVersion: '10.1', odd: { a: [1] }, options: { legend: { showLegend: false, extra: 1 } }, fieldConfig: { defaults: { custom: { future: 2 }, newer: true }, overrides: [] }, targets: [{ refId: 'Q', expr: 'up', editorMode: 'code' }] };
   const given: JsonObject = { title: 'x', uid: 'u', schemaVersion: 41, iteration: 5, panels: [panel, { id: 10, type: 'geomap', gridPos: { x: 12, y: 0, w: 12, h: 8 }, options: { view: 1 }, targets: [] }] };
-  expect(exportBoard(importBoard(given).board)).toEqual(given);
+  expect(exportBoard(importNow(given).board)).toEqual(given);
 });
 
 test('what is exported is read as the same board', () => {
-  const { board } = importBoard(PLAN);
-  const again = importBoard(exportBoard(board)).board;
+  const { board } = importNow(PLAN);
+  const again = importNow(exportBoard(board)).board;
   expect(again.sections).toEqual(board.sections);
 });

@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest';
 import { at, type Json } from './json';
+import { MIGRATIONS } from './import-now';
 import { lifted } from './migrate';
 
 /** What stands at the given paths after the migration. */
 function check(panel: object, expected: Record<string, Json>): void {
-  const { json } = lifted(panel as never);
+  const { json } = lifted(panel as never, MIGRATIONS);
   const found = Object.fromEntries(Object.keys(expected).map((path) => [path, at(json, path)]));
   expect(found).toEqual(expected);
 }
@@ -75,7 +76,7 @@ test.each<[string, object, Record<string, Json>]>([
 });
 
 test('singlestat: words around a value with a unit are told as lost', () => {
-  expect(lifted({ type: 'singlestat', format: 's', prefix: 'about', postfix: 'ago' }).notes).toEqual([{ key: 'dashboards.noteAffix', parameters: { text: 'about … ago' } }]);
+  expect(lifted({ type: 'singlestat', format: 's', prefix: 'about', postfix: 'ago' }, MIGRATIONS).notes).toEqual([{ key: 'dashboards.noteAffix', parameters: { text: 'about … ago' } }]);
 });
 
 test('table: styles and transform of Grafana before 7', () => {
@@ -106,7 +107,7 @@ test('table: styles and transform of Grafana before 7', () => {
     ],
   });
   const modern = { type: 'table', fieldConfig: { defaults: { unit: 's' }, overrides: [] }, options: { showHeader: true } };
-  expect(lifted(modern as never).json).toEqual(modern);
+  expect(lifted(modern as never, MIGRATIONS).json).toEqual(modern);
 });
 
 test.each<[string, object, Record<string, Json>]>([

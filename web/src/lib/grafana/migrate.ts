@@ -1,13 +1,7 @@
-// Lifts a panel of any age to the form of today's Grafana: kinds that are gone become those that follow them.
+// Lifts a panel of any age to the form of today's Grafana: kinds that are gone become those that follow them. How, is in
+// `migrate-KIND.ts`; which there are, in `migrations.ts`.
 
-import { migrateFieldOptions } from './migrate-field-options';
-import { migrateGraph } from './migrate-graph';
-import { migrateHeatmap } from './migrate-heatmap';
-import { migratePiechart } from './migrate-piechart';
-import { migratePolystat } from './migrate-polystat';
-import { migrateSinglestat } from './migrate-singlestat';
-import { migrateTable } from './migrate-table';
-import { at, clone, isObject, object, put, text, type JsonObject } from './json';
+import { at, clone, text, type JsonObject } from './json';
 import type { Note } from './report';
 
 export interface Lifted {
@@ -19,36 +13,21 @@ export interface Lifted {
 /** Kinds whose options stayed what they were. */
 const RENAMED: Record<string, string> = { singlestat2: 'stat', graph2: 'timeseries', table2: 'table', text2: 'text' };
 
-/** The panel in today's form; the given one stays as it is. */
-export function lifted(panel: JsonObject): Lifted {
-  const json = clone(panel);
+/** How a panel of a kind becomes one of today; the given JSON is ours to change. */
+export type Migrate = (json: JsonObject) => Lifted;
+/** By the kind's name. Kinds that are not there have not changed. */
+export type Migrations = ReadonlyMap<string, Migrate>;
+
+/** The kind by which a panel is migrated. */
+export function kindOf(panel: JsonObject): string {
   // By hand people leave out what seems plain.
-  const type = text(json.type) ?? (Array.isArray(json.targets) ? 'timeseries' : text(at(json, 'libraryPanel.name')) ?? '');
-  json.type = Object.prototype.hasOwnProperty.call(RENAMED, type) ? RENAMED[type] : type;
-  switch (json.type) {
-    case 'graph': return migrateGraph(json);
-    case 'singlestat':
-    case 'grafana-singlestat-panel': return migrateSinglestat(json);
-    case 'table':
-    case 'table-old': return migrateTable(json);
-    case 'grafana-piechart-panel': return migratePiechart(json);
-    case 'grafana-polystat-panel': return migratePolystat(json);
-    case 'heatmap': return migrateHeatmap(json);
-    case 'text': return { json: migrateText(json), notes: [] };
-    case 'stat':
-    case 'gauge':
-    case 'bargauge': return { json: migrateFieldOptions(json), notes: [] };
-    default: return { json, notes: [] };
-  }
+  const type = text(panel.type) ?? (Array.isArray(panel.targets) ? 'timeseries' : text(at(panel, 'libraryPanel.name')) ?? '');
+  return Object.prototype.hasOwnProperty.call(RENAMED, type) ? (RENAMED[type] ?? type) : type;
 }
 
-/** Before Grafana 7 the text stood in the panel itself. */
-function migrateText(json: JsonObject): JsonObject {
-  if (isObject(json.options) && at(json, 'options.content') !== undefined) {
-    return json;
-  }
-  const { content, mode, ...rest } = json;
-  const options = { ...object(json.options), content: content ?? '', mode: mode ?? 'markdown' };
-  put(rest, 'options', options);
-  return rest;
+/** The panel in today's form; the given one stays as it is. */
+export function lifted(panel: JsonObject, migrations: Migrations): Lifted {
+  const json = clone(panel);
+  json.type = kindOf(json);
+  return migrations.get(json.type)?.(json) ?? { json, notes: [] };
 }

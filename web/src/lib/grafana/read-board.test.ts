@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { importBoard } from './import';
+import { importNow } from './import-now';
 import { isToday, readBoard } from './read-board';
 
 const panel = { id: 1, type: 'stat', gridPos: { x: 0, y: 0, w: 6, h: 4 }, targets: [{ refId: 'A', expr: 'up' }] };
@@ -23,5 +23,5 @@ test.each<[string, unknown, boolean]>([
   ['a saved repetition', board({ ...panel, repeatPanelId: 1 }), false],
 ])('%s', (_, json, expected) => {
   expect(isToday(json)).toBe(expected);
-  if (isToday(json)) expect(readBoard(json)).toEqual(importBoard(json).board);
+  if (isToday(json)) expect(readBoard(json)).toEqual(importNow(json).board);
 });

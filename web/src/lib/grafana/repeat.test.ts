@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { importBoard } from './import';
+import { importNow } from './import-now';
 import { readVariable } from './read-variable';
 import { repeated } from './repeat';
 import { ALL, type VariableState } from './variables';
@@ -11,7 +11,7 @@ function state(name: string, chosen: string[], options = ['a', 'b', 'c', 'd', 'e
 
 /** Title, repetition and place of each panel, a list for each section. */
 function laid(panels: object[], states: VariableState[]) {
-  const { board } = importBoard({ panels });
+  const { board } = importNow({ panels });
   return repeated(board, states).map(({ row, panels }) => [
     row && `${row.title} ${Object.values(row.scoped).map(({ text }) => text)}`.trim(),
     ...panels.map(({ title, scoped, grid: { x, y, w, h } }) => `${title} ${Object.values(scoped).map(({ value }) => value)} at ${x},${y} ${w}×${h}`),

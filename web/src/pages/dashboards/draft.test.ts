@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { withValue } from '../../lib/grafana/edit';
-import { importBoard } from '../../lib/grafana/import';
+import { importNow } from '../../lib/grafana/import-now';
 import { BoardDraft, draftOf, keepDraft } from './draft.svelte';
 
 function draft(): BoardDraft {
-  return new BoardDraft({ ...importBoard({ title: 'a', version: 1, panels: [] }).board, uid: 'u' });
+  return new BoardDraft({ ...importNow({ title: 'a', version: 1, panels: [] }).board, uid: 'u' });
 }
 
 const titled = (one: BoardDraft, title: string, place = '') => one.change(withValue(one.board.json, 'title', title), place);
