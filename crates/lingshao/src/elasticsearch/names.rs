@@ -43,7 +43,7 @@ impl Kept {
 
 /// All indices at one moment.
 #[derive(Debug)]
-pub(super) struct Known {
+pub(crate) struct Known {
     snapshot: Snapshot,
     infos: Vec<(IndexInfo, Kept)>,
     names: Vec<String>,
@@ -51,7 +51,7 @@ pub(super) struct Known {
 }
 
 impl Known {
-    pub(super) fn now(app: &App) -> Known {
+    pub(crate) fn now(app: &App) -> Known {
         let snapshot = app.logs.store().snapshot();
         let infos: Vec<(IndexInfo, Kept)> = snapshot
             .indices()
@@ -76,21 +76,24 @@ impl Known {
         self.infos.len()
     }
 
+    /// Of all of them, sorted.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
+    }
+
     /// Other names, and what they stand for.
-    pub(super) fn aliases(&self) -> &BTreeMap<String, Vec<String>> {
+    pub(crate) fn aliases(&self) -> &BTreeMap<String, Vec<String>> {
         &self.aliases
     }
 
     /// The indices that a path names; missing ones are an error unless the call says otherwise.
     pub(super) fn resolve(&self, path: Option<&str>, params: &UrlParams) -> Result<Vec<String>, EsError> {
-        let names: Vec<String> = path
-            .unwrap_or("")
-            .split(',')
-            .map(str::trim)
-            .filter(|name| !name.is_empty())
-            .map(str::to_owned)
-            .collect();
-        self.resolve_names(&names, IndexOptions::of(params)?)
+        self.resolve_names(&listed(path.unwrap_or("")), IndexOptions::of(params)?)
+    }
+
+    /// The same for a text without options, as people write it: no name at all is every index.
+    pub(crate) fn resolve_text(&self, text: &str) -> Result<Vec<String>, EsError> {
+        self.resolve_names(&listed(text), IndexOptions::default())
     }
 
     pub(super) fn resolve_names(
@@ -142,4 +145,9 @@ impl Known {
         }
         merged
     }
+}
+
+/// Names between commas.
+fn listed(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
