@@ -6,7 +6,7 @@ CARGO ?= cargo
 # A binary without its page is no good here: what keeps it from being built is an error (crates/ui/build).
 export LINGSHAO_REQUIRE_UI = 1
 
-.PHONY: help demo run test soak check web web-test web-e2e python-test conformance acceptance bench fuzz dev dist setup setup-build
+.PHONY: help demo run test soak check web web-test web-e2e python-test conformance acceptance log-clients bench fuzz dev dist setup setup-build
 
 help:
 	@echo "make demo         build and start the demo shop, watched by Lingshao"
@@ -19,6 +19,7 @@ help:
 	@echo "make python-test  the Python package in FastAPI under uvicorn and gunicorn"
 	@echo "make conformance  Prometheus' own test language, a line per file"
 	@echo "make acceptance   Alertmanager's own acceptance tests, a line per test"
+	@echo "make log-clients  what ships logs, shipping to the real binary"
 	@echo "make bench        benchmarks (prints figures, asserts nothing)"
 	@echo "make fuzz         FUZZ_SECONDS=$(FUZZ_SECONDS) of every fuzz target"
 	@echo "make dev          rebuild and restart on every change (needs cargo-watch)"
@@ -60,6 +61,7 @@ test: check web-test python-test
 	$(MAKE) web-e2e
 	sh crates/wire/tests/vendor_sdks/check.sh
 	sh tests/alertmanager/run.sh $${CARGO_TARGET_DIR:-target}/ci/lingshao
+	sh tests/log_clients/run.sh $${CARGO_TARGET_DIR:-target}/ci/lingshao --quiet
 	sh fuzz/run.sh $(FUZZ_SECONDS)
 	@echo "all checks passed"
 
@@ -74,6 +76,10 @@ conformance: setup
 acceptance: setup
 	$(CARGO) build --profile ci -p lingshao
 	sh tests/alertmanager/run.sh $${CARGO_TARGET_DIR:-target}/ci/lingshao
+
+log-clients: setup
+	$(CARGO) build --profile ci -p lingshao
+	sh tests/log_clients/run.sh $${CARGO_TARGET_DIR:-target}/ci/lingshao
 
 bench: setup
 	$(CARGO) bench --workspace

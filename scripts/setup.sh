@@ -34,6 +34,9 @@ if [ "$purpose" = test ]; then
     need setpriv util-linux
     # The vendors' own clients check our signatures, and FastAPI tries the Python package (python/tests).
     python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3-venv"
+    # It ships logs to us, by itself and through Elasticsearch's API (tests/log_clients).
+    [ -x /usr/sbin/rsyslogd ] || need rsyslogd rsyslog
+    find /usr/lib -path '*/rsyslog/omelasticsearch.so' 2>/dev/null | grep -q . || missing="$missing rsyslog-elasticsearch"
     # The scenarios of Elasticsearch's API are run by a Python program.
     { python3 -c 'import requests, yaml' || /usr/bin/python3 -c 'import requests, yaml'; } 2>/dev/null ||
         missing="$missing python3-requests python3-yaml"

@@ -250,3 +250,27 @@ test('on a phone lines are read, opened and filtered', async () => {
   expect(sideways).toBeLessThanOrEqual(0);
   await page.close();
 });
+
+test('an index is chosen by its name or alias, and the address keeps the choice', async () => {
+  const made = await fetch(`${server.listener('elasticsearch')}/nginx-1`, {
+    method: 'PUT',
+    body: '{"aliases":{"edge":{}}}',
+    headers: { 'Content-Type': 'application/json' },
+  });
+  expect(made.status).toBe(200);
+  const document = `{"@timestamp":"${new Date(began).toISOString()}","message":"at the edge"}`;
+  const body = `{"create":{"_index":"nginx-1"}}\n${document}\n`;
+  await fetch(`${server.listener('elasticsearch')}/_bulk`, { method: 'POST', body, headers: { 'Content-Type': 'application/x-ndjson' } });
+  const page = await open({ query: 'edge' });
+  const choice = page.getByRole('combobox', { name: logs.indexChoice });
+  await choice.waitFor();
+  expect(await choice.locator('option').allInnerTexts()).toEqual([logs.indexAll, 'edge', 'nginx-1', 'shop']);
+  await expect.poll(() => total(page)).toBe(1);
+  await choice.selectOption('shop');
+  await expect.poll(() => total(page)).toBe(0);
+  await choice.selectOption('edge');
+  await expect.poll(() => total(page)).toBe(1);
+  await page.reload();
+  await expect.poll(() => choice.inputValue()).toBe('edge');
+  await page.close();
+});

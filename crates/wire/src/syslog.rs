@@ -120,7 +120,10 @@ fn version_1(rest: &str) -> Option<Message<'_>> {
     };
     let (data, text) = rest.split_at(end);
     let text = text.strip_prefix(' ').unwrap_or(text);
-    Some(Message { priority: None, time, header, data, text: text.strip_prefix('\u{feff}').unwrap_or(text) })
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    // rsyslog's own template for this form puts the blank that was behind the tag before the message.
+    let text = text.strip_prefix(' ').unwrap_or(text);
+    Some(Message { priority: None, time, header, data, text })
 }
 
 /// Visits `[ID NAME="VALUE" …]…`; where it ends, or `None` where it makes no sense.
@@ -244,6 +247,10 @@ mod tests {
         check(
             "<11>1 2025-06-15T08:30:00.123456+08:00 h shop 123 - - \u{feff}x",
             r#"message="x" facility="user" severity="err" hostname="h" appname="shop" procid="123" @2025-06-15T00:30:00.123456Z !ERROR"#,
+        );
+        check(
+            "<11>1 2025-06-15T00:30:00Z h shop - - -   two blanks, one of them rsyslog's",
+            r#"message=" two blanks, one of them rsyslog's" facility="user" severity="err" hostname="h" appname="shop" @2025-06-15T00:30:00.000Z !ERROR"#,
         );
         check("<0>1 - - - - - -", r#"message="" facility="kern" severity="emerg" !CRITICAL"#);
     }

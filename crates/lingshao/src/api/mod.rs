@@ -65,6 +65,7 @@ pub(crate) async fn dispatch(app: &Arc<App>, endpoint: Endpoint, mut call: Call)
         E::BeginIncident => demo::begin(app, &call),
         E::SearchLogs => logs::search(app, call).await,
         E::LogFields => logs::fields(app, call).await,
+        E::LogIndices => logs::indices(app),
         E::LogValues => logs::values(app, call).await,
         E::LogContext => logs::context(app, call).await,
         E::ExportLogs => logs::export(app, call).await,
@@ -168,6 +169,7 @@ async fn answer(
         | E::Check
         | E::SearchLogs
         | E::LogFields
+        | E::LogIndices
         | E::LogValues
         | E::LogContext
         | E::ExportLogs

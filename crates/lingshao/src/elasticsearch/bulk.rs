@@ -42,7 +42,7 @@ pub(super) async fn bulk(app: &Arc<App>, request: Request) -> Outcome {
             Ok(Answer::json(render(&taken, u64::try_from(started.elapsed().as_millis()).unwrap_or(0))))
         }
         Err(error) => {
-            app.logs.telemetry().overloads.add(1);
+            app.logs.telemetry().overloads.add(u64::from(error.is_temporary()));
             Err(refusal(error))
         }
     }

@@ -9,7 +9,7 @@ mod contexts;
 mod documents;
 mod index;
 mod info;
-mod names;
+pub(crate) mod names;
 mod search;
 mod stored;
 

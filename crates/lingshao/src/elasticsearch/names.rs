@@ -88,13 +88,13 @@ impl Indices {
 
 /// All indices at one moment.
 #[derive(Debug)]
-pub(super) struct Known {
+pub(crate) struct Known {
     snapshot: Snapshot,
     indices: Arc<Indices>,
 }
 
 impl Known {
-    pub(super) fn now(app: &App) -> Known {
+    pub(crate) fn now(app: &App) -> Known {
         let snapshot = app.logs.store().snapshot();
         let indices = app.indices.of(&snapshot);
         Known { snapshot, indices }
@@ -105,21 +105,24 @@ impl Known {
         self.indices.infos.len()
     }
 
+    /// Of all of them, sorted.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.indices.names
+    }
+
     /// Other names, and what they stand for.
-    pub(super) fn aliases(&self) -> &BTreeMap<String, Vec<String>> {
+    pub(crate) fn aliases(&self) -> &BTreeMap<String, Vec<String>> {
         &self.indices.aliases
     }
 
     /// The indices that a path names; missing ones are an error unless the call says otherwise.
     pub(super) fn resolve(&self, path: Option<&str>, params: &UrlParams) -> Result<Vec<String>, EsError> {
-        let names: Vec<String> = path
-            .unwrap_or("")
-            .split(',')
-            .map(str::trim)
-            .filter(|name| !name.is_empty())
-            .map(str::to_owned)
-            .collect();
-        self.resolve_names(&names, IndexOptions::of(params)?)
+        self.resolve_names(&listed(path.unwrap_or("")), IndexOptions::of(params)?)
+    }
+
+    /// The same for a text without options, as people write it: no name at all is every index.
+    pub(crate) fn resolve_text(&self, text: &str) -> Result<Vec<String>, EsError> {
+        self.resolve_names(&listed(text), IndexOptions::default())
     }
 
     pub(super) fn resolve_names(
@@ -173,4 +176,9 @@ impl Known {
         }
         merged
     }
+}
+
+/// Names between commas.
+fn listed(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }

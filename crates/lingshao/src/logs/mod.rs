@@ -8,7 +8,6 @@ pub(crate) mod ask;
 pub(crate) mod doors;
 mod files;
 mod grpc;
-pub(crate) mod indices;
 mod kibana;
 mod lines;
 pub(crate) mod otlp;

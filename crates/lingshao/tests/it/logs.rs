@@ -30,7 +30,7 @@ pub(crate) fn ship(server: &Server, lines: &str) {
 }
 
 #[track_caller]
-fn ask(server: &Server, path: &str, question: &Value) -> Value {
+pub(crate) fn ask(server: &Server, path: &str, question: &Value) -> Value {
     let answer = server.request(
         "POST",
         &format!("/api/lingshao/v1/logs/{path}"),
@@ -43,7 +43,7 @@ fn ask(server: &Server, path: &str, question: &Value) -> Value {
 
 /// The messages that a query of the log page finds, oldest first.
 #[track_caller]
-fn found(server: &Server, query: &str) -> Vec<String> {
+pub(crate) fn found(server: &Server, query: &str) -> Vec<String> {
     let answer = ask(server, "search", &json!({ "query": query, "order": "asc", "size": 1000 }));
     let messages =
         answer["hits"].as_array().unwrap().iter().map(|hit| hit["message"].as_str().unwrap_or("").to_owned());
@@ -235,6 +235,49 @@ fn a_file_is_exported_whole_and_no_cell_is_computed() {
     assert_eq!(body.matches(",\"'=1+").count(), 2500);
     let ndjson = server.get("/api/lingshao/v1/logs/export?query=n:%3E2490").body;
     assert_eq!(ndjson.matches("\"message\"").count(), 9, "{ndjson}");
+}
+
+/// The page and the Elasticsearch API mean the same by the name of an index.
+#[test]
+fn indices_are_chosen_by_name_alias_and_pattern() {
+    let folder = folder();
+    let server = start(&folder, "");
+    for index in ["shop-1", "shop-2", "nginx"] {
+        let made = json!({ "aliases": if index == "shop-2" { json!({ "current": {} }) } else { json!({}) } });
+        assert_eq!(server.elasticsearch("PUT", &format!("/{index}"), &made.to_string()).status, 200);
+        let document = json!({ "message": format!("in {index}") });
+        assert_eq!(
+            server.elasticsearch("POST", &format!("/{index}/_doc"), &document.to_string()).status,
+            201
+        );
+    }
+    let listed = server.get("/api/lingshao/v1/logs/indices").json();
+    let aliases = json!([{ "name": "current", "indices": ["shop-2"] }]);
+    assert_eq!(listed, json!({ "indices": ["nginx", "shop-1", "shop-2"], "aliases": aliases }));
+    for (index, expected) in [
+        ("", vec!["in nginx", "in shop-1", "in shop-2"]),
+        ("_all", vec!["in nginx", "in shop-1", "in shop-2"]),
+        ("current", vec!["in shop-2"]),
+        ("curr*,nginx", vec!["in nginx", "in shop-2"]),
+        ("shop-*,-shop-2", vec!["in shop-1"]),
+        ("none*", vec![]),
+    ] {
+        let answer = ask(&server, "search", &json!({ "query": "", "index": index }));
+        let mut found: Vec<_> =
+            answer["hits"].as_array().unwrap().iter().map(|hit| hit["message"].as_str().unwrap()).collect();
+        found.sort_unstable();
+        assert_eq!(found, expected, "{index}");
+        let path = if index.is_empty() { "/_count".to_owned() } else { format!("/{index}/_count") };
+        assert_eq!(server.elasticsearch("GET", &path, "").json()["count"], expected.len(), "{index}");
+    }
+    let question = json!({ "query": "", "index": "shop-1,none" }).to_string();
+    let answer = server.request("POST", "/api/lingshao/v1/logs/search", &[], question.as_bytes());
+    assert_eq!(
+        (answer.status, &answer.json()["error"]["code"]),
+        (404, &json!("no-index")),
+        "{}",
+        answer.body
+    );
 }
 
 #[test]

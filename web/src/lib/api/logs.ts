@@ -92,6 +92,13 @@ export interface Field {
 
 export const fields = async (scope: Scope, signal?: AbortSignal) => (await ask<{ fields: Field[] }>('fields', scope, signal)).fields;
 
+export interface Indices {
+  indices: string[];
+  aliases: { name: string; indices: string[] }[];
+}
+
+export const indices = (signal?: AbortSignal) => request<Indices>(`${PATH}/indices`, { signal });
+
 export interface FieldValues {
   total: number;
   values: { value: Value; count: number }[];

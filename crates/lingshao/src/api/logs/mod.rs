@@ -6,6 +6,7 @@
 mod context;
 mod export;
 mod fields;
+mod indices;
 mod question;
 mod render;
 mod search;
@@ -23,6 +24,7 @@ use crate::server::request::{BodyError, Call, Document};
 pub(super) use context::context;
 pub(super) use export::export;
 pub(super) use fields::{fields, values};
+pub(super) use indices::indices;
 pub(super) use search::search;
 
 /// A query has at most 16 KiB.

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::Refusal;
 use crate::app::App;
 use crate::clock::now;
+use crate::elasticsearch::names::Known;
 use crate::logs::query::{Notice, parse_query_at};
 
 /// Which records.
@@ -54,11 +55,8 @@ impl Which {
         if to < from {
             return Err(Refusal::Parameter("`to` lies before `from`".to_owned()));
         }
-        let pattern = self.index.as_deref().unwrap_or("*");
-        let indices = crate::logs::indices::matching(app.logs.store(), pattern);
-        if indices.is_empty() && !pattern.contains('*') && pattern != "_all" {
-            return Err(Refusal::NoIndex(pattern.to_owned()));
-        }
+        let names = self.index.as_deref().unwrap_or("");
+        let indices = Known::now(app).resolve_text(names).map_err(|_| Refusal::NoIndex(names.to_owned()))?;
         Ok(Scope { query, from, to, indices, notices: parsed.notices })
     }
 }
