@@ -217,6 +217,7 @@ fn refuse(error: &CommandError) -> Reply {
         CommandError::Retry(_) | CommandError::Done => (StatusCode::CONFLICT, "refund"),
         CommandError::NotByHand(_) | CommandError::Keys => (StatusCode::BAD_REQUEST, "keys"),
         CommandError::Switch { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "switch"),
+        CommandError::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
         CommandError::State(_) => (StatusCode::SERVICE_UNAVAILABLE, "state"),
     };
     fault(status, code, &error.to_string())

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use lingshao_model::{TimeDelta, Timestamp};
 use lingshao_shop::RefundNumber;
@@ -23,6 +24,8 @@ use super::view::View;
 use crate::clock::now;
 use crate::state::{AuditEntry, AuditRow, Broken, RefundFilter, StateError};
 
+/// How long one waits for others' previews.
+const PREVIEW_PATIENCE: Duration = Duration::from_secs(10);
 /// Long enough to read what it says, too short to be found in a history.
 const CONFIRM_WITHIN: TimeDelta = TimeDelta::from_secs(60);
 
@@ -33,6 +36,8 @@ pub(crate) struct ShopHandle {
     view: watch::Receiver<Option<Arc<View>>>,
     facts: Arc<Facts>,
     key: hmac::Key,
+    /// One preview at a time: it asks the shop's database five questions, whoever wants it.
+    previews: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// What a person wants.
@@ -69,6 +74,9 @@ pub(crate) enum CommandError {
     /// There is none.
     #[error("no shop is configured; add `shop:` to lingshao.yml")]
     NoShop,
+    /// Others look already.
+    #[error("other previews are being made; try again")]
+    Busy,
     /// The second word is missing.
     #[error("say it once more with this confirmation")]
     Confirm(Confirmation),
@@ -126,7 +134,7 @@ impl ShopHandle {
     ) -> Result<ShopHandle, anyhow::Error> {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
             .map_err(|_| anyhow::anyhow!("the system gives no random numbers"))?;
-        Ok(ShopHandle { desk, view, facts, key })
+        Ok(ShopHandle { desk, view, facts, key, previews: Arc::default() })
     }
 
     fn desk(&self) -> Result<Arc<Desk>, CommandError> {
@@ -163,6 +171,8 @@ impl ShopHandle {
     /// What would be done now.
     pub(crate) async fn preview(&self) -> Result<Preview, CommandError> {
         let desk = self.desk()?;
+        let turn = tokio::time::timeout(PREVIEW_PATIENCE, self.previews.lock()).await;
+        let _turn = turn.map_err(|_| CommandError::Busy)?;
         Ok(preview(&desk.config, &desk.hands.shop, now()).await)
     }
 

@@ -138,12 +138,21 @@ impl HttpHand {
         if status.is_success() {
             return Ok(());
         }
-        let said = response.text().await.unwrap_or_default();
+        let said = beginning(response).await;
         let said: String = said.chars().filter(|one| !one.is_control()).take(EXCERPT_CHARS).collect();
         let why = format!("the shop's API answered {}: {said}", status.as_u16()).into();
         // A gateway's words say nothing of what the shop did.
         Err(if status.is_server_error() { ShopAnswer::Doubt } else { ShopAnswer::NotDone(why) })
     }
+}
+
+/// No more of an answer than is said of it.
+async fn beginning(mut response: reqwest::Response) -> String {
+    let mut bytes = Vec::new();
+    while let (true, Ok(Some(chunk))) = (bytes.len() < 4 * EXCERPT_CHARS, response.chunk().await) {
+        bytes.extend_from_slice(&chunk);
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 impl Hands {

@@ -4,7 +4,7 @@
 //! in the same transaction. The audit trail is append-only and chained: each row's hash is SHA-256 over the hash before it
 //! and its own text, so nobody changes or takes out a row without breaking every one behind it.
 
-use lingshao_model::Timestamp;
+use lingshao_model::{TimeDelta, Timestamp};
 use lingshao_shop::ledger::{CancelRow, CancelState, LedgerRow, Purpose, RefundRow, RefundState};
 use lingshao_shop::{Fen, OrderKey, OrderNumber, RefundNumber};
 use ring::digest;
@@ -17,6 +17,10 @@ use super::{Location, StateError};
 
 /// Rows that one question brings at most: what a page shows, and what a tick goes on with.
 const ROWS_MAX: i64 = 1_000;
+/// Cancellations that ended are looked at for late payments, for days; two months are enough.
+const LEDGER_KEPT: TimeDelta = TimeDelta::from_secs(60 * 86_400);
+/// Lines of the audit trail: a year, and the month in which it is closed. At 5,000 acts a day, some 2 GB.
+const AUDIT_KEPT: TimeDelta = TimeDelta::from_secs(400 * 86_400);
 /// What the first row of a trail is chained to.
 const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
@@ -156,7 +160,14 @@ impl ShopStore {
         }
         let last = "SELECT hash FROM shop_audit WHERE shop = ?1 ORDER BY n DESC LIMIT 1";
         let last = sqlx::query(last).bind(self.shop.as_str()).fetch_optional(&mut *connection).await?;
-        let mut hash: String = last.map_or(Ok(GENESIS.to_owned()), |row| row.try_get(0))?;
+        let mut hash: String = match last {
+            Some(row) => row.try_get(0)?,
+            None => {
+                let anchor = "SELECT value FROM shop_meta WHERE shop = ?1 AND name = 'audit_anchor'";
+                let anchor = sqlx::query_scalar(anchor).bind(self.shop.as_str());
+                anchor.fetch_optional(&mut *connection).await?.unwrap_or_else(|| GENESIS.to_owned())
+            }
+        };
         for entry in entries {
             let text = super::rows::to_text(entry);
             hash = chained(&hash, &text);
@@ -278,9 +289,40 @@ impl ShopStore {
             .await
     }
 
+    /// Forgets cancellations that ended long ago, and the oldest lines of the trail; the chain goes on behind them.
+    pub(crate) async fn forget(&self, now: Timestamp) -> Result<(), StateError> {
+        self.aside
+            .in_time(async |connection| {
+                let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+                let ended =
+                    "DELETE FROM shop_ledger WHERE shop = ?1 AND kind = 'cancel' AND open = 0 AND at < ?2";
+                let query = sqlx::query(ended).bind(self.shop.as_str()).bind((now - LEDGER_KEPT).0);
+                query.execute(&mut *transaction).await?;
+                let old = (now - AUDIT_KEPT).0;
+                let last =
+                    "SELECT n, hash FROM shop_audit WHERE shop = ?1 AND at < ?2 ORDER BY n DESC LIMIT 1";
+                let last = sqlx::query(last).bind(self.shop.as_str()).bind(old);
+                if let Some(row) = last.fetch_optional(&mut *transaction).await? {
+                    let (n, hash): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
+                    let delete = sqlx::query("DELETE FROM shop_audit WHERE shop = ?1 AND n <= ?2");
+                    delete.bind(self.shop.as_str()).bind(n).execute(&mut *transaction).await?;
+                    let anchor = "INSERT INTO shop_meta VALUES (?1, 'audit_anchor', ?2) \
+                                  ON CONFLICT (shop, name) DO UPDATE SET value = ?2";
+                    sqlx::query(anchor)
+                        .bind(self.shop.as_str())
+                        .bind(hash)
+                        .execute(&mut *transaction)
+                        .await?;
+                }
+                transaction.commit().await
+            })
+            .await
+    }
+
     /// Walks the chain; the first row that does not fit.
     pub(crate) async fn verify(&self) -> Result<Option<Broken>, StateError> {
-        let (mut after, mut hash) = (0, None::<String>);
+        let anchor = self.remembered().await?.into_iter().find(|(name, _)| name == "audit_anchor");
+        let (mut after, mut hash) = (0, anchor.map(|(_, hash)| hash));
         loop {
             let rows: Vec<(i64, String, String)> = self
                 .aside
@@ -581,6 +623,34 @@ mod tests {
             store.aside.in_time(change).await.unwrap();
             assert_eq!(store.verify().await.unwrap(), Some(Broken { n: broken }), "{sql}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_too_old_is_forgotten_and_the_chain_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(folder.path()).await;
+        let rows = [
+            LedgerRow::Cancel(cancel(1, CancelState::Done)),
+            LedgerRow::Cancel(cancel(2, CancelState::Closed)),
+            LedgerRow::Refund(RefundRow { marked: true, ..refund(3, RefundState::Done) }),
+        ];
+        store.write(&rows, &[entry("cancelled", 1), entry("cancelled", 2)]).await.unwrap();
+        store.write(&[], &[entry("cancelled", AUDIT_KEPT.0 + 2)]).await.unwrap();
+        store.forget(Timestamp(AUDIT_KEPT.0 + 2)).await.unwrap();
+        assert_eq!(store.audit(None, 9).await.unwrap().iter().map(|row| row.n).collect::<Vec<_>>(), [3, 2]);
+        assert_eq!(store.verify().await.unwrap(), None);
+        // What is open, and what money moved by, stays.
+        assert_eq!(store.cancelled_since(Timestamp(0)).await.unwrap(), []);
+        assert_eq!(
+            (
+                store.open_rows().await.unwrap().len(),
+                store.refunds(RefundFilter::All, 9).await.unwrap().len()
+            ),
+            (1, 1)
+        );
+        store.forget(Timestamp(2 * AUDIT_KEPT.0)).await.unwrap();
+        store.write(&[], &[entry("cancelled", 5)]).await.unwrap();
+        assert_eq!(store.verify().await.unwrap(), None);
     }
 
     #[tokio::test]

@@ -26,11 +26,11 @@ test('every kind of fact that the monitors write has words', () => {
 });
 
 test('every reason, hold, halt and state has words', () => {
-  const keeper = 'lingshao/src/shop/keeper.rs';
-  const reasons = named(keeper, /Refusal::new\("(\w+)"/g);
+  const keeper = 'lingshao/src/shop/keeper';
+  const reasons = ['mod', 'seen'].flatMap((part) => named(`${keeper}/${part}.rs`, /Refusal::new\("(\w+)"/g));
   expect(new Set(reasons)).toEqual(new Set(['standby', 'stopped', 'paused', 'halted', 'mapping', 'database', 'callbacks']));
   for (const reason of reasons) expect([reason, has(`shop.reason_${reason}`) && has(`shop.todo_${reason}`)]).toEqual([reason, true]);
-  for (const held of named(keeper, /Held::\w+ => "(\w+)"/g)) expect([held, has(`shop.held_${held}`)]).toEqual([held, true]);
+  for (const held of named(`${keeper}/gates.rs`, /Held::\w+ => "(\w+)"/g)) expect([held, has(`shop.held_${held}`)]).toEqual([held, true]);
   const halts = named('shop/src/safety/gate.rs', /Halt::\w+(?: \{ \.\. \})? => "(\w+)"/g);
   expect(halts).toContain('share');
   for (const halt of halts) expect([halt, has(`shop.halt_${halt}`)]).toEqual([halt, true]);

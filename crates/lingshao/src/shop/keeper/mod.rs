@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use lingshao_model::{TimeDelta, Timestamp};
 use lingshao_shop::act::{Act, Fact, FactKind, Subject};
-use lingshao_shop::day::DAY;
+use lingshao_shop::day::{DAY, day};
 use lingshao_shop::safety::{CallbackLimits, Callbacks, Gate, Halt, Limits, MonitorHistory};
 use lingshao_shop::sql::{ShopError, Tail};
 use lingshao_shop::{Fen, OrderKey};
@@ -87,6 +87,7 @@ pub(super) struct Keeper {
     tail: Option<Tail>,
     drift: Option<DriftView>,
     recounted: i64,
+    forgot: i64,
     orphans: BTreeMap<OrderKey, Orphan>,
     watched: HashMap<OrderKey, Watch>,
     asked: HashMap<OrderKey, Timestamp>,
@@ -146,6 +147,7 @@ impl Keeper {
             tail: None,
             drift: None,
             recounted: 0,
+            forgot: 0,
             orphans: BTreeMap::new(),
             watched: HashMap::new(),
             asked: HashMap::new(),
@@ -182,6 +184,7 @@ impl Keeper {
             }
         };
         self.hear().await;
+        self.forget(at).await;
         self.compare(at).await;
         if standby.is_none() && lead.is_ok() {
             self.work(at).await;
@@ -216,6 +219,17 @@ impl Keeper {
 
     fn is_late(&self) -> bool {
         self.desk.is_ending() || TICK_TIME < self.begun.elapsed()
+    }
+
+    /// Once a day.
+    async fn forget(&mut self, at: Timestamp) {
+        if self.forgot == day(at) {
+            return;
+        }
+        self.forgot = day(at);
+        if let Err(error) = self.desk.store.forget(at).await {
+            tracing::warn!(error = %anyhow::anyhow!("{error}"), "old rows of the shop's ledger stay for a day more");
+        }
     }
 
     /// What people said since the last tick.

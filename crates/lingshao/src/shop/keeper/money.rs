@@ -7,6 +7,7 @@ use lingshao_shop::act::{Act, Fact, FactKind, OrderState, Refund, Wish};
 use lingshao_shop::day::{DAY, day};
 use lingshao_shop::ledger::{LedgerRow, Purpose, RefundRow, RefundState};
 use lingshao_shop::safety::{Mode, RefundCaps};
+use lingshao_shop::sql::OrderFacts;
 use lingshao_shop::{Fen, OrderKey, OrderNumber, RefundNumber};
 
 use super::gates::refund_held_name;
@@ -142,7 +143,14 @@ impl Keeper {
             return Ok(());
         }
         let look_back = desk.config.refunds.look_back;
-        let cancelled = desk.hands.shop.cancelled_since(at - look_back).await?;
+        // The tail has all of them; without growing keys one question brings the oldest thousand.
+        let cancelled: Vec<OrderFacts> = match &self.tail {
+            Some(tail) => {
+                let recent = |order: &&OrderFacts| at - order.created <= look_back;
+                tail.in_state(OrderState::Cancelled).filter(recent).cloned().collect()
+            }
+            None => desk.hands.shop.cancelled_since(at - look_back).await?,
+        };
         self.watched.retain(|_, watch| at - DAY - watch.since <= look_back);
         let still: BTreeSet<&OrderKey> = cancelled.iter().map(|order| &order.order).collect();
         self.orphans.retain(|order, _| still.contains(order));
