@@ -4,6 +4,7 @@ real shop with four workers."""
 import json
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from conftest import wait_for
@@ -23,15 +24,20 @@ def check(shop, sink, target, method="GET", status=200, headers=None, **expected
 
 
 def test_defects_2_and_4_four_workers_count_every_request_once(shop, sink):
-    before = len(sink.all(logger="lingshao.request", route="/api/v1/products/{product_id}"))
-    for index in range(120):
-        assert shop.ask(f"/api/v1/products/{index}")[0] == 200
     found = lambda: sink.all(logger="lingshao.request", route="/api/v1/products/{product_id}")
-    wait_for("all records", lambda: len(found()) - before >= 120)
+    before, asked = len(found()), 0
+    deadline = time.monotonic() + 30
+    # Which worker takes a connection is the kernel's choice: on a busy machine one may take all of a round.
+    while asked == 0 or (len({record["pid"] for record in found()[before:]}) < 2 and time.monotonic() < deadline):
+        with ThreadPoolExecutor(16) as pool:
+            answers = pool.map(lambda index: shop.ask(f"/api/v1/products/{index}")[0], range(asked, asked + 120))
+            assert set(answers) == {200}
+        asked += 120
+        wait_for("all records", lambda: len(found()) - before >= asked)
     time.sleep(0.2)
-    assert len(found()) - before == 120
-    assert {record["path"] for record in found()[before:]} == {f"/api/v1/products/{index}" for index in range(120)}
-    assert len({record["pid"] for record in found()}) > 1
+    assert len(found()) - before == asked
+    assert {record["path"] for record in found()[before:]} == {f"/api/v1/products/{index}" for index in range(asked)}
+    assert len({record["pid"] for record in found()[before:]}) > 1
 
 
 def test_defect_3_info_lines_of_shop_and_server_arrive_as_json(shop, sink):
