@@ -214,6 +214,7 @@ fn refuse(error: &CommandError) -> Reply {
         CommandError::NoRefund => (StatusCode::NOT_FOUND, "no-refund"),
         CommandError::Confirm(_) => (StatusCode::PRECONDITION_REQUIRED, "confirm"),
         CommandError::BadConfirmation => (StatusCode::CONFLICT, "confirmation"),
+        CommandError::Refuses(..) => (StatusCode::CONFLICT, "refuses"),
         CommandError::Retry(_) | CommandError::Done => (StatusCode::CONFLICT, "refund"),
         CommandError::NotByHand(_) | CommandError::Keys => (StatusCode::BAD_REQUEST, "keys"),
         CommandError::Switch { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "switch"),

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lingshao_model::{TimeDelta, Timestamp};
-use lingshao_shop::RefundNumber;
 use lingshao_shop::act::{NextGenerationError, next_generation};
 use lingshao_shop::ledger::{LedgerRow, RefundRow, RefundState};
+use lingshao_shop::{OrderKey, RefundNumber};
 use ring::hmac;
 use ring::rand::SystemRandom;
 use tokio::sync::watch;
@@ -95,9 +95,12 @@ pub(crate) enum CommandError {
     /// Only orders and groups can be acted on by hand.
     #[error("`{0}` acts on nothing by hand")]
     NotByHand(&'static str),
-    /// Nothing named.
-    #[error("name 1 to {WANTED_MAX} keys")]
+    /// Nothing named, or what is no key.
+    #[error("name 1 to {WANTED_MAX} keys of orders or groups")]
     Keys,
+    /// It would not be done.
+    #[error("`{0}` acts on nothing now: {1}")]
+    Refuses(&'static str, String),
     /// The switch's file.
     #[error("the file `{path}` cannot be changed: {source}")]
     Switch {
@@ -214,6 +217,11 @@ impl ShopHandle {
     ) -> Result<(), CommandError> {
         let desk = self.desk()?;
         check(command)?;
+        if let Command::Run(monitor, _) = command
+            && let Some(refusal) = self.refusal(*monitor)
+        {
+            return Err(CommandError::Refuses(monitor.name(), refusal));
+        }
         match token {
             None => return Err(CommandError::Confirm(self.confirmation(command, by, now()))),
             Some(token) if self.is_confirmed(command, by, token, now()) => {}
@@ -261,6 +269,15 @@ impl ShopHandle {
         Ok(())
     }
 
+    /// Why a monitor did nothing at the last tick.
+    fn refusal(&self, monitor: Monitor) -> Option<String> {
+        let view = self.view()?;
+        let own = view.monitors.iter().find(|own| own.name == monitor.name())?;
+        own.refuses
+            .as_ref()
+            .map(|refusal| format!("{} {}", refusal.reason, refusal.detail).trim_end().to_owned())
+    }
+
     fn confirmation(&self, command: &Command, by: &str, now: Timestamp) -> Confirmation {
         let until = now + CONFIRM_WITHIN;
         let tag = hmac::sign(&self.key, what(command, by, until).as_bytes());
@@ -295,6 +312,9 @@ fn check(command: &Command) -> Result<(), CommandError> {
             Err(CommandError::NotByHand(monitor.name()))
         }
         Command::Run(_, keys) if keys.is_empty() || WANTED_MAX < keys.len() => Err(CommandError::Keys),
+        Command::Run(_, keys) if keys.iter().any(|key| OrderKey::new(key).is_err()) => {
+            Err(CommandError::Keys)
+        }
         _ => Ok(()),
     }
 }

@@ -146,6 +146,7 @@ fn a_word_that_changes_something_is_said_twice() {
         409
     );
     assert_eq!(watched.post("monitors/order_timeout/run", &json!({"keys": []})).status, 400);
+    assert_eq!(watched.post("monitors/order_timeout/run", &json!({"keys": ["<b>"]})).status, 400);
     assert_eq!(watched.post("monitors/nothing/pause", &json!({})).status, 404);
     watched.tick();
     assert_eq!(world.status(1), 101);
@@ -175,6 +176,9 @@ fn brakes_hold_and_are_remembered() {
         (&json!("paused"), &json!(1)),
         "{monitor:#}"
     );
+    // Nor by hand: whoever wants it lets it go on first.
+    let refused = watched.post("monitors/order_timeout/run", &json!({"keys": ["1"]}));
+    assert_eq!((refused.status, refused.json()["error"]["code"].clone()), (409, json!("refuses")));
     drop(watched);
     // A restart forgets no brake.
     let watched = world.watch(ACT);
