@@ -1,6 +1,7 @@
 //! Instants as texts of RFC 3339: `2015-07-01T20:10:51.781Z`.
 
 use lingshao_model::Timestamp;
+use lingshao_model::log::{date_of, days_from_epoch};
 
 const DAY_MILLIS: i64 = 86_400_000;
 
@@ -26,7 +27,7 @@ pub fn parse(text: &str) -> Option<Timestamp> {
 /// 0 a sign; such texts are for people, `parse` does not take them.
 pub fn format(t: Timestamp) -> String {
     let (days, millis) = (t.0.div_euclid(DAY_MILLIS), t.0.rem_euclid(DAY_MILLIS));
-    let (year, month, day) = date(days);
+    let (year, month, day) = date_of(days);
     let (hour, minute, second) = (millis / 3_600_000, millis / 60_000 % 60, millis / 1000 % 60);
     let fraction = if millis % 1000 == 0 { String::new() } else { format!(".{:03}", millis % 1000) };
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}Z")
@@ -84,26 +85,6 @@ fn days_in(year: i64, month: i64) -> i64 {
         4 | 6 | 9 | 11 => 30,
         _ => 31,
     }
-}
-
-/// Days since 1970-01-01 in the Gregorian calendar: years begin in March, so that the leap day is their last.
-fn days_from_epoch(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let month_from_march = (month + 9) % 12;
-    let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
-    365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year - 719_468
-}
-
-/// The inverse: year, month, day.
-fn date(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    (era * 400 + year_of_era + i64::from(month <= 2), month, day)
 }
 
 #[cfg(test)]

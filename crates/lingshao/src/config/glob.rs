@@ -1,8 +1,8 @@
-//! Paths with `*`, `?` and `[a-z]` in their last part, as Go's `filepath.Glob` reads them.
+//! Paths with `*`, `?` and `[a-z]`, none of which spans folders, as Go's `filepath.Glob` reads them.
 
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::io::{self, ErrorKind};
+use std::path::{Component, Path, PathBuf};
 
 /// Most files that a pattern may name: more is a mistake in the pattern.
 pub const PATHS_MAX: usize = 10_000;
@@ -10,29 +10,64 @@ pub const PATHS_MAX: usize = 10_000;
 /// The existing files that match, sorted. A path without a pattern is itself, whether it exists or not. A folder
 /// that does not exist holds no file.
 pub fn paths(pattern: &Path) -> io::Result<Vec<PathBuf>> {
-    let Some(name) = pattern.file_name().and_then(|name| name.to_str()) else {
-        return Ok(vec![pattern.to_owned()]);
-    };
-    if !name.contains(['*', '?', '[']) {
+    if !pattern.components().any(|part| is_pattern(part).is_some()) {
         return Ok(vec![pattern.to_owned()]);
     }
-    let folder = pattern.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
-    let mut found = Vec::new();
-    for entry in entries {
-        let entry = entry?;
-        if entry.file_name().to_str().is_some_and(|own| matches(name.as_bytes(), own.as_bytes())) {
-            found.push(pattern.with_file_name(entry.file_name()));
-        }
-        if found.len() > PATHS_MAX {
-            return Err(io::Error::other(format!("more than {PATHS_MAX} files match")));
+    let mut found = vec![PathBuf::new()];
+    for part in pattern.components() {
+        match is_pattern(part) {
+            Some(name) => found = inside(&found, name)?,
+            None => found.iter_mut().for_each(|path| path.push(part)),
         }
     }
+    found.retain(|path| path.exists());
     found.sort();
+    Ok(found)
+}
+
+/// Whether a path is one of those that a pattern names, if it exists.
+pub fn matches_path(pattern: &Path, path: &Path) -> bool {
+    let mut parts = path.components();
+    let fits = |part: Component<'_>| {
+        let own = parts.next();
+        match (is_pattern(part), own) {
+            (Some(name), Some(own)) => {
+                own.as_os_str().to_str().is_some_and(|own| matches(name.as_bytes(), own.as_bytes()))
+            }
+            (None, own) => own == Some(part),
+            (Some(_), None) => false,
+        }
+    };
+    pattern.components().all(fits) && parts.next().is_none()
+}
+
+fn is_pattern(part: Component<'_>) -> Option<&str> {
+    match part {
+        Component::Normal(name) => name.to_str().filter(|name| name.contains(['*', '?', '['])),
+        _ => None,
+    }
+}
+
+/// What is in these folders and matches.
+fn inside(folders: &[PathBuf], name: &str) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for folder in folders {
+        let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let entries = match fs::read_dir(here) {
+            Ok(entries) => entries,
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => continue,
+            Err(error) => return Err(error),
+        };
+        for entry in entries {
+            let own = entry?.file_name();
+            if own.to_str().is_some_and(|own| matches(name.as_bytes(), own.as_bytes())) {
+                found.push(folder.join(own));
+            }
+            if found.len() > PATHS_MAX {
+                return Err(io::Error::other(format!("more than {PATHS_MAX} files match")));
+            }
+        }
+    }
     Ok(found)
 }
 
@@ -109,5 +144,28 @@ mod tests {
         assert_eq!(names, ["a.yml", "b.yml"]);
         assert_eq!(paths(Path::new("none/x.yml")).unwrap(), [Path::new("none/x.yml")]);
         assert!(paths(&folder.path().join("none/*.yml")).unwrap().is_empty());
+    }
+
+    #[test]
+    fn folders_may_be_patterns_too() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["c1/c1-json.log", "c2/c2-json.log", "c2/other.txt", "file"] {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        let check = |pattern: &str, expected: &[&str]| {
+            let found = paths(&folder.path().join(pattern)).unwrap();
+            let names: Vec<_> =
+                found.iter().map(|path| path.strip_prefix(&folder).unwrap().to_str().unwrap()).collect();
+            assert_eq!(names, expected, "{pattern}");
+            let pattern = folder.path().join(pattern);
+            assert!(found.iter().all(|path| matches_path(&pattern, path)));
+            assert!(!matches_path(&pattern, &folder.path().join("c3/c3-json.log.1")));
+        };
+        check("*/*-json.log", &["c1/c1-json.log", "c2/c2-json.log"]);
+        check("c?/other.txt", &["c2/other.txt"]);
+        check("*", &["c1", "c2", "file"]);
+        check("*/none", &[]);
     }
 }

@@ -37,7 +37,7 @@ pub fn parse_with(text: &str, path: &Path, environment: &Environment) -> Result<
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut more = Vec::new();
     let config = match Node::parse(text) {
-        Ok(root) => read_root(&root, folder, environment, &mut findings, &mut more),
+        Ok(root) => read_root(&root, text, folder, environment, &mut findings, &mut more),
         Err(error) => {
             findings.error(error.at, error.message, "");
             Config::default()
@@ -56,6 +56,7 @@ const LATER: [&str; 1] = ["remote"];
 
 fn read_root(
     root: &Node,
+    source: &str,
     folder: &Path,
     environment: &Environment,
     findings: &mut Diagnostics,
@@ -67,7 +68,8 @@ fn read_root(
     more.append(&mut read_further_jobs(&mut prometheus, findings));
     let rule_files = keys.texts("rule_files", findings);
     let alerting = Alerting::read(keys.node("alerting"), folder, environment, findings, more);
-    let (logs, listeners) = logs::read(keys.node("logs"), keys.node("listeners"), folder, findings);
+    let place = logs::Place { folder, source, time_zone: &alerting.messages.time_zone };
+    let (logs, listeners) = logs::read(keys.node("logs"), keys.node("listeners"), &place, findings);
     let config = Config {
         logs,
         listeners,

@@ -1,16 +1,22 @@
 //! `logs` and `listeners`: what is kept of log records, and where they come in.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use lingshao_logs::RecordFilter;
 use lingshao_model::TimeDelta;
+use lingshao_model::log::LogTime;
 use lingshao_wire::yaml::{Diagnostics, Keys, Node, Position, Value};
 use serde::Serialize;
 
 use super::as_text;
+use crate::clock::now;
+use crate::logs::query;
 use crate::server::listen;
 
 /// Most `log_rules`: every record is held against each of them.
 const RULES_MAX: usize = 200;
+/// Most names in `mask`: every new name of a field is held against each of them.
+const MASK_NAMES_MAX: usize = 200;
 
 /// `logs`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -36,14 +42,43 @@ pub struct Logs {
     pub log_rules: Vec<LogRule>,
 }
 
-/// `logs.mask`.
+/// `logs.mask`: what of personal data is masked as it arrives.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Mask {
-    /// Mobile numbers, identity cards, bank cards, passwords and tokens are masked as they arrive. Default: true.
+    /// Default: true.
     pub enabled: bool,
     /// Names of fields that stay as they are.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub keep: Vec<String>,
+    /// Names of further fields of which only a hash is kept: `real_name` also masks `user.realName`, a name with dots is
+    /// that of one field.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<String>,
+    /// Mobile numbers. Default: true.
+    pub phones: bool,
+    /// Numbers of identity cards. Default: true.
+    pub id_cards: bool,
+    /// Numbers of bank cards. Default: true.
+    pub bank_cards: bool,
+    /// Passwords, tokens, cookies and the like, by the field's name and as `password=…` in texts. Default: true.
+    pub secrets: bool,
+    /// Names in mail addresses. Default: false, because they are often the only name that a shop's customer has.
+    pub mails: bool,
+}
+
+impl Default for Mask {
+    fn default() -> Mask {
+        Mask {
+            enabled: true,
+            keep: Vec::new(),
+            fields: Vec::new(),
+            phones: true,
+            id_cards: true,
+            bank_cards: true,
+            secrets: true,
+            mails: false,
+        }
+    }
 }
 
 /// `logs.request_metrics`.
@@ -115,7 +150,7 @@ impl Default for Logs {
             retention: TimeDelta::from_secs(180 * 86_400),
             size_bytes_max: None,
             index: "logs".to_owned(),
-            mask: Mask { enabled: true, keep: Vec::new() },
+            mask: Mask::default(),
             request_metrics: RequestMetrics::Auto,
             files: Vec::new(),
             log_rules: Vec::new(),
@@ -127,12 +162,22 @@ impl Default for Logs {
 pub(super) fn read(
     logs: Option<&Node>,
     listeners: Option<&Node>,
-    folder: &std::path::Path,
+    place: &Place<'_>,
     findings: &mut Diagnostics,
 ) -> (Logs, Listeners) {
     let mut found = listeners.map(|node| read_listeners(node, findings)).unwrap_or_default();
-    let logs = logs.map(|node| read_logs(node, &mut found, folder, findings)).unwrap_or_default();
+    let logs = logs.map(|node| read_logs(node, &mut found, place, findings)).unwrap_or_default();
     (logs, found)
+}
+
+/// What a section is read in.
+pub(super) struct Place<'p> {
+    /// Relative paths begin here.
+    pub(super) folder: &'p Path,
+    /// The text of the file.
+    pub(super) source: &'p str,
+    /// In which queries name times.
+    pub(super) time_zone: &'p str,
 }
 
 fn read_listeners(node: &Node, findings: &mut Diagnostics) -> Listeners {
@@ -164,12 +209,7 @@ fn read_address(keys: &mut Keys<'_>, key: &'static str, findings: &mut Diagnosti
     Some(text)
 }
 
-fn read_logs(
-    node: &Node,
-    listeners: &mut Listeners,
-    folder: &std::path::Path,
-    findings: &mut Diagnostics,
-) -> Logs {
+fn read_logs(node: &Node, listeners: &mut Listeners, place: &Place<'_>, findings: &mut Diagnostics) -> Logs {
     let mut keys = Keys::new(node, "logs", findings);
     let defaults = Logs::default();
     for (key, slot) in
@@ -187,8 +227,12 @@ fn read_logs(
         request_metrics: keys
             .word("request_metrics", &REQUEST_METRICS, findings)
             .unwrap_or(RequestMetrics::Auto),
-        files: keys.list("files", findings).iter().map(|node| read_file(node, folder, findings)).collect(),
-        log_rules: read_rules(&mut keys, findings),
+        files: keys
+            .list("files", findings)
+            .iter()
+            .map(|node| read_file(node, place.folder, findings))
+            .collect(),
+        log_rules: read_rules(&mut keys, place, findings),
     };
     keys.finish(findings);
     logs
@@ -236,22 +280,55 @@ fn read_index(keys: &mut Keys<'_>, findings: &mut Diagnostics) -> Option<String>
 }
 
 fn read_mask(node: &Node, findings: &mut Diagnostics) -> Mask {
-    let on = |enabled| Mask { enabled, keep: Vec::new() };
+    let defaults = Mask::default();
     if let Value::Scalar { text, .. } = &node.value {
         match text.as_str() {
-            "on" | "true" | "yes" => return on(true),
-            "off" | "false" | "no" => return on(false),
+            "on" | "true" | "yes" => return defaults,
+            "off" | "false" | "no" => return Mask { enabled: false, ..defaults },
             _ => {}
         }
     }
     let mut keys = Keys::new(node, "logs.mask", findings);
-    let keep = keys.texts("keep", findings).into_iter().map(|(name, _)| name).collect();
-    let enabled = keys.boolean("enabled", findings).unwrap_or(true);
+    let keep = read_names(&mut keys, "keep", findings);
+    let fields = read_names(&mut keys, "fields", findings);
+    if let Some((name, at)) = fields.iter().find(|(name, _)| keep.iter().any(|(kept, _)| kept == name)) {
+        let message = format!("`{name}` is in `keep` and in `fields`");
+        findings.error(*at, message, "delete it from one of them");
+    }
+    let names = |named: Vec<(String, Position)>| named.into_iter().map(|(name, _)| name).collect();
+    let mut switch = |key, default| keys.boolean(key, findings).unwrap_or(default);
+    let mask = Mask {
+        enabled: switch("enabled", defaults.enabled),
+        keep: names(keep),
+        fields: names(fields),
+        phones: switch("phones", defaults.phones),
+        id_cards: switch("id_cards", defaults.id_cards),
+        bank_cards: switch("bank_cards", defaults.bank_cards),
+        secrets: switch("secrets", defaults.secrets),
+        mails: switch("mails", defaults.mails),
+    };
     keys.finish(findings);
-    Mask { enabled, keep }
+    mask
 }
 
-fn read_file(node: &Node, folder: &std::path::Path, findings: &mut Diagnostics) -> LogFile {
+/// Names of fields.
+fn read_names(keys: &mut Keys<'_>, key: &str, findings: &mut Diagnostics) -> Vec<(String, Position)> {
+    let names = keys.texts(key, findings);
+    if MASK_NAMES_MAX < names.len() {
+        let message = format!("more than {MASK_NAMES_MAX} names in `{key}`");
+        findings.error(keys.key_at(key), message, "name what several of them end with: `name`");
+    }
+    for (name, at) in &names {
+        let has_letter = name.chars().any(char::is_alphanumeric);
+        if !has_letter || name.contains(['*', '?']) {
+            let remedy = "write names without patterns; `real_name` also is `user.realName`";
+            findings.error(*at, format!("`{key}`: `{name}` is no name of a field"), remedy);
+        }
+    }
+    names
+}
+
+fn read_file(node: &Node, folder: &Path, findings: &mut Diagnostics) -> LogFile {
     if let Value::Scalar { text, .. } = &node.value {
         return LogFile { path: folder.join(text), ..LogFile::default() };
     }
@@ -283,7 +360,7 @@ impl Default for LogFile {
     }
 }
 
-fn read_rules(keys: &mut Keys<'_>, findings: &mut Diagnostics) -> Vec<LogRule> {
+fn read_rules(keys: &mut Keys<'_>, place: &Place<'_>, findings: &mut Diagnostics) -> Vec<LogRule> {
     let nodes = keys.list("log_rules", findings);
     if RULES_MAX < nodes.len() {
         let at = keys.key_at("log_rules");
@@ -291,7 +368,7 @@ fn read_rules(keys: &mut Keys<'_>, findings: &mut Diagnostics) -> Vec<LogRule> {
     }
     let mut rules: Vec<LogRule> = Vec::new();
     for node in nodes {
-        let (rule, at) = read_rule(node, findings);
+        let (rule, at) = read_rule(node, place, findings);
         if rules.iter().any(|other| other.name == rule.name) {
             findings.error(at, format!("log rule `{}` stands twice", rule.name), "rename one of them");
         }
@@ -300,7 +377,7 @@ fn read_rules(keys: &mut Keys<'_>, findings: &mut Diagnostics) -> Vec<LogRule> {
     rules
 }
 
-fn read_rule(node: &Node, findings: &mut Diagnostics) -> (LogRule, Position) {
+fn read_rule(node: &Node, place: &Place<'_>, findings: &mut Diagnostics) -> (LogRule, Position) {
     let mut keys = Keys::new(node, "logs.log_rules", findings);
     let at = keys.at();
     let mut needed = |key: &str, remedy: &str| {
@@ -312,9 +389,41 @@ fn read_rule(node: &Node, findings: &mut Diagnostics) -> (LogRule, Position) {
     };
     let name = needed("name", "add `name: payment_failed`");
     let query = needed("query", "add `query: 'message:支付失败'`");
-    let labels = pairs(&mut keys, "labels", findings);
+    if let Some(node) = keys.node("query").filter(|_| !query.trim().is_empty()) {
+        check_query(&query, node, &name, place, findings);
+    }
+    let labels = keys.text_map("labels", findings);
+    labels.iter().for_each(|(label, _, at)| check_label(label, *at, findings));
+    let labels = labels.into_iter().map(|(label, value, _)| (label, value)).collect();
     keys.finish(findings);
     (LogRule { name, query, labels }, at)
+}
+
+/// The query is read again when it is put in force, at another moment and with the same outcome.
+fn check_query(query: &str, node: &Node, rule: &str, place: &Place<'_>, findings: &mut Diagnostics) {
+    let fault = match query::parse_query_at(query, LogTime::from(now()), place.time_zone) {
+        Ok(parsed) => RecordFilter::new(&parsed.query).err().map(|error| (0, error.to_string())),
+        Err(fault) => Some((fault.start, fault.message)),
+    };
+    if let Some((start, message)) = fault {
+        let at = node.position_within(place.source, start);
+        let remedy = "try the query in the log page; docs/guide/log-queries.md has its language";
+        findings.error(at, format!("the query of log rule `{rule}`: {message}"), remedy);
+    }
+}
+
+/// The counter's own label is the rule's name.
+fn check_label(name: &str, at: Position, findings: &mut Diagnostics) {
+    let is_letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
+    let is_plain = name.bytes().all(|byte| is_letter(byte) || byte.is_ascii_digit());
+    if name == "rule" {
+        let message = "`rule` is the label that names the log rule";
+        findings.error(at, message, "choose another name for this label");
+    } else if !is_plain || !name.bytes().next().is_some_and(is_letter) || name.starts_with("__") {
+        let remedy =
+            "use letters, digits and `_`, beginning with a letter; names with `__` are Prometheus' own";
+        findings.error(at, format!("`{name}` is no name of a label"), remedy);
+    }
 }
 
 fn pairs(keys: &mut Keys<'_>, key: &str, findings: &mut Diagnostics) -> Vec<(String, String)> {

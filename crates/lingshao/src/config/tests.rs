@@ -340,6 +340,21 @@ fn logs_and_their_listeners_are_read_under_both_names() {
 }
 
 #[test]
+fn what_is_masked_is_chosen() {
+    let mask = |text: &str| {
+        let text = format!("logs: {{mask: {text}}}\n");
+        parse(&text, Path::new("lingshao.yml")).unwrap_or_else(|invalid| panic!("{invalid}")).config.logs.mask
+    };
+    let defaults = mask("on");
+    assert_eq!((defaults.secrets, defaults.mails, defaults.enabled), (true, false, true));
+    assert!(!mask("off").enabled);
+    let chosen = mask("{fields: [real_name, ship.to], mails: true, bank_cards: false, secrets: off}");
+    assert_eq!(chosen.fields, ["real_name", "ship.to"]);
+    assert_eq!((chosen.mails, chosen.bank_cards, chosen.secrets), (true, false, false));
+    assert_eq!((chosen.phones, chosen.id_cards), (true, true));
+}
+
+#[test]
 fn what_is_wrong_with_logs_is_said_with_its_place() {
     check_logs("logs: {retention: 1h}\n", "error `retention` of 1h is too short");
     check_logs("logs: {index: Shop}\n", "error `index`: `Shop` is no name of an index");
@@ -352,6 +367,29 @@ fn what_is_wrong_with_logs_is_said_with_its_place() {
         "error `elasticsearch`: `nine` is no address to listen on",
     );
     check_logs("listeners: {elastic: off}\n", "error unknown key `elastic` in listeners");
+    check_logs(
+        "logs: {mask: {fields: ['*_name']}}\n",
+        "1:24: error `fields`: `*_name` is no name of a field",
+    );
+    check_logs("logs: {mask: {keep: [a], fields: [b, a]}}\n", "1:38: error `a` is in `keep` and in `fields`");
+    check_logs("logs: {mask: {fone: off}}\n", "error unknown key `fone` in logs.mask");
+}
+
+#[test]
+fn queries_of_log_rules_are_read_and_pointed_into() {
+    let rules = "alerting: {time_zone: UTC}\nlogs:\n  log_rules:\n    - name: paid\n      query: 'level:ERROR AND (支付'\n      \
+                 labels: {team: pay, 1x: a, rule: b, __x: c}\n    - {name: old, query: 'timestamp:[now-1h TO'}\n    \
+                 - name: long\n      query: >-\n        path:/a/*\n        AND (took:1\n";
+    for expected in [
+        "lingshao.yml:5:31: error the query of log rule `paid`: ",
+        "lingshao.yml:6:27: error `1x` is no name of a label",
+        "lingshao.yml:6:34: error `rule` is the label that names the log rule",
+        "lingshao.yml:6:43: error `__x` is no name of a label",
+        "lingshao.yml:7:37: error the query of log rule `old`: ",
+        "error the query of log rule `long`: ",
+    ] {
+        check_logs(rules, expected);
+    }
 }
 
 #[track_caller]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use lingshao_model::log::LogQuery;
-use lingshao_wire::mask::Masker;
+use lingshao_wire::mask::{Masker, Pattern};
 use lingshao_wire::{date_math, log_json};
 use ring::rand::{SecureRandom, SystemRandom};
 
@@ -62,7 +62,17 @@ impl Settings {
 }
 
 fn masker(mask: &Mask, key: &MaskingKey) -> Option<Masker> {
-    let masker = Masker::new(key.bytes()).with_exempt(mask.keep.iter().map(String::as_str));
+    let patterns = [
+        (Pattern::Phones, mask.phones),
+        (Pattern::IdCards, mask.id_cards),
+        (Pattern::BankCards, mask.bank_cards),
+        (Pattern::Secrets, mask.secrets),
+    ];
+    let masker = Masker::new(key.bytes())
+        .without(patterns.into_iter().filter_map(|(pattern, is_on)| (!is_on).then_some(pattern)))
+        .with_fields(mask.fields.iter().map(String::as_str))
+        .with_exempt(mask.keep.iter().map(String::as_str));
+    let masker = if mask.mails { masker.with_mails() } else { masker };
     mask.enabled.then_some(masker)
 }
 

@@ -398,3 +398,36 @@ fn the_api_tells_what_is_loaded_and_what_is_sent() {
     assert_eq!(send(&" ".repeat((1 << 20) + 1)).status, 413);
     assert_eq!(server.request("POST", "/api/lingshao/v1/check", &[], b"\xff\xfe").status, 400);
 }
+
+/// The same words by the check, at a start, and at a reload, which keeps what was in force.
+#[test]
+fn a_log_rule_that_cannot_be_read_is_pointed_into_wherever_it_is_read() {
+    let folder = folder();
+    let config = folder.path().join("lingshao.yml");
+    let write = |query: &str| {
+        let rule = format!("    - name: paid\n      query: '{query}'\n      labels: {{team: pay}}\n");
+        std::fs::write(&config, format!("logs:\n  log_rules:\n{rule}")).unwrap();
+    };
+    write("level:ERROR AND (支付");
+    let place = format!("{}:4:31: error", config.display());
+    let checked = run(&["check", &text(&config)]);
+    let said =
+        String::from_utf8_lossy(&checked.stdout).into_owned() + &String::from_utf8_lossy(&checked.stderr);
+    assert_eq!(checked.status.code(), Some(1), "{said}");
+    assert!(said.contains(&place) && said.contains("the query of log rule `paid`"), "{said}");
+    let Err((status, said)) = Server::try_start(&folder.path().join("data"), &["--config", &text(&config)])
+    else {
+        panic!("it starts")
+    };
+    assert_eq!(status.code(), Some(1), "{said}");
+    assert!(said.contains(&place), "{said}");
+
+    write("level:ERROR");
+    let server = Server::start_with(&folder, &["--config", &text(&config)]);
+    write("took:[1 TO");
+    let answer = server.request("POST", "/-/reload", &[], b"");
+    assert_eq!(answer.status, 500, "{}", answer.body);
+    assert!(answer.body.contains(&format!("{}:4:", config.display())), "{}", answer.body);
+    let counter = "lingshao_log_rule_total{rule=\"paid\",team=\"pay\"}";
+    assert_eq!(server.figure(counter), 0.0, "the old rule is in force");
+}

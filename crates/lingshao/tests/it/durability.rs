@@ -139,10 +139,10 @@ fn sending_the_same_again_changes_nothing() {
 }
 
 /// A tmpfs that the test fills. Needs root; says so where it is not.
-struct SmallDisk(tempfile::TempDir);
+pub(crate) struct SmallDisk(pub(crate) tempfile::TempDir);
 
 impl SmallDisk {
-    fn mount(mebibytes: u32) -> Option<SmallDisk> {
+    pub(crate) fn mount(mebibytes: u32) -> Option<SmallDisk> {
         let folder = folder();
         let size = format!("size={mebibytes}m");
         let mount = std::process::Command::new("mount")

@@ -237,6 +237,32 @@ fn a_file_is_exported_whole_and_no_cell_is_computed() {
     assert_eq!(ndjson.matches("\"message\"").count(), 9, "{ndjson}");
 }
 
+#[test]
+fn what_the_configuration_masks_is_found_by_its_whole_value_and_seen_by_nobody() {
+    let folder = folder();
+    let server = start(&folder, "logs: {mask: {fields: [real_name], mails: on, bank_cards: off}}\n");
+    let message = "登录 zhang.san@example.com password=Abc123 13812345678";
+    let line = json!({ "message": message, "realName": "张三", "card": "4111111111111111" });
+    ship(&server, &format!("{line}\n"));
+    let hit = ask(&server, "search", &json!({ "query": "" }))["hits"][0].clone();
+    let kept = hit["message"].as_str().unwrap();
+    assert!(kept.starts_with("登录 z***@example.com~k"), "{kept}");
+    assert!(kept.contains(" password=*** 138****5678~k"), "{kept}");
+    assert!(hit["source"]["realName"].as_str().unwrap().starts_with("***~k"), "{hit}");
+    assert_eq!(hit["source"]["card"], "4111111111111111", "switched off");
+    for (query, count) in [("realName:张三", 1), ("realName:张", 0), ("realName:李四", 0), ("13812345678", 1)]
+    {
+        assert_eq!(found(&server, query).len(), count, "{query}");
+        assert_eq!(found_by_elasticsearch(&server, query).len(), count, "{query}");
+    }
+    let files = std::fs::read_dir(folder.path().join("data/logs/wal")).unwrap();
+    for file in files {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(!text.contains("张三") && !text.contains("Abc123") && !text.contains("zhang.san"));
+    }
+}
+
 /// The page and the Elasticsearch API mean the same by the name of an index.
 #[test]
 fn indices_are_chosen_by_name_alias_and_pattern() {

@@ -15,12 +15,17 @@ mod boards;
 mod check;
 mod cli;
 mod damage;
+mod deploy;
 mod durability;
 mod elasticsearch;
 #[allow(dead_code, reason = "each test program uses its own part of this")]
 mod harness;
 mod kill_loop;
 mod lifecycle;
+mod log_alert;
+mod log_files;
+mod log_inputs;
+mod log_pressure;
 mod logs;
 mod overload;
 mod pages;

@@ -29,4 +29,4 @@ pub use record::{LogField, LogRecord, LogValue};
 pub use search::{
     LogFound, LogHit, LogSearch, Missing, SortField, SortKey, SortOrder, SortValue, TotalWanted,
 };
-pub use time::LogTime;
+pub use time::{LogTime, date_of, days_from_epoch};

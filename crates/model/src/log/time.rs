@@ -140,16 +140,17 @@ fn days_in(year: i64, month: i64) -> i64 {
     }
 }
 
-/// Howard Hinnant's `days_from_civil`: years begin in March, so that the leap day is a year's last.
-fn days_from_epoch(year: i64, month: i64, day: i64) -> i64 {
+/// Days between 1970-01-01 and a date of the Gregorian calendar. Howard Hinnant's `days_from_civil`: years begin in March,
+/// so that the leap day is a year's last.
+pub fn days_from_epoch(year: i64, month: i64, day: i64) -> i64 {
     let year = year - i64::from(month <= 2);
     let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
-/// The inverse: year, month, day.
-fn date_of(days: i64) -> (i64, i64, i64) {
+/// The inverse of [`days_from_epoch`]: year, month, day.
+pub fn date_of(days: i64) -> (i64, i64, i64) {
     let shifted = days + 719_468;
     let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
     let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;

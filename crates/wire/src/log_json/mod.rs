@@ -173,22 +173,24 @@ impl Reader {
     }
 
     /// Adds a line of which nobody knows what it is: objects as far as it reads as such, else text. Answers how many
-    /// records it was.
+    /// records it was. An id is the first one's.
     pub fn line(&mut self, line: &str, context: &RecordContext<'_>, batch: &mut LogBatch) -> usize {
         let before = batch.len();
+        let mut context = *context;
         let mut rest = line.trim();
         while rest.starts_with('{') && rest.len() <= RECORD_BYTES_MAX {
-            let Ok((scanner, draft)) = self.object(rest, context, batch) else { break };
+            let Ok((scanner, draft)) = self.object(rest, &context, batch) else { break };
             let (object, behind) = rest.split_at(scanner.at);
             let behind = behind.trim_start();
             if !behind.is_empty() && !behind.starts_with('{') {
                 break;
             }
-            draft.complete(Some(object), context);
+            draft.complete(Some(object), &context);
+            context.id = None;
             rest = behind;
         }
         if !rest.is_empty() {
-            self.text(rest, context, batch);
+            self.text(rest, &context, batch);
         }
         batch.len() - before
     }

@@ -60,6 +60,11 @@ impl ContainerLines {
         None
     }
 
+    /// Whether nothing is held back.
+    pub fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
     /// Gives a line that has not ended: the file is at its end.
     pub fn finish(&mut self) -> Option<ContainerLine> {
         self.open.pop()

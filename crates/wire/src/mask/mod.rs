@@ -19,7 +19,10 @@
 //! these. JSON numbers are masked by name only: they are amounts and identifiers.
 //!
 //! **By name**, of the field or an object that it stands in ([`names`]): whatever is called `phone`, `身份证`,
-//! `card_no` … and has enough digits; whatever is called `password`, `token`, `cookie` … is replaced as a whole.
+//! `card_no` … and has enough digits; whatever is called `password`, `token`, `cookie` … is replaced as a whole, also
+//! where a text says `password=…` ([`secrets`]). Secrets have no hash: nobody shall look for one.
+//!
+//! **By the names of a configuration** ([`Masker::with_fields`]): the value as a whole becomes `***~k7f3a9c2b1d`.
 
 use lingshao_model::log::LogValue;
 use ring::hmac;
@@ -27,6 +30,7 @@ use ring::hmac;
 mod names;
 mod patterns;
 mod query;
+mod secrets;
 
 pub(crate) use names::Named;
 
@@ -41,8 +45,25 @@ pub struct Masker {
     key: hmac::Key,
     /// Whether the names in mail addresses are masked, too.
     mails: bool,
+    /// What is not looked for.
+    off: Vec<Pattern>,
     /// Fields that stay as they are, by their whole names.
     exempt: Vec<Box<str>>,
+    /// Further fields that are replaced as a whole.
+    fields: Vec<names::Own>,
+}
+
+/// What is looked for unless it is switched off: in texts, and under names that say so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pattern {
+    /// Mobile numbers.
+    Phones,
+    /// Identity cards.
+    IdCards,
+    /// Bank cards.
+    BankCards,
+    /// Passwords, tokens and the like.
+    Secrets,
 }
 
 /// A kind of number, for its shape.
@@ -54,6 +75,14 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    const fn pattern(self) -> Pattern {
+        match self {
+            Kind::Phone => Pattern::Phones,
+            Kind::Identity => Pattern::IdCards,
+            Kind::Card => Pattern::BankCards,
+        }
+    }
+
     /// How many of its first characters stay. The last four do, too.
     const fn head(self) -> usize {
         match self {
@@ -66,7 +95,24 @@ impl Kind {
 impl Masker {
     /// A masker with a secret of its own; 32 random bytes that never leave the installation.
     pub fn new(secret: &[u8]) -> Masker {
-        Masker { key: hmac::Key::new(hmac::HMAC_SHA256, secret), mails: false, exempt: Vec::new() }
+        Masker {
+            key: hmac::Key::new(hmac::HMAC_SHA256, secret),
+            mails: false,
+            off: Vec::new(),
+            exempt: Vec::new(),
+            fields: Vec::new(),
+        }
+    }
+
+    /// Does not look for these.
+    pub fn without(self, off: impl IntoIterator<Item = Pattern>) -> Masker {
+        Masker { off: off.into_iter().collect(), ..self }
+    }
+
+    /// Masks further fields as a whole: by the whole name where there are dots in it, else as the names that are known
+    /// already, by the end of the last part, whatever its case and its `_` and `-`.
+    pub fn with_fields<'n>(self, names: impl IntoIterator<Item = &'n str>) -> Masker {
+        Masker { fields: names.into_iter().map(names::Own::new).collect(), ..self }
     }
 
     /// Masks the names in mail addresses, too: `z***@example.com~k…`.
@@ -84,7 +130,18 @@ impl Masker {
         if self.exempt.iter().any(|exempt| **exempt == *name) {
             return Named::Exempt;
         }
-        names::named(name)
+        if self.fields.iter().any(|own| own.is(name)) {
+            return Named::Private;
+        }
+        match names::named(name) {
+            Named::Number(kind) if !self.looks_for(kind.pattern()) => Named::Nothing,
+            Named::Secret if !self.looks_for(Pattern::Secrets) => Named::Nothing,
+            named => named,
+        }
+    }
+
+    fn looks_for(&self, pattern: Pattern) -> bool {
+        !self.off.contains(&pattern)
     }
 
     /// Whether something in a value has to be masked; then `out` holds what it becomes.
@@ -93,7 +150,11 @@ impl Masker {
         match (named, value) {
             (Named::Nothing, LogValue::Text(text)) => self.text(text, out),
             (Named::Nothing | Named::Exempt, _) | (_, LogValue::Null | LogValue::Bool(_)) => false,
-            (Named::Secret, LogValue::Text("")) => false,
+            (Named::Secret | Named::Private, LogValue::Text("")) => false,
+            (Named::Private, value) => {
+                self.whole(value, out);
+                true
+            }
             (Named::Secret, _) => {
                 out.clear();
                 out.push_str(SECRET);
@@ -109,16 +170,31 @@ impl Masker {
         }
     }
 
-    /// Masks what looks like a number of persons in a text. `false`: there is none, and `out` means nothing.
+    /// Masks what looks like a number of persons or a secret in a text. `false`: there is none, and `out` means nothing.
     #[inline]
     pub fn text(&self, text: &str, out: &mut String) -> bool {
-        let suspicious = patterns::may_have(text.as_bytes()) || (self.mails && text.contains('@'));
+        let secrets = self.looks_for(Pattern::Secrets) && secrets::may_have(text);
+        let suspicious = secrets || patterns::may_have(text.as_bytes()) || (self.mails && text.contains('@'));
         if !suspicious {
             return false;
         }
-        let numbers = replace_numbers(text, out, |kind, number, out| self.push(kind, number, out));
+        let numbers = self.replace_numbers(text, out, |kind, number, out| self.push(kind, number, out));
+        let secrets = secrets && secrets::replace(out);
         let mails = self.mails && self.mask_mails(out);
-        numbers || mails
+        numbers || secrets || mails
+    }
+
+    /// A value of which nothing but its hash is kept.
+    fn whole(&self, value: LogValue<&str>, out: &mut String) {
+        out.clear();
+        out.push_str(SECRET);
+        out.push('~');
+        match value {
+            LogValue::Int(number) => self.push_hash(itoa::Buffer::new().format(number), out),
+            LogValue::Float(number) => self.push_hash(&number.to_string(), out),
+            LogValue::Text(text) => self.push_hash(text.trim(), out),
+            LogValue::Null | LogValue::Bool(_) => {}
+        }
     }
 
     /// A value that is a number by its name.
@@ -180,19 +256,21 @@ impl Masker {
         }
         copied > 0
     }
-}
 
-/// Copies a text, giving each number another form; answers whether there was one.
-fn replace_numbers(text: &str, out: &mut String, push: impl Fn(Kind, &str, &mut String)) -> bool {
-    out.clear();
-    let mut copied = 0;
-    patterns::each(text, &mut |start, end, kind| {
-        out.push_str(&text[copied..start]);
-        push(kind, &text[start..end], out);
-        copied = end;
-    });
-    out.push_str(&text[copied..]);
-    copied > 0
+    /// Copies a text, giving each number another form; answers whether there was one.
+    fn replace_numbers(&self, text: &str, out: &mut String, push: impl Fn(Kind, &str, &mut String)) -> bool {
+        out.clear();
+        let mut copied = 0;
+        patterns::each(text, &mut |start, end, kind| {
+            if self.looks_for(kind.pattern()) {
+                out.push_str(&text[copied..start]);
+                push(kind, &text[start..end], out);
+                copied = end;
+            }
+        });
+        out.push_str(&text[copied..]);
+        copied > 0
+    }
 }
 
 /// The characters that make the number, however it is separated; mobile numbers without the country.

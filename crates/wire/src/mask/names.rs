@@ -13,6 +13,30 @@ pub(crate) enum Named {
     Number(Kind),
     /// Replaced as a whole.
     Secret,
+    /// Replaced by its hash, because a configuration says so.
+    Private,
+}
+
+/// A name of a configuration.
+#[derive(Clone, Debug)]
+pub(super) enum Own {
+    /// With dots: of exactly this field.
+    Whole(Box<str>),
+    /// Letters in lower case, without `_` and `-`, that a name's last part is or ends with.
+    Tail(Box<str>),
+}
+
+impl Own {
+    pub(super) fn new(name: &str) -> Own {
+        if name.contains('.') { Own::Whole(name.into()) } else { Own::Tail(letters(name).into()) }
+    }
+
+    pub(super) fn is(&self, name: &str) -> bool {
+        match self {
+            Own::Whole(own) => **own == *name,
+            Own::Tail(tail) => name.rsplit('.').any(|part| ends_with(part, &letters(part), tail)),
+        }
+    }
 }
 
 /// Words, without `_`, `-` and in lower case, that a name is or ends with.
@@ -101,13 +125,20 @@ pub(super) fn is_serial(word: &str) -> bool {
     of_word(word) == Named::Exempt
 }
 
+/// Whether the word before a text says that it is a secret.
+pub(super) fn is_secret(word: &str) -> bool {
+    of_word(word) == Named::Secret
+}
+
+/// Whether words may end so: the last two letters of those that are secrets.
+pub(super) fn may_end_secret(end: [u8; 2]) -> bool {
+    const ENDS: [&[u8; 2]; 9] = [b"rd", b"wd", b"et", b"ey", b"en", b"on", b"ie", b"al", b"ls"];
+    ENDS.contains(&&end.map(|byte| byte.to_ascii_lowercase())) || !end[1].is_ascii()
+}
+
 fn of_word(word: &str) -> Named {
-    // Tails are compared, so that `receiverPhone` and `order_token` are what they end with; but `hotel` is no `tel`.
-    let mut letters: String = word.chars().filter(|letter| !matches!(letter, '_' | '-' | ' ')).collect();
-    letters.make_ascii_lowercase();
-    let ends = |words: &[&str]| {
-        words.iter().any(|tail| letters.ends_with(tail) && begins_a_word(word, letters.len() - tail.len()))
-    };
+    let letters = letters(word);
+    let ends = |words: &[&str]| words.iter().any(|tail| ends_with(word, &letters, tail));
     if ends(SERIAL) {
         Named::Exempt
     } else if ends(IDENTITY) {
@@ -121,6 +152,17 @@ fn of_word(word: &str) -> Named {
     } else {
         Named::Nothing
     }
+}
+
+fn letters(word: &str) -> String {
+    let mut letters: String = word.chars().filter(|letter| !matches!(letter, '_' | '-' | ' ')).collect();
+    letters.make_ascii_lowercase();
+    letters
+}
+
+/// Tails are compared, so that `receiverPhone` and `order_token` are what they end with; but `hotel` is no `tel`.
+fn ends_with(word: &str, letters: &str, tail: &str) -> bool {
+    letters.ends_with(tail) && begins_a_word(word, letters.len() - tail.len())
 }
 
 /// Whether a word of the name begins behind so many bytes of its letters: at `_` or `-`, an upper-case letter, or a

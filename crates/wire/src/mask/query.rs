@@ -2,7 +2,7 @@
 
 use lingshao_model::log::{Case, FieldSelection, FieldTest, LogQuery, LogValue, QueryValue, Test};
 
-use super::{Masker, Named, normal, replace_numbers};
+use super::{Masker, Named, normal};
 
 impl Masker {
     /// Asks, wherever a whole number of a person is asked for, for its masked form too. What was kept before masking was
@@ -49,6 +49,10 @@ impl Masker {
     fn asked_masked(&self, named: Named, text: &str) -> Vec<QueryValue> {
         let mut out = String::new();
         let text = text.trim();
+        if named == Named::Private && !text.is_empty() {
+            self.whole(LogValue::Text(text), &mut out);
+            return vec![QueryValue::new(&out)];
+        }
         let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || b" -+()xX".contains(&byte));
         if named == Named::Secret || !is_number || !self.value(named, LogValue::Text(text), &mut out) {
             return Vec::new();
@@ -67,7 +71,9 @@ impl Masker {
             self.push_hash(&normal(kind, number), out);
             out.push(' ');
         };
-        if named == Named::Exempt || !replace_numbers(&value.text, &mut words, hash) {
+        if matches!(named, Named::Exempt | Named::Private)
+            || !self.replace_numbers(&value.text, &mut words, hash)
+        {
             return None;
         }
         *value = QueryValue::new(words.trim());

@@ -92,6 +92,61 @@ fn what_is_no_number_of_a_person_stays() {
 }
 
 #[test]
+fn secrets_in_texts_are_replaced() {
+    check("login user=li password=Abc!23 ok", "login user=li password=*** ok");
+    check("GET /cb?access_token=eyJ.x-y&state=7", "GET /cb?access_token=***&state=7");
+    check("pwd='a b', next", "pwd='***', next");
+    check(r#"body {"password": "x y", "n": 1}"#, r#"body {"password": "***", "n": 1}"#);
+    check(r#"body {\"token\":\"x\",\"n\":1}"#, r#"body {\"token\":\"***\",\"n\":1}"#);
+    check("{'api_key': 'k', 'secretKey': None}", "{'api_key': '***', 'secretKey': None}");
+    check("Authorization: Bearer abc.def, x", "Authorization: ***, x");
+    check("authorization=Basic dXNlcjpw", "authorization=***");
+    check("Cookie: sid=1; theme=dark\nHost: x", "Cookie: ***\nHost: x");
+    check("密码：hunter2，重试", "密码：***，重试");
+    check("password: hunter2 for 13812345678", "password: *** for 138****5678~k");
+    check("password=13812345678 phone=13812345678", "password=*** phone=138****5678~k");
+    untouched("invalid token: expired");
+    untouched("密码：错误");
+    untouched("tokens=5 max_tokens: 7");
+    untouched("password= next token=null secret=***");
+    untouched("https://shop.example/a?b=c: d");
+    untouched("duration=7ms region=cn");
+}
+
+#[test]
+fn what_is_switched_off_stays() {
+    let text = "13812345678 440524198001010013 4111111111111111 password=x";
+    let off = |pattern| masked(&masker().without([pattern]), text);
+    let all = "138****5678~k 440***********0013~k 4111********1111~k password=***";
+    assert_eq!(masked(&masker(), text), all);
+    assert_eq!(off(Pattern::Phones), all.replace("138****5678~k", "13812345678"));
+    assert_eq!(off(Pattern::IdCards), all.replace("440***********0013~k", "440524198001010013"));
+    assert_eq!(off(Pattern::BankCards), all.replace("4111********1111~k", "4111111111111111"));
+    assert_eq!(off(Pattern::Secrets), all.replace("=***", "=x"));
+    let named = |pattern, name: &str| masker().without([pattern]).named(name);
+    assert_eq!(named(Pattern::Phones, "phone"), Named::Nothing);
+    assert_eq!(named(Pattern::Secrets, "user.password"), Named::Nothing);
+    assert_eq!(named(Pattern::Secrets, "phone"), Named::Number(Kind::Phone));
+}
+
+#[test]
+fn fields_of_a_configuration_are_kept_as_hashes_and_found_by_their_whole_value() {
+    let masker = masker().with_fields(["real_name", "ship.to"]).with_exempt(["log.realName"]);
+    let settings = Settings { masker: Some(masker.clone()), ..Settings::default() };
+    let mut batch = LogBatch::default();
+    let json = r#"{"realName":"张三","user":{"real-name":7,"unreal":"x"},"ship":{"to":"上海","from":"x"},"log":{"realName":"y"},"nulls":{"real_name":null}}"#;
+    Reader::new(Arc::new(settings)).record(json, &RecordContext::new("shop"), &mut batch).unwrap();
+    let expected = r#"realName="***~k" user.real-name="***~k" user.unreal="x" ship.to="***~k" ship.from="x" log.realName="y" nulls.real_name=null"#;
+    assert_eq!(without_hashes(&show(batch.record(0))), expected);
+    let LogValue::Text(kept) = batch.record(0).fields().next().unwrap().value else { panic!("a text") };
+    let is = |text: &str| Test::Is { value: QueryValue::new(text), case: Case::Exact };
+    let field = FieldSelection::One("realName".to_owned());
+    let any = Test::IsAny { values: vec![QueryValue::new(kept)], case: Case::Fold };
+    let asked = asks(field.clone(), is("张三"));
+    assert_eq!(masker.query(asked.clone()), LogQuery::Or(vec![asked, asks(field, any)]));
+}
+
+#[test]
 fn mail_addresses_are_masked_on_demand() {
     let text = "to Zhang.San+x@example.com, and @home a@b";
     assert_eq!(masked(&masker(), text), text);

@@ -1,31 +1,35 @@
 //! Files that are followed as they grow: `logs.files`.
 //!
-//! Contract: every whole line of a file becomes part of a record, in order. A renamed file (logrotate) is read to its end
-//! while the new one begins; one that became shorter (`copytruncate`) is read anew. How far a file has been read is kept
-//! in `log-files.json` in the data folder, and only what is durable counts as read: after a crash some lines may come
-//! twice, none is missed. What the storage cannot take for the moment stays in the file.
+//! Contract: every whole line of a file becomes part of a record, in order, once. A renamed file (logrotate) is read to
+//! its end while the new one begins, also when it was renamed while we were away, if it stays in its folder; one that was
+//! emptied (`copytruncate`) is read anew. How far a file has been read is kept in `log-files.json` in the data folder, and
+//! only what is durable counts as read. Pieces are stored whole, and the last record of each has an id that names its
+//! place: what was stored before a crash, and not noted any more, is found by it. What the storage cannot take for the
+//! moment stays in the file.
 //!
 //! Decisions are in [`follow`]; this is the loop around it.
 
+mod find;
 mod follow;
 mod positions;
 
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use lingshao_logs::SearchLimits;
+use lingshao_model::log::{LogQuery, LogSearch};
 use lingshao_wire::log_json::RecordContext;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use super::Logs;
 use super::take::Work;
-use crate::config::glob;
+use super::{AskError, Logs};
 use crate::server::stopped;
+use find::Found;
 use follow::{Followed, Piece};
-use positions::Positions;
+use positions::{Position, Positions};
 
 /// Between two looks at the files: what a shop logs is found within a second.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -51,6 +55,7 @@ impl Files {
             followed: Vec::new(),
             looked_at: None,
             first_look: true,
+            told_of_surplus: false,
         };
         Files { stop, task: tokio::spawn(follower.run(stopped)) }
     }
@@ -69,15 +74,16 @@ struct Follower {
     positions: Positions,
     followed: Vec<Followed>,
     looked_at: Option<Instant>,
-    /// Files that are there when we come for the first time are old news; those that appear later are not.
+    /// Files may have been renamed while nobody looked.
     first_look: bool,
+    /// It has been told that there are more files than we follow.
+    told_of_surplus: bool,
 }
 
 impl Follower {
     async fn run(mut self, mut stop: watch::Receiver<bool>) {
-        if !self.logs.settings().files.is_empty() {
-            self.positions.load();
-        }
+        // Also when nothing is followed: a reload may name files that were followed before.
+        self.positions.load();
         loop {
             if self.looked_at.is_none_or(|at| PATTERNS_PAUSE <= at.elapsed()) {
                 self.look_for_files().await;
@@ -95,22 +101,49 @@ impl Follower {
         self.looked_at = Some(Instant::now());
         let settings = self.logs.settings();
         self.followed.retain(|followed| settings.files.contains(&followed.config));
-        if settings.files.is_empty() {
-            return;
-        }
         let patterns: Vec<_> = settings.files.iter().map(|file| file.path.clone()).collect();
-        let Ok(found) = tokio::task::spawn_blocking(move || paths(&patterns)).await else { return };
+        let job = {
+            let patterns = patterns.clone();
+            let moved = if self.first_look { self.positions.all().to_vec() } else { Vec::new() };
+            tokio::task::spawn_blocking(move || find::files(&patterns, &moved))
+        };
+        let Ok(found) = job.await else { return };
         for Found { place, path, device, inode } in found {
-            let config = &settings.files[place];
-            // One that was renamed is read to its end under its old name.
-            let is_same = |followed: &Followed| followed.path == path || followed.is_reading(device, inode);
-            let is_known = self.followed.iter().any(is_same);
-            if !is_known && self.followed.len() < FILES_MAX {
-                let from_beginning = config.from_beginning.unwrap_or(!self.first_look);
-                self.followed.push(Followed::new(path, config.clone(), from_beginning));
+            if self.followed.iter().any(|followed| followed.is(&path, device, inode)) {
+                continue;
             }
+            if FILES_MAX <= self.followed.len() {
+                self.tell_of_surplus(&path);
+                break;
+            }
+            let config = &settings.files[place];
+            // What is there when we come for the first time is old news; what appears later is not.
+            let from_beginning =
+                config.from_beginning == Some(true) || self.positions.is_followed(&config.path);
+            self.followed.push(Followed::new(path, config.clone(), from_beginning));
         }
-        self.first_look = false;
+        if !patterns.is_empty() {
+            self.first_look = false;
+        }
+        if !settings.files.is_empty() && self.positions.follow(patterns) {
+            self.open_all().await;
+            self.positions.save().await;
+        }
+    }
+
+    fn tell_of_surplus(&mut self, path: &Path) {
+        if !self.told_of_surplus {
+            self.told_of_surplus = true;
+            let path = path.display();
+            tracing::error!(%path, "more than {FILES_MAX} files match `logs.files`; this one and others are not followed");
+        }
+    }
+
+    /// Where files are read from is known before it is noted that their patterns have been followed.
+    async fn open_all(&mut self) {
+        for place in 0..self.followed.len() {
+            self.read(place).await;
+        }
     }
 
     /// One piece of every file that has grown.
@@ -122,81 +155,98 @@ impl Follower {
         if changed {
             self.positions.save().await;
         }
-        self.followed.retain(|followed| !followed.is_gone());
+        self.followed.retain(|followed| !followed.is_over());
     }
 
-    /// Whether something was read.
+    /// Whether there is something to note.
     async fn read(&mut self, place: usize) -> bool {
         let mut followed = std::mem::take(&mut self.followed[place]);
-        let known = if followed.is_open() { Vec::new() } else { self.positions.all().to_vec() };
+        let (was_open, was_renamed) = (followed.position().is_some(), followed.is_renamed());
+        let known = if was_open { Vec::new() } else { self.positions.all().to_vec() };
         let job = tokio::task::spawn_blocking(move || {
             let piece = followed.read(&known);
             (followed, piece)
         });
         let Ok((followed, piece)) = job.await else { return false };
+        if followed.is_renamed() && !was_renamed {
+            self.looked_at = None; // There is a new file at its path, or will be soon.
+        }
+        let opened = followed.position().filter(|_| !was_open).cloned();
         let path = followed.path.clone();
         self.followed[place] = followed;
-        let Some(piece) = piece else { return false };
-        let position = piece.position.clone();
-        if piece.records.is_empty() || self.store(&path, piece).await {
-            self.followed[place].advance(&position);
+        let is_new = opened.is_some();
+        if let Some(position) = opened {
             self.positions.set(position);
-            return true;
         }
-        self.followed[place].again();
-        false
+        let Some(piece) = piece else { return is_new };
+        match self.store(&path, piece).await {
+            Some(position) => {
+                self.followed[place].advance(&position);
+                self.positions.set(position);
+                true
+            }
+            None => {
+                self.followed[place].again();
+                is_new
+            }
+        }
     }
 
-    /// Whether the records of a piece are durable.
-    async fn store(&self, path: &Path, piece: Piece) -> bool {
-        let Piece { records, config, .. } = piece;
-        let decode = move |_: &[u8], work: Work<'_>| {
-            let index = config.index.as_deref().unwrap_or(&work.settings.index);
-            let own = config.fields.iter().map(|(name, text)| (name.as_str(), text.as_str()));
-            for record in &records {
-                let stream =
-                    [("stream", record.stream.as_str())].into_iter().filter(|(_, text)| !text.is_empty());
-                let fields: Vec<_> = own.clone().chain(stream).collect();
-                let context =
-                    RecordContext { time: record.time, fields: &fields, ..RecordContext::new(index) };
-                work.reader.line(&record.text, &context, work.batch);
+    /// Up to where the file is durable now; `None` if nothing of the piece could be stored.
+    async fn store(&self, path: &Path, piece: Piece) -> Option<Position> {
+        match self.stored_already(&piece).await {
+            Ok(None) => {}
+            Ok(stored) => return stored,
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "cannot see what of a file is stored; it is tried again");
+                return None;
             }
-        };
-        match self.logs.take_decoded(decode).await {
-            Ok(()) => true,
+        }
+        let position = piece.position.clone();
+        if piece.records.is_empty() {
+            return Some(position);
+        }
+        match self.logs.take_decoded(move |_, work| decode(&piece, work)).await {
+            Ok(()) => Some(position),
             Err(error) => {
                 tracing::warn!(path = %path.display(), %error, "lines of a file could not be stored; they are read again");
-                false
+                None
             }
         }
     }
-}
 
-/// A file that matches the pattern of this place.
-struct Found {
-    place: usize,
-    path: PathBuf,
-    device: u64,
-    inode: u64,
-}
-
-/// Files that match; compressed ones are old logs that have been read.
-fn paths(patterns: &[PathBuf]) -> Vec<Found> {
-    const COMPRESSED: [&str; 6] = ["gz", "bz2", "xz", "zst", "zip", "lz4"];
-    let mut found = Vec::new();
-    for (place, pattern) in patterns.iter().enumerate() {
-        let paths = glob::paths(pattern).unwrap_or_else(|error| {
-            tracing::warn!(pattern = %pattern.display(), %error, "cannot look for files");
-            Vec::new()
-        });
-        for path in paths {
-            let extension = path.extension().and_then(|extension| extension.to_str());
-            let is_compressed = extension.is_some_and(|extension| COMPRESSED.contains(&extension));
-            let Ok(metadata) = path.metadata() else { continue };
-            if metadata.is_file() && !is_compressed {
-                found.push(Found { place, device: metadata.dev(), inode: metadata.ino(), path });
-            }
+    /// How far we had stored the file when we were killed, if that is further than was noted.
+    async fn stored_already(&self, piece: &Piece) -> Result<Option<Position>, AskError> {
+        if piece.earlier.is_empty() {
+            return Ok(None);
         }
+        let index = piece.config.index.clone().unwrap_or_else(|| self.logs.settings().index.clone());
+        if !self.logs.store().index_names().contains(&index) {
+            return Ok(None); // Nothing was stored yet.
+        }
+        let marks: Vec<String> = piece.earlier.iter().map(Position::mark).collect();
+        let search = LogSearch::new(vec![index], LogQuery::Ids(marks), piece.earlier.len());
+        let found = self
+            .logs
+            .ask(move |snapshot, cancel| snapshot.search(&search, &SearchLimits::default(), cancel))
+            .await?;
+        let is_stored = |place: &&Position| found.hits.iter().any(|hit| hit.record.id == place.mark());
+        Ok(piece.earlier.iter().rev().find(is_stored).cloned())
     }
-    found
+}
+
+/// The last record bears the mark of the piece.
+fn decode(piece: &Piece, work: Work<'_>) {
+    let Piece { records, config, position, .. } = piece;
+    let Work { settings, reader, batch } = work;
+    let index = config.index.as_deref().unwrap_or(&settings.index);
+    let mark = position.mark();
+    let own = config.fields.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+    for (place, record) in records.iter().enumerate() {
+        let stream = [("stream", record.stream.as_str())].into_iter().filter(|(_, text)| !text.is_empty());
+        let fields: Vec<_> = own.clone().chain(stream).collect();
+        let id = (place + 1 == records.len()).then_some(mark.as_str());
+        let context = RecordContext { id, time: record.time, fields: &fields, ..RecordContext::new(index) };
+        reader.line(&record.text, &context, batch);
+    }
 }
