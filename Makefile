@@ -46,24 +46,41 @@ $(WEB_INSTALLED): web/package-lock.json
 
 web: setup-build $(WEB_INSTALLED)
 
-web-test: web
-	cd web && npm run check && npm test
+web-test: web part-web
 
 web-e2e: setup $(WEB_INSTALLED)
 	$(CARGO) build --profile ci -p lingshao
-	cd web && LINGSHAO_BIN=$${CARGO_TARGET_DIR:-../target}/ci/lingshao npm run e2e
+	$(MAKE) part-e2e
 
 python-test: setup
 	sh python/tests/run.sh
 
-test: check web-test python-test
-	$(CARGO) test --workspace --profile ci
-	$(MAKE) web-e2e
-	sh crates/wire/tests/vendor_sdks/check.sh
-	sh tests/alertmanager/run.sh $${CARGO_TARGET_DIR:-target}/ci/lingshao
-	sh tests/log_clients/run.sh $${CARGO_TARGET_DIR:-target}/ci/lingshao --quiet
-	sh fuzz/run.sh $(FUZZ_SECONDS)
+# Most tests wait for something, so programs run side by side once all is built. Nothing is built by `-p` here: packages that
+# are chosen by name get other features of what they share, and all is built again.
+test: check $(WEB_INSTALLED)
+	python3 scripts/rust-tests.py --build-only --workspace --profile ci
+	$(MAKE) part-rust
+	$(MAKE) -j2 --output-sync=target part-e2e part-fuzz part-acceptance part-python part-web part-vendors part-clients
 	@echo "all checks passed"
+
+BUILT = $(abspath $(or $(CARGO_TARGET_DIR),target))/ci/lingshao
+.PHONY: part-rust part-e2e part-acceptance part-fuzz part-web part-python part-vendors part-clients
+part-rust:
+	python3 scripts/rust-tests.py --jobs 2 --workspace --profile ci
+part-e2e:
+	cd web && LINGSHAO_BIN=$(BUILT) npm run e2e
+part-acceptance:
+	sh tests/alertmanager/run.sh $(BUILT)
+part-fuzz:
+	nice -n 15 sh fuzz/run.sh $(FUZZ_SECONDS)
+part-web:
+	cd web && npm run check && npm test
+part-python:
+	sh python/tests/run.sh
+part-vendors:
+	sh crates/wire/tests/vendor_sdks/check.sh
+part-clients:
+	sh tests/log_clients/run.sh $(BUILT) --quiet
 
 # More faults in the model, and 5,000 orders in each race.
 soak: setup

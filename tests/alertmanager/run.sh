@@ -31,8 +31,8 @@ ln -sf "$(command -v amtool)" "$WORKSPACE/gopath/bin/amtool"
 ln -sf "$here/prometheus-alertmanager" "$WORKSPACE/gopath/bin/prometheus-alertmanager"
 export GOPATH="$WORKSPACE/gopath" GOCACHE="$WORKSPACE/gocache" GO111MODULE=off GOTOOLCHAIN=local GOFLAGS=
 echo "alertmanager: building the tests with $(go version | cut -d' ' -f3) (two minutes the first time)"
-go test -c -o "$WORKSPACE/api.test" "$PACKAGE/with_api_v2/acceptance"
-go test -c -o "$WORKSPACE/cli.test" "$PACKAGE/cli/acceptance"
+nice -n 15 go test -c -o "$WORKSPACE/api.test" "$PACKAGE/with_api_v2/acceptance"
+nice -n 15 go test -c -o "$WORKSPACE/cli.test" "$PACKAGE/cli/acceptance"
 
 TMPDIR=$(mktemp -d "${TMPDIR:-/tmp}/lingshao-acceptance.XXXXXX")
 export TMPDIR LINGSHAO="$BINARY"

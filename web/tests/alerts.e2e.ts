@@ -53,7 +53,8 @@ test('an alert says why, is silenced in two taps on a phone, and is text', async
   expect(silences).toHaveLength(1);
   expect(silences[0]?.matchers).toContainEqual(expect.objectContaining({ name: 'alertname', value: 'Always' }));
   const seconds = (Date.parse(silences[0]?.endsAt ?? '') - Date.parse(silences[0]?.startsAt ?? '')) / 1000;
-  expect(Math.round(seconds)).toBe(3600);
+  // The server begins it when it hears of it.
+  expect(Math.abs(seconds - 3600)).toBeLessThan(30);
   const states = async () => {
     const alerts = await server.json<{ labels: { alertname: string }; status: { state: string } }[]>('api/v2/alerts');
     return Object.fromEntries(alerts.map((alert) => [alert.labels.alertname, alert.status.state]));

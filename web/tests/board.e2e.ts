@@ -111,8 +111,8 @@ async function loaded(page: Page, encoding: 'gzip' | 'br'): Promise<number> {
     const response = await fetch(name, { headers: { 'Accept-Encoding': encoding } });
     const length = Number(response.headers.get('content-length'));
     expect(length, name).toBeGreaterThan(0);
-    // What fits into a packet is sent as it is.
-    expect(response.headers.get('content-encoding') === encoding || length < 1024, name).toBe(true);
+    // The smallest are sent as they are.
+    expect(response.headers.get('content-encoding') === encoding || length < 300, name).toBe(true);
     bytes += length;
   }
   return bytes;
@@ -127,13 +127,13 @@ test('the first load is small and compressed, and of our own host alone', async 
 });
 
 test('a board by its link is no large load either', async () => {
-  const [board] = await server.json<{ uid: string }[]>('api/search?type=dash-db');
-  const page = await browser.page(server.url, `#/dashboards/${board?.uid}`);
+  const boards = await server.json<{ uid: string }[]>('api/search?type=dash-db');
+  const page = await browser.page(server.url, `#/dashboards/${boards.find(({ uid }) => uid.startsWith('file-'))?.uid}`);
   await page.locator('canvas').first().waitFor();
   // With what explains its empty panels, which are looked at once the others are there.
   await page.locator('main ul li code').first().waitFor();
-  // 133,326 on the day it was written; with the plan's board, whose panels are of old kinds and partly empty.
-  expect(await loaded(page, 'br')).toBeLessThanOrEqual(135_000);
+  // With the plan's board, whose panels are of old kinds and partly empty.
+  expect(await loaded(page, 'br')).toBeLessThanOrEqual(130_000);
   expect(browser.offences).toEqual([]);
   await page.close();
 });

@@ -1,10 +1,7 @@
 // Debian's Chromium, and what every page must keep: no request to another host, nothing that the content security
 // policy had to stop, no error in the console.
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { chromium, type BrowserContext, type Page } from 'playwright-core';
+import { chromium, type Browser as Chromium, type Page } from 'playwright-core';
 
 export interface Look {
   theme?: 'dark' | 'light';
@@ -17,28 +14,27 @@ export class Browser {
   /** What a page did that it may not do. */
   readonly offences: string[] = [];
 
-  private constructor(
-    private readonly context: BrowserContext,
-    private readonly profile: string,
-  ) {}
+  private constructor(private readonly chromium: Chromium) {}
 
+  /** With a profile of its own, which is gone with it. */
   static async open(): Promise<Browser> {
-    const profile = mkdtempSync(join(tmpdir(), 'lingshao-chromium-'));
     const quiet = ['--disable-background-networking', '--disable-component-update', '--disable-sync'];
-    const context = await chromium.launchPersistentContext(profile, {
-      executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-      headless: true,
-      args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', ...quiet],
-      timezoneId: 'Asia/Shanghai',
-    });
-    return new Browser(context, profile);
+    return new Browser(
+      await chromium.launch({
+        executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+        headless: true,
+        args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', ...quiet],
+      }),
+    );
   }
 
-  /** A page of a server, in a language and with colours of one's choice. */
+  /** A page of a server, in a language and with colours of one's choice; it knows nothing of other pages' storage. */
   async page(server: string, address: string, look: Look = {}): Promise<Page> {
     const { theme = 'dark', language = 'zh', width = 1440, height = 900 } = look;
-    const page = await this.context.newPage();
-    await page.setViewportSize({ width, height });
+    const context = await this.chromium.newContext({ timezoneId: 'Asia/Shanghai', viewport: { width, height } });
+    const page = await context.newPage();
+    // The browser may be gone already, and the context with it.
+    page.on('close', () => void context.close().catch(() => undefined));
     await page.addInitScript(
       ([theme, language]) => {
         localStorage.setItem('lingshao.theme', theme);
@@ -64,13 +60,13 @@ export class Browser {
     return page;
   }
 
-  /** Nobody is signed in any more. */
-  async forget(): Promise<void> {
-    await this.context.clearCookies();
-  }
-
   async close(): Promise<void> {
-    await this.context.close();
-    rmSync(this.profile, { recursive: true, force: true });
+    await this.chromium.close();
   }
+}
+
+/** Until the page has what it asked for; one that goes on asking is left after a second and a half. */
+export async function settled(page: Page): Promise<void> {
+  const longest = new Promise((done) => setTimeout(done, 1500));
+  await Promise.race([page.waitForLoadState('networkidle'), longest]);
 }

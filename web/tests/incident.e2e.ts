@@ -1,6 +1,6 @@
-// Incidents from the button to the phones and back: what the demo is for.
+// Incidents from the button to the phones and back: what the demo is for. All of them at once, as they mostly wait.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, test, type ExpectStatic } from 'vitest';
 import { demo } from '../src/i18n/zh/demo';
 import type { Page } from 'playwright-core';
 import { Browser } from './browser';
@@ -26,7 +26,7 @@ interface Message {
 const inbox = async () => (await server.json<{ messages: Message[] }>('api/lingshao/v1/demo/inbox')).messages;
 
 /** Presses the button of an incident, and waits until it runs. */
-async function begin(page: Page, name: keyof typeof demo): Promise<void> {
+async function begin(expect: ExpectStatic, page: Page, name: keyof typeof demo): Promise<void> {
   const button = page.locator(`button[data-incident="${name}"]`);
   expect(await button.textContent()).toBe(demo[name]);
   await button.click();
@@ -36,14 +36,14 @@ async function begin(page: Page, name: keyof typeof demo): Promise<void> {
 const mood = (page: Page, tile: string) => page.locator(`[data-tile="${tile}"]`).getAttribute('class');
 
 /** What the phones show of a channel. */
-async function shown(page: Page, channel: Message['channel'], words: string): Promise<void> {
+async function shown(expect: ExpectStatic, page: Page, channel: Message['channel'], words: string): Promise<void> {
   const bubbles = page.locator(`[data-channel="${channel}"]`);
   await expect.poll(() => bubbles.allInnerTexts(), { timeout: 30_000 }).toContainEqual(expect.stringContaining(words));
 }
 
-test('a failed group is told, ends by itself half a minute later, and its end is told', { timeout: 300_000 }, async () => {
+test.concurrent('a failed group is told, ends by itself half a minute later, and its end is told', { timeout: 300_000 }, async ({ expect }) => {
   const page = await browser.page(server.url, '#/board');
-  await begin(page, 'failed-group');
+  await begin(expect, page, 'failed-group');
   await expect.poll(() => mood(page, 'groups'), { timeout: 150_000, interval: 1000 }).toMatch(/\binfo\b/);
   const about = async (end: boolean) => {
     const messages = (await inbox()).filter(({ channel, text }) => channel === 'wecom' && text.includes('GroupBuyUnsettled'));
@@ -54,15 +54,15 @@ test('a failed group is told, ends by itself half a minute later, and its end is
   await page.locator('button[data-incident="failed-group"]').waitFor({ timeout: 60_000 });
   await eventually('WeCom told of the end', 60, () => about(true));
   const phones = await browser.page(server.url, '#/inbox');
-  await shown(phones, 'wecom', '恢复');
+  await shown(expect, phones, 'wecom', '恢复');
   expect(browser.offences).toEqual([]);
   await phones.close();
   await page.close();
 });
 
-test('a payment outage colours its tile and reaches WeCom, e-mail and SMS', { timeout: 240_000 }, async () => {
+test.concurrent('a payment outage colours its tile and reaches WeCom, e-mail and SMS', { timeout: 240_000 }, async ({ expect }) => {
   const page = await browser.page(server.url, '#/board');
-  await begin(page, 'payment-outage');
+  await begin(expect, page, 'payment-outage');
   await expect.poll(() => mood(page, 'payments'), { timeout: 150_000, interval: 1000 }).toContain('critical');
   await expect.poll(() => page.locator('[data-firing="critical"]').count(), { timeout: 30_000 }).toBe(1);
   const about = ({ subject, text }: Message) => `${subject ?? ''} ${text}`.includes('支付失败率');
@@ -72,21 +72,21 @@ test('a payment outage colours its tile and reaches WeCom, e-mail and SMS', { ti
   });
   const phones = await browser.page(server.url, '#/inbox');
   for (const channel of ['wecom', 'email', 'sms'] as const) {
-    await shown(phones, channel, '支付失败率');
+    await shown(expect, phones, channel, '支付失败率');
   }
   expect(browser.offences).toEqual([]);
 });
 
-test('a slow database and a stock that runs down are told, also at the same time', { timeout: 240_000 }, async () => {
+test.concurrent('a slow database and a stock that runs down are told, also at the same time', { timeout: 240_000 }, async ({ expect }) => {
   const page = await browser.page(server.url, '#/board');
-  await begin(page, 'slow-database');
-  await begin(page, 'stock-run-down');
+  await begin(expect, page, 'slow-database');
+  await begin(expect, page, 'stock-run-down');
   const told = async (words: string) => (await inbox()).find(({ channel, text }) => channel === 'wecom' && text.includes(words));
   await Promise.all([eventually('slowness told', 150, () => told('响应时间过长')), eventually('stock told', 150, () => told('库存预警'))]);
   await expect.poll(() => mood(page, 'latency'), { timeout: 30_000, interval: 1000 }).toMatch(/\bwarning\b/);
   const phones = await browser.page(server.url, '#/inbox');
-  await shown(phones, 'wecom', '响应时间过长');
-  await shown(phones, 'wecom', '库存预警');
+  await shown(expect, phones, 'wecom', '响应时间过长');
+  await shown(expect, phones, 'wecom', '库存预警');
   expect(browser.offences).toEqual([]);
   await phones.close();
   await page.close();

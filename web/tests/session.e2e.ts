@@ -19,7 +19,6 @@ afterAll(async () => {
 });
 
 async function signIn(name: string, password: string) {
-  await browser.forget();
   const page = await browser.page(server.url, '#/dashboards');
   await page.getByLabel(session.name).fill(name);
   await page.getByLabel(session.password).fill(password);

@@ -1,14 +1,15 @@
 //! Incidents under way: who makes them, and when they end.
 //!
 //! Contract: an incident ends 30 s after its alert was seen firing, or after ten minutes; it is idle again when the alert
-//! is seen no more. The alert is asked for as any client would, at `GET {url}/api/v1/alerts`.
+//! is seen no more. The alert is asked for as any client would, at `GET {url}/api/v1/alerts`, and known by its name and by
+//! the label of the corrected rules.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use axum::http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -17,7 +18,7 @@ use crate::catalogue::{self, GROUP_PRODUCTS};
 use crate::customers::Customers;
 use crate::dice::{Dice, Purpose};
 use crate::http::Client;
-use crate::incident::{Incident, IncidentError, IncidentState, Phase};
+use crate::incident::{EDITION, Incident, IncidentError, IncidentState, Phase};
 use crate::plan::{Provider, USERS};
 use crate::provider;
 use crate::rhythm::rhythm;
@@ -153,12 +154,14 @@ fn advance(state: &mut IncidentState, firing: Option<&[String]>, now: SystemTime
     }
 }
 
-/// The names of the alerts that fire.
+/// The names of the corrected rules' alerts that fire.
 async fn firing(client: &Client, url: &str) -> Option<Vec<String>> {
     let url = format!("{url}/api/v1/alerts");
     let answer = timeout(ASK_PATIENCE, client.send(Method::GET, &url, &[], Vec::new())).await.ok()?.ok()?;
     let alerts = answer.json["data"]["alerts"].as_array().filter(|_| answer.status.is_success())?.clone();
-    let firing = alerts.iter().filter(|alert| alert["state"] == "firing");
+    let (label, edition) = EDITION;
+    let is_ours = |alert: &&Value| alert["state"] == "firing" && alert["labels"][label] == edition;
+    let firing = alerts.iter().filter(is_ours);
     Some(firing.filter_map(|alert| alert["labels"]["alertname"].as_str()).map(str::to_owned).collect())
 }
 

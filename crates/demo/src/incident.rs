@@ -4,6 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::SystemTime;
 
+/// A label of the corrected rules' alerts. The plan's own rules have the same names and see other things: they neither
+/// begin nor end an incident's last half minute.
+pub(crate) const EDITION: (&str, &str) = ("edition", "corrected");
+
 /// What may go wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Incident {
@@ -32,7 +36,7 @@ impl Incident {
         }
     }
 
-    /// The alert that must find it.
+    /// The name of the alert that must find it. It carries the label `edition: corrected`.
     pub fn alert(self) -> &'static str {
         match self {
             Incident::PaymentOutage => "HighPaymentFailureRate",

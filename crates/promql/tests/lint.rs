@@ -154,6 +154,11 @@ fn what_watches_a_target_notices_that_it_is_gone() {
         &["absent-blind"],
         Some(r#"up{job="api"} < 1 or absent(up{job="api"})"#),
     );
+    alert(
+        ("RedisDown", VALUE, r#"up{job=~"redis.*"} != 1"#),
+        &["absent-blind"],
+        Some(r#"redis_up == 0 or up{job=~"redis.*"} != 1"#),
+    );
     for expr in ["up == 0", r#"up{job=~"api.*"} == 0"#, "pg_up == 0", r#"absent(up{job="api"})"#] {
         assert_eq!(lint_alert("Down", VALUE, expr), [], "{expr}");
     }

@@ -3,8 +3,8 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 
-// Below this an answer is one packet in any case.
-const BYTES_MIN = 1024;
+// Below this the headers weigh more. A page is made of dozens of small files, so those count.
+const BYTES_MIN = 300;
 const WORTH_IT = /\.(?:css|html|js|json|svg|txt|webmanifest)$/;
 
 function compress(path) {

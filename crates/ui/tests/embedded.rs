@@ -27,7 +27,7 @@ fn the_page_asks_only_for_files_that_are_there() {
         for smaller in [asset.gzip, asset.brotli].into_iter().flatten() {
             assert!(smaller.len() < asset.plain.len(), "{path}");
         }
-        let large = asset.content_type.starts_with("text/") && 1024 <= asset.plain.len();
+        let large = asset.content_type.starts_with("text/") && 600 <= asset.plain.len();
         assert!(!large || asset.brotli.is_some() && asset.gzip.is_some(), "{path}");
     }
     assert!(lingshao_ui::find("index.html").is_none());

@@ -1,8 +1,8 @@
 //! Grafana's boards as documents: unwrapped, with title, tags, `uid` and `version` looked at, everything else kept as
 //! it was written, in its order.
 //!
-//! A board comes bare, as `{"dashboard": {…}}` (Grafana's HTTP API, most examples), or as `{"spec": {…}}` (Grafana's
-//! resources). Costs twice the text's size in memory.
+//! A board comes bare, as `{"dashboard": {…}}` (Grafana's HTTP API, most examples), as `{"spec": {…}}` (Grafana's
+//! resources), or as `{"NAME.json": {…}}` (Jsonnet). Costs twice the text's size in memory.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ pub const BYTES_MAX: usize = 4 << 20;
 /// Members of one object that is looked at: boards have some thirty.
 const MEMBERS_MAX: usize = 1_000;
 /// Wrappers around each other.
-const WRAPPERS_MAX: usize = 3;
+pub(crate) const WRAPPERS_MAX: usize = 3;
 /// Bytes of a title, a tag, and how many tags: what a list of boards can show.
 const TITLE_BYTES_MAX: usize = 1_000;
 const TAG_BYTES_MAX: usize = 200;
@@ -136,9 +136,8 @@ impl Upload {
         let mut members = Members::read(text.trim_start_matches('\u{feff}'))?;
         let (mut message, mut overwrite, mut resource_name) = (String::new(), false, None);
         for _ in 0..WRAPPERS_MAX {
-            let is_board = ["title", "panels", "rows"].iter().any(|name| members.get(name).is_some());
-            let inner = ["dashboard", "spec"].iter().find_map(|name| members.get(name));
-            let (false, Some(inner)) = (is_board, inner) else { break };
+            let names: Vec<&str> = members.0.iter().map(|(name, _)| name.as_str()).collect();
+            let Some(inner) = wrapper(&names).and_then(|name| members.get(name)) else { break };
             message = members.typed("message", "a text")?.unwrap_or(message);
             overwrite |= members.typed("overwrite", "true or false")?.unwrap_or(false);
             if let Some(metadata) = members.get("metadata") {
@@ -150,12 +149,30 @@ impl Upload {
         if bytes > BYTES_MAX {
             return Err(BoardError::TooLarge { bytes });
         }
-        if ["title", "panels", "rows", "uid"].iter().all(|name| members.get(name).is_none()) {
+        if BOARD_MEMBERS.iter().chain(&["uid"]).all(|name| members.get(name).is_none()) {
             return Err(BoardError::NotABoard);
         }
         message.truncate(message.floor_char_boundary(TITLE_BYTES_MAX));
         Ok(Upload { board: Board::new(members, resource_name)?, message, overwrite })
     }
+}
+
+/// What only a board has; `elements` is what newer ones have in place of panels.
+const BOARD_MEMBERS: [&str; 4] = ["title", "panels", "rows", "elements"];
+
+/// Under which member of an object the board is, if the object is none itself: `dashboard`, `spec`, or the only one where
+/// that is named like a file, as Jsonnet writes it (`{"etcd.json": {…}}`). Asked again of what it names, at most
+/// [`WRAPPERS_MAX`] times.
+pub(crate) fn wrapper<'n>(members: &[&'n str]) -> Option<&'n str> {
+    let named = |name: &str| members.iter().copied().find(|own| *own == name);
+    if BOARD_MEMBERS.into_iter().any(|name| named(name).is_some()) {
+        return None;
+    }
+    let file = match members {
+        [only] if only.ends_with(".json") => Some(*only),
+        _ => None,
+    };
+    named("dashboard").or_else(|| named("spec")).or(file)
 }
 
 /// Whether a text can be a board's `uid`.

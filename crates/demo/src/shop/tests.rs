@@ -536,8 +536,9 @@ async fn stock_runs_down_until_somebody_restocks() {
 async fn the_watchman_is_asked_while_something_is_wrong() {
     let bench = bench().await;
     let alerts = json!({ "status": "success", "data": { "alerts": [
-        { "labels": { "alertname": "LowStock" }, "state": "pending" },
-        { "labels": { "alertname": "GroupBuyUnsettled" }, "state": "firing" },
+        { "labels": { "alertname": "LowStock", "edition": "corrected" }, "state": "pending" },
+        { "labels": { "alertname": "LowStock" }, "state": "firing" }, // Of the plan's own file.
+        { "labels": { "alertname": "GroupBuyUnsettled", "edition": "corrected" }, "state": "firing" },
     ] } });
     let router =
         Router::new().route("/monitor/api/v1/alerts", axum::routing::get(async move || axum::Json(alerts)));

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use lingshao_promql::lint::{self, At, Context, Fault, Place, Windows};
-use lingshao_promql::{Span, parse};
+use lingshao_promql::lint::{self, At, Context, Fault, Lint, Place, Windows};
+use lingshao_promql::{Expr, Span, parse};
 use lingshao_wire::grafana::{Board, Datasource, Filled, INTERVAL, Panel, RANGE, RATE_INTERVAL, Target};
 use lingshao_wire::yaml::Severity;
 
@@ -57,8 +57,9 @@ fn asks_metrics(panel: &Panel, target: &Target) -> bool {
 fn check_target(panel: &Panel, target: &Target, text: &str, path: &Path, scope: &Scope<'_>) -> Vec<Finding> {
     let subject = subject(panel);
     let tries = Filled::of(&target.expr);
-    let parsed = tries.iter().find_map(|filled| Some((filled, parse(&filled.text).ok()?)));
-    let Some((filled, expr)) = parsed else {
+    let parsed = tries.iter().filter_map(|filled| Some((filled, parse(&filled.text).ok()?)));
+    let parsed: Vec<(&Filled, Expr)> = parsed.collect();
+    let Some((filled, expr)) = parsed.first() else {
         return cannot_parse(&subject, target, &tries, text, path);
     };
     let surroundings = scope.surroundings;
@@ -79,8 +80,16 @@ fn check_target(panel: &Panel, target: &Target, text: &str, path: &Path, scope: 
         *span = original(filled, *span);
         target.position_within(text, span.start)
     };
+    // Where a variable may be a metric or a number, only what is wrong in either case is said.
+    let otherwise: Vec<Vec<Lint>> = parsed[1..]
+        .iter()
+        .map(|(_, other)| lint::check(other, &context).iter().map(|found| found.fault.lint()).collect())
+        .collect();
     let mut findings = Vec::new();
-    for mut found in lint::check(&expr, &context) {
+    for mut found in lint::check(expr, &context) {
+        if otherwise.iter().any(|lints| !lints.contains(&found.fault.lint())) {
+            continue;
+        }
         if matches!(&found.fault, Fault::UnknownMetric { metric, .. } if filled.is_variable(metric)) {
             continue;
         }

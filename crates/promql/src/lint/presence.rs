@@ -3,7 +3,7 @@
 //! `up == 0` for all targets is silent, and so is `up{job="x"} == 0` where the configuration scrapes the job `x`, or where
 //! something loaded with it asks for `absent(up{job="x"})`. A rule whose text speaks of the exporter means the exporter. Metrics below `absent` and beside `or` may be missing.
 
-use lingshao_model::MatchOp;
+use lingshao_model::{MatchOp, Matcher};
 
 use super::build::{self, binary, call, metric, number};
 use super::repair::Correction;
@@ -36,10 +36,12 @@ fn check_up(
     if metric(up) != Some("up") || !is_down {
         return None;
     }
-    let job = equal(up, "job")?;
+    let wanted = job(up)?;
+    let job = wanted.value();
     let is_guarded = || mentions(whole, context, |expr| is_absent_of(expr, up));
     let is_scraped = context.scrape.is_some_and(|scrape| scrape.jobs.iter().any(|own| own.name == job));
-    let is_unguarded = !is_scraped && !is_guarded();
+    // A pattern picks a family of jobs, of which some may well be away.
+    let is_unguarded = wanted.op() == MatchOp::Equal && !is_scraped && !is_guarded();
     let asks_itself = |metric| mentions(whole, context, |expr| is_selector_of(expr, metric));
     // A rule that speaks of the exporter means the exporter.
     let means_exporter = alert.texts().any(|text| text.to_lowercase().contains("exporter"));
@@ -86,9 +88,10 @@ fn innermost(expr: &Expr) -> &Expr {
     }
 }
 
-fn equal<'s>(selector: &'s VectorSelector, label: &str) -> Option<&'s str> {
-    let own = selector.matchers.iter().find(|matcher| matcher.name() == label)?;
-    (own.op() == MatchOp::Equal).then(|| own.value())
+/// What picks the job: `job="redis"` or `job=~"redis.*"`.
+fn job(selector: &VectorSelector) -> Option<&Matcher> {
+    let own = selector.matchers.iter().find(|matcher| matcher.name() == "job")?;
+    matches!(own.op(), MatchOp::Equal | MatchOp::Regex).then_some(own)
 }
 
 /// Whether this expression, or one that is loaded with it, has such a part.
@@ -109,7 +112,8 @@ fn is_absent_of(expr: &Expr, up: &VectorSelector) -> bool {
     let Some(selector) = call.args.first().and_then(|arg| arg.selectors().into_iter().next()) else {
         return false;
     };
-    metric(selector) == Some("up") && equal(selector, "job") == equal(up, "job")
+    let picks = |selector| job(selector).map(|matcher| (matcher.op(), matcher.value().to_owned()));
+    metric(selector) == Some("up") && picks(selector) == picks(up)
 }
 
 fn is_selector_of(expr: &Expr, name: &str) -> bool {

@@ -1,6 +1,7 @@
 //! From JSON to a board's nouns.
 
-use crate::json::{JsonError, Node};
+use crate::board::{WRAPPERS_MAX, wrapper};
+use crate::json::{JsonError, Node, Value};
 use crate::yaml::Position;
 
 /// A board.
@@ -174,10 +175,16 @@ impl Target {
     }
 }
 
+/// The object that is the board, as [`crate::board`] finds it.
 fn unwrapped(root: &Node) -> &Node {
-    let has_board = |node: &&Node| ["panels", "rows", "elements"].iter().any(|key| node.get(key).is_some());
-    let inner = ["dashboard", "spec"].iter().filter_map(|key| root.get(key)).find(has_board);
-    if has_board(&root) { root } else { inner.unwrap_or(root) }
+    let mut board = root;
+    for _ in 0..WRAPPERS_MAX {
+        let Value::Object(members) = &board.value else { break };
+        let names: Vec<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
+        let Some(inner) = wrapper(&names).and_then(|name| board.get(name)) else { break };
+        board = inner;
+    }
+    board
 }
 
 /// Beginnings of lines, so that the places of thousands of panels do not cost a pass each.
@@ -200,7 +207,7 @@ impl<'t> Lines<'t> {
 }
 
 fn panel(node: &Node, lines: &Lines<'_>) -> Option<Panel> {
-    let crate::json::Value::Object(_) = &node.value else { return None };
+    let Value::Object(_) = &node.value else { return None };
     let targets = node.get("targets").map_or(&[][..], Node::items);
     let panels = node.get("panels").map_or(&[][..], Node::items);
     let reduce = node.at_path(&["options", "reduceOptions", "values"]);
@@ -288,10 +295,19 @@ mod tests {
     #[test]
     fn a_board_is_read_in_all_its_wrappings() {
         let bare = Board::read(&format!("{{{PANELS}}}")).unwrap();
-        for (before, after) in [("{\"dashboard\":{", "}}"), ("{\"apiVersion\":\"v1\",\"spec\":{", "}}")] {
-            let wrapped = Board::read(&format!("{before}{PANELS}{after}")).unwrap();
+        for (before, after) in [
+            ("{\"dashboard\":{", "}}"),
+            ("{\"apiVersion\":\"v1\",\"spec\":{", "}}"),
+            ("{\"meta\":{},\"dashboard\":{\"dashboard\":{", "}}}"),
+            ("{\"shop.json\":{", "}}"),
+        ] {
+            let text = format!("{before}{PANELS}{after}");
+            let wrapped = Board::read(&text).unwrap();
             assert_eq!(wrapped.all_panels().len(), 3);
             assert_eq!(wrapped.title, "店");
+            // What is checked is what is saved.
+            assert_eq!(crate::board::Board::read(&text).unwrap().title, "店");
+            assert!(Board::is_meant_by(&text));
         }
         assert_eq!((bare.uid.as_deref(), &bare.variables[..]), (Some("u"), &["job".to_owned()][..]));
         let [row, inner, single] = bare.all_panels()[..] else { panic!() };

@@ -1,6 +1,6 @@
 //! Grafana's boards: what is drawn, from which expressions, and where each stands in the file.
 //!
-//! Contract: a board stands bare, below `dashboard` (as the HTTP API takes it) or below `spec` (as newer exports have it).
+//! Contract: a board stands bare or wrapped, as [`crate::board`] finds it.
 //! Whatever a panel lacks is absent, not an error; only what is no board at all is refused. Limits are those of [`json`].
 //! Variables in expressions are replaced by [`Filled`] so that the text parses and positions still lead back.
 //!
