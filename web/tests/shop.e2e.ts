@@ -224,7 +224,6 @@ test('in act mode a viewer only sees, and an operator lets a stopped shop go on'
   const more = `  safety: {kill_switch: shop.stop}\nweb:\n  users:\n${user('ming', 'viewer')}${user('chen', 'operator')}`;
   const acting = await Server.run(own.config('{order_timeout: {mode: act}}', more), { 'shop.stop': '' });
   const signIn = async (name: string) => {
-    await browser.forget();
     const page = await browser.page(acting.url, '#/shop');
     await page.getByLabel(session.name).fill(name);
     await page.getByLabel(session.password).fill(`${name} secret`);
@@ -249,7 +248,6 @@ test('in act mode a viewer only sees, and an operator lets a stopped shop go on'
     await expect.poll(() => operator.locator('[data-kind="started"]').innerText()).toContain('chen');
     await operator.close();
   } finally {
-    await browser.forget();
     await acting.stop();
     own.remove();
   }
