@@ -305,6 +305,9 @@ fn read_mapping(
         let remedy = format!("add `{key}:`, or `preset: {}`", PRESETS[0]);
         findings.error(keys.at(), format!("a shop without a preset needs `{key}`"), remedy);
     };
+    if base.is_none() && keys.has("preset") {
+        return None; // Which was said.
+    }
     if base.is_none() {
         let needed = [("money", money.is_none()), ("clock", clock.is_none()), ("orders", orders.is_none())];
         let mut is_whole = true;

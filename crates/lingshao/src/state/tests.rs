@@ -233,7 +233,7 @@ async fn what_cannot_be_used_is_refused_with_the_remedy() {
     state.close().await.unwrap();
     assert_eq!(
         refusal(&path).await,
-        "error: `PATH` has schema 9; this version knows 4\n  install the version that wrote it, or a later one"
+        "error: `PATH` has schema 9; this version knows 5\n  install the version that wrote it, or a later one"
     );
 
     let other = folder.path().join("other.db");
@@ -387,9 +387,15 @@ async fn a_file_of_the_first_schema_is_brought_forward_with_what_is_in_it() {
     let mut batch = Batch::default();
     batch.add_changes(&Changes { silences: vec![Change::Put(silence())], ..Changes::default() });
     commit(&mut state, &batch).await;
-    for later in
-        ["DROP TABLE sessions", "DROP TABLE boards", "DROP TABLE board_versions", "DROP TABLE documents"]
-    {
+    for later in [
+        "DROP TABLE sessions",
+        "DROP TABLE boards",
+        "DROP TABLE board_versions",
+        "DROP TABLE documents",
+        "DROP TABLE shop_ledger",
+        "DROP TABLE shop_audit",
+        "DROP TABLE shop_meta",
+    ] {
         state.run(later).await.unwrap();
     }
     state.run("PRAGMA user_version = 1").await.unwrap();

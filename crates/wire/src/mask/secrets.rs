@@ -69,6 +69,9 @@ fn is_blank_or_quote(byte: u8) -> bool {
 fn secret(text: &str, at: usize) -> Option<(usize, usize)> {
     let separator = text[..=at].chars().next_back()?;
     let before = text[..=at].strip_suffix(separator)?;
+    if separator == '=' && text[at + 1..].starts_with(' ') && !before.ends_with(' ') {
+        return None; // `password= next=…`: there is none.
+    }
     let bare = before.trim_end_matches([' ', '"', '\'', '\\']);
     let is_quoted = before.trim_end_matches(' ').len() != bare.len();
     let is_letter = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '-');

@@ -96,6 +96,7 @@ fn secrets_in_texts_are_replaced() {
     check("login user=li password=Abc!23 ok", "login user=li password=*** ok");
     check("GET /cb?access_token=eyJ.x-y&state=7", "GET /cb?access_token=***&state=7");
     check("pwd='a b', next", "pwd='***', next");
+    check("password = hunter2", "password = ***");
     check(r#"body {"password": "x y", "n": 1}"#, r#"body {"password": "***", "n": 1}"#);
     check(r#"body {\"token\":\"x\",\"n\":1}"#, r#"body {\"token\":\"***\",\"n\":1}"#);
     check("{'api_key': 'k', 'secretKey': None}", "{'api_key': '***', 'secretKey': None}");
