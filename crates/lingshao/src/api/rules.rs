@@ -11,6 +11,7 @@ use lingshao_wire::rfc3339;
 use super::answer::{ApiError, written};
 use crate::app::App;
 use crate::rules::{GroupView, RuleView};
+use crate::security::hex;
 use crate::server::reply::Reply;
 use crate::server::request::Parameters;
 
@@ -166,7 +167,7 @@ fn boolean(text: &str) -> Option<bool> {
 fn token(group: &GroupView) -> String {
     let text = format!("{};{}", group.file, group.name);
     let digest = ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes());
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(digest.as_ref())
 }
 
 fn write_group(out: &mut Vec<u8>, group: &GroupView, excludes_alerts: bool) {

@@ -42,7 +42,7 @@ struct Said {
 
 /// `GET /api/lingshao/v1/shop`; without a shop, or before its first tick, `{"shop": null}`.
 pub(super) async fn look(app: &App) -> Reply {
-    let shop = app.shop.view().and_then(|view| serde_json::to_value(&*view).ok());
+    let shop = app.shop.view().and_then(|view| serde_json::to_value(view).ok());
     let today = app.shop.counts(begin_of(day(now()))).await.unwrap_or_default();
     let today: Value = today.into_iter().map(|(kind, count)| (kind, Value::from(count))).collect();
     let body = json!({ "configured": app.shop.is_there(), "shop": shop, "today": today });

@@ -14,6 +14,7 @@ use ring::digest;
 
 use super::words::{FileFault, Problem};
 use crate::config::glob;
+use crate::security::hex;
 
 /// Time between two looks at the files: who edits one waits for it, and looking is a `stat` a file.
 pub(crate) const POLL: Duration = Duration::from_secs(10);
@@ -212,7 +213,7 @@ fn read_text(path: &Path) -> io::Result<String> {
 /// A `uid` for a board that has none: the same as long as its file has its name.
 fn uid_of(file: &str) -> String {
     let hash = digest::digest(&digest::SHA256, file.as_bytes());
-    let hex: String = hash.as_ref()[..6].iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex(&hash.as_ref()[..6]);
     format!("file-{hex}")
 }
 

@@ -80,8 +80,7 @@ async fn check(arguments: &Arguments) -> Result<Outcome, Failure> {
             .findings
             .iter()
             .map(|finding| {
-                let severity = if finding.is_error { "error" } else { "warning" };
-                json!({"severity": severity, "place": finding.place, "message": finding.problem.to_string()})
+                json!({"severity": finding.severity(), "place": finding.place, "message": finding.problem.to_string()})
             })
             .collect();
         let all = json!({
@@ -113,8 +112,7 @@ fn report_text(config: &Config, shop: &Shop, report: &lingshao_shop::sql::check:
     let modes: Vec<String> = modes.iter().map(|(name, mode)| format!("{name}: {}", mode.name())).collect();
     text.push_str(&format!("{}; {provider}\n\n", modes.join(", ")));
     for finding in &report.findings {
-        let severity = if finding.is_error { "error" } else { "warning" };
-        text.push_str(&format!("{}: {severity}: {}\n", finding.place, finding.problem));
+        text.push_str(&format!("{finding}\n"));
     }
     if report.findings.is_empty() {
         text.push_str("nothing is wrong\n");

@@ -1,6 +1,5 @@
 //! `shop`: the shop's database, what its tables mean, and what the business monitors may do there.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use lingshao_model::TimeDelta;
@@ -35,8 +34,8 @@ const NEVER: &str = "FALSE";
 pub struct Shop {
     /// Stands in every refund number: two shops of one merchant have two. Default: `shop`.
     pub name: ShopName,
-    /// Where its data are.
-    pub database: DatabaseUrl,
+    /// Where its data are: a URL with a password in it.
+    pub database: Secret,
     /// Whose tables these are; none: all of the mapping is written out.
     pub preset: Option<String>,
     /// What its tables mean.
@@ -55,25 +54,6 @@ pub struct Shop {
     pub kill_switch: Option<PathBuf>,
     /// Who took the money.
     pub provider: Provider,
-}
-
-/// A URL with a password in it, or the file that holds it. Never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct DatabaseUrl {
-    text: String,
-}
-
-impl DatabaseUrl {
-    /// For the one who connects.
-    pub fn reveal(&self) -> &str {
-        &self.text
-    }
-}
-
-impl fmt::Debug for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("<secret>")
-    }
 }
 
 /// `shop.monitors.order_timeout`.
@@ -226,7 +206,7 @@ fn read_name(keys: &mut Keys<'_>, findings: &mut Diagnostics) -> Option<ShopName
 }
 
 /// `database: URL`, or `url` or `url_file` in it; `db` is another name of it.
-fn read_database(keys: &mut Keys<'_>, folder: &Path, findings: &mut Diagnostics) -> Option<DatabaseUrl> {
+fn read_database(keys: &mut Keys<'_>, folder: &Path, findings: &mut Diagnostics) -> Option<Secret> {
     const REMEDY: &str = "add `database: {url_file: shop.url}`, a file with one line: \
                           postgres://USER:PASSWORD@HOST/NAME, mysql://… or sqlite:PATH";
     let (database, short) = (keys.node("database"), keys.node("db"));
@@ -265,7 +245,7 @@ fn read_database(keys: &mut Keys<'_>, folder: &Path, findings: &mut Diagnostics)
         findings.error(node.at, format!("`database`: {error}"), REMEDY);
         return None;
     }
-    Some(DatabaseUrl { text })
+    Some(Secret::new(text))
 }
 
 fn read_preset(keys: &mut Keys<'_>, findings: &mut Diagnostics) -> (Option<String>, Option<Mapping>) {
@@ -340,7 +320,7 @@ fn read_mapping(
     mapping.tables.extend(tables);
     if let Some(node) = stock {
         places.put("stock", node.at);
-        mapping.stock = read_stock(node, findings);
+        mapping.stock = read_stock(node, places, findings);
     }
     if let Some(node) = groups {
         places.put("group_settle", node.at);
@@ -552,14 +532,18 @@ fn read_states(
     })
 }
 
-fn read_stock(node: &Node, findings: &mut Diagnostics) -> Option<Stock> {
-    if matches!(&node.value, Value::Scalar { text, .. } if matches!(text.as_str(), "off" | "false")) {
+/// Whether a part of the preset is taken away.
+fn is_off(node: &Node) -> bool {
+    matches!(&node.value, Value::Scalar { text, .. } if matches!(text.as_str(), "off" | "false"))
+}
+
+fn read_stock(node: &Node, places: &mut Places, findings: &mut Diagnostics) -> Option<Stock> {
+    if is_off(node) {
         return None;
     }
     let mut keys = Keys::new(node, "shop.stock", findings);
-    let mut places = Places(Vec::new());
     let mut text = |key: &'static str, findings: &mut Diagnostics| {
-        needed(&mut keys, key, None, &mut places, "stock", findings)
+        needed(&mut keys, key, None, places, "stock", findings)
     };
     let (table, id, sellable) = (text("table", findings), text("id", findings), text("sellable", findings));
     let exclude = keys.text("exclude", findings);
@@ -573,7 +557,7 @@ fn read_groups(
     places: &mut Places,
     findings: &mut Diagnostics,
 ) -> Option<Groups> {
-    if matches!(&node.value, Value::Scalar { text, .. } if matches!(text.as_str(), "off" | "false")) {
+    if is_off(node) {
         return None;
     }
     let mut keys = Keys::new(node, "shop.groups", findings);
@@ -935,7 +919,7 @@ fn check_provider(
 #[derive(Serialize)]
 struct Shown<'s> {
     name: &'s str,
-    database: &'static str,
+    database: &'s Secret,
     #[serde(skip_serializing_if = "Option::is_none")]
     preset: Option<&'s str>,
     every: String,
@@ -980,7 +964,7 @@ impl Serialize for Shop {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let shown = Shown {
             name: self.name.as_str(),
-            database: "<secret>",
+            database: &self.database,
             preset: self.preset.as_deref(),
             every: self.every.to_string(),
             monitors: ShownMonitors {

@@ -23,6 +23,7 @@ use super::http::Secrets;
 use super::integration::{Source, Told};
 use super::local_time;
 use super::words::{DETAILED_MAX, Text, Words};
+use crate::security::hex;
 
 /// One step of the conversation, as a mail server may take its time with greylisting and scanning.
 const STEP_TIMEOUT: Duration = Duration::from_secs(20);
@@ -438,7 +439,7 @@ fn message_id(told: &Told<'_>, domain: &str) -> String {
 }
 
 fn short_hash(text: &str) -> String {
-    digest(&SHA256, text.as_bytes()).as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&digest(&SHA256, text.as_bytes()).as_ref()[..16])
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGEN
 use reqwest::{Client, Method};
 
 use crate::clock;
-use crate::scrape::{credentials, describe, http_client};
+use crate::scrape::{credentials, describe, http_client, read_at_most};
 
 /// How long a request may take in all: services answer within a second or are ill.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -78,12 +78,8 @@ impl Http {
         let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         let retry_after = retry_after.map(str::to_owned);
         let status = response.status().as_u16();
-        let mut body = Vec::new();
-        while body.len() < ANSWER_BYTES_MAX {
-            let chunk = response.chunk().await.map_err(|error| Verdict::retry(describe(&error)))?;
-            let Some(chunk) = chunk else { break };
-            body.extend_from_slice(&chunk[..chunk.len().min(ANSWER_BYTES_MAX - body.len())]);
-        }
+        let body = read_at_most(&mut response, ANSWER_BYTES_MAX).await;
+        let body = body.map_err(|error| Verdict::retry(describe(&error)))?;
         Ok(Received { status, retry_after, body: secrets.mask_bytes(body), now: clock::now() })
     }
 }

@@ -4,7 +4,6 @@ use lingshao_model::{Delivery, Labels, TimeDelta};
 use lingshao_wire::alertmanager_config::{SmsConfig, SmsProvider};
 use lingshao_wire::notify::text::sms_parameter;
 use lingshao_wire::notify::{Verdict, aliyun_sms, limits, tencent_sms};
-use ring::rand::{SecureRandom, SystemRandom};
 
 use super::Language;
 use super::budget::Rate;
@@ -243,9 +242,7 @@ fn merge(first: &Delivery, told: &Told<'_>) -> Delivery {
 
 /// 32 hex digits that were never used before.
 fn nonce() -> Result<String, Verdict> {
-    let mut bytes = [0; 16];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| Verdict::retry("the system gives no random numbers"))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    crate::security::nonce().ok_or_else(|| Verdict::retry("the system gives no random numbers"))
 }
 
 #[cfg(test)]

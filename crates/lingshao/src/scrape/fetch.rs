@@ -217,6 +217,19 @@ async fn read(
     Ok((bytes, share))
 }
 
+/// The beginning of an answer: what comes behind so many bytes is not read.
+pub(crate) async fn read_at_most(
+    response: &mut Response,
+    bytes_max: usize,
+) -> Result<Vec<u8>, reqwest::Error> {
+    let mut body = Vec::new();
+    while body.len() < bytes_max {
+        let Some(chunk) = response.chunk().await? else { break };
+        body.extend_from_slice(&chunk[..chunk.len().min(bytes_max - body.len())]);
+    }
+    Ok(body)
+}
+
 /// An error with its causes on one line, the URL (which may hold a token) left out.
 pub(crate) fn describe(error: &reqwest::Error) -> String {
     let mut parts: Vec<String> = Vec::new();

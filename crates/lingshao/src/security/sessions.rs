@@ -18,6 +18,7 @@ use tokio::sync::OnceCell;
 
 use super::access::{Caller, Users};
 use crate::config::WebUser;
+use crate::security::hex;
 use crate::state::{Leaving, Session, SessionKey, SessionStore, StateError};
 
 /// After so long a session ends, whatever happens: a telephone that was lost is not signed in for ever.
@@ -56,7 +57,7 @@ impl Sessions {
         let path = store.location().path.as_path();
         let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let hash = digest(&SHA256, path.as_os_str().as_encoded_bytes());
-        let suffix: String = hash.as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        let suffix = hex(&hash.as_ref()[..4]);
         let cookie_name = format!("lingshao_session_{suffix}");
         Sessions { cookie_name, known: Mutex::default(), store, loaded: OnceCell::new() }
     }

@@ -22,6 +22,7 @@ use super::preview::{Preview, preview};
 use super::telemetry::Facts;
 use super::view::View;
 use crate::clock::now;
+use crate::security::hex;
 use crate::state::{AuditEntry, AuditRow, Broken, RefundFilter, StateError};
 
 /// How long one waits for others' previews.
@@ -160,15 +161,14 @@ impl ShopHandle {
     }
 
     /// As it was after the last tick; what people said since is in it. `None`: no tick yet, or no shop.
-    pub(crate) fn view(&self) -> Option<Arc<View>> {
-        let view = self.view.borrow().clone()?;
+    pub(crate) fn view(&self) -> Option<View> {
         let desk = self.desk().ok()?;
-        let mut view = View::clone(&view);
+        let mut view = View::clone(self.view.borrow().as_ref()?);
         view.stopped = desk.is_stopped();
         for monitor in &mut view.monitors {
             monitor.paused_by = Monitor::from_name(monitor.name).and_then(|monitor| desk.paused_by(monitor));
         }
-        Some(Arc::new(view))
+        Some(view)
     }
 
     /// What would be done now.
@@ -271,7 +271,7 @@ impl ShopHandle {
 
     /// Why a monitor did nothing at the last tick.
     fn refusal(&self, monitor: Monitor) -> Option<String> {
-        let view = self.view()?;
+        let view = self.view.borrow().clone()?;
         let own = view.monitors.iter().find(|own| own.name == monitor.name())?;
         own.refuses
             .as_ref()
@@ -281,8 +281,7 @@ impl ShopHandle {
     fn confirmation(&self, command: &Command, by: &str, now: Timestamp) -> Confirmation {
         let until = now + CONFIRM_WITHIN;
         let tag = hmac::sign(&self.key, what(command, by, until).as_bytes());
-        let tag: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        Confirmation { token: format!("{}-{tag}", until.0), until }
+        Confirmation { token: format!("{}-{}", until.0, hex(tag.as_ref())), until }
     }
 
     fn is_confirmed(&self, command: &Command, by: &str, token: &str, now: Timestamp) -> bool {

@@ -13,7 +13,7 @@ use lingshao_shop::OrderKey;
 use lingshao_shop::act::{Act, Effect, Event, Fact, FactKind, OrderState, ShopAnswer, ShopTx, Subject, step};
 use lingshao_shop::ledger::RefundRow;
 use lingshao_shop::provider::ProviderCall;
-use lingshao_shop::sql::{Shop, ShopError};
+use lingshao_shop::sql::Shop;
 use lingshao_wire::prometheus_config::HttpClientConfig;
 use reqwest::Client;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -25,7 +25,7 @@ use crate::alertmanager::failpoint;
 use crate::clock::now;
 use crate::config::shop::HttpAction;
 use crate::logs::Logs;
-use crate::scrape::http_client;
+use crate::scrape::{http_client, read_at_most};
 use crate::state::{AuditEntry, ShopStore, StateError};
 
 /// Where the records of what was done go.
@@ -148,10 +148,7 @@ impl HttpHand {
 
 /// No more of an answer than is said of it.
 async fn beginning(mut response: reqwest::Response) -> String {
-    let mut bytes = Vec::new();
-    while let (true, Ok(Some(chunk))) = (bytes.len() < 4 * EXCERPT_CHARS, response.chunk().await) {
-        bytes.extend_from_slice(&chunk);
-    }
+    let bytes = read_at_most(&mut response, 4 * EXCERPT_CHARS).await.unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
@@ -274,9 +271,9 @@ impl Hands {
 }
 
 /// An error with its causes, in one line.
-pub(super) fn describe(error: &ShopError) -> String {
+pub(super) fn describe(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
+    let mut source = error.source();
     while let Some(cause) = source {
         text = format!("{text}: {cause}");
         source = cause.source();

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::desk::Desk;
 use super::figures;
 use super::handle::ShopHandle;
-use super::hands::{Hands, HttpHand};
+use super::hands::{Hands, HttpHand, describe};
 use super::keeper::Keeper;
 use super::provider::Provider;
 use super::telemetry::Facts;
@@ -240,7 +240,7 @@ async fn leave(desk: Option<Arc<Desk>>) {
     let Some(desk) = desk else { return };
     let Some(member) = &desk.member else { return };
     if let Err(error) = desk.store.leave(member).await {
-        tracing::debug!(error = %anyhow!("{error}"), "the lead over the shop was not given back");
+        tracing::debug!(error = %describe(&error), "the lead over the shop was not given back");
     }
 }
 
@@ -256,7 +256,7 @@ async fn begin(desk: &Arc<Desk>) -> Option<Keeper> {
             Some(keeper)
         }
         Err(error) => {
-            tracing::error!(error = %anyhow!("{error}"), "the shop's monitors cannot start without state.db");
+            tracing::error!(error = %describe(&error), "the shop's monitors cannot start without state.db");
             None
         }
     }

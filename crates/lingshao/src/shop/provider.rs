@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use lingshao_model::Timestamp;
 use lingshao_shop::Fen;
 use lingshao_shop::ledger::RefundRow;
 use lingshao_shop::provider::{CloseAnswer, Doubt, ProviderCall, RefundAnswer, Refunded, TradeAnswer};
@@ -15,17 +14,16 @@ use lingshao_wire::wechatpay::{
 };
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method};
-use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::clock::now;
 use crate::config::shop::{self, Wechatpay};
-use crate::scrape::http_client;
+use crate::scrape::{http_client, read_at_most};
+use crate::security::nonce;
 
 /// Where WeChat Pay is asked.
 pub(crate) const ENDPOINT: &str = "https://api.mch.weixin.qq.com";
 /// WeChat Pay answers in some hundred milliseconds; what takes longer is in doubt, and asked for later.
 const TIMEOUT: Duration = Duration::from_secs(10);
-const NONCE_BYTES: usize = 16;
 
 /// Who is asked.
 #[derive(Debug)]
@@ -109,7 +107,7 @@ impl Provider {
     }
 }
 
-/// Acts on trades do not begin without a provider; a call that comes all the same is in doubt.
+/// Acts on trades do not begin without a provider; a call that is not made all the same is in doubt.
 fn nobody(call: &ProviderCall) -> Said {
     match call {
         ProviderCall::QueryTrade(_) => Said::Trade(TradeAnswer::Doubt(Doubt::NoAnswer)),
@@ -122,7 +120,8 @@ fn nobody(call: &ProviderCall) -> Said {
 
 impl Wechat {
     async fn call(&self, call: &ProviderCall, row: Option<&RefundRow>) -> Said {
-        let (nonce, at) = (nonce(), now());
+        let Some(nonce) = nonce() else { return nobody(call) };
+        let at = now();
         match call {
             ProviderCall::QueryTrade(order) => {
                 let order = order.as_str();
@@ -192,13 +191,8 @@ impl Wechat {
         let sent = self.client.request(method, request.url).headers(headers).body(request.body).send();
         let mut response = sent.await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await? {
-            body.extend_from_slice(&chunk);
-            if BODY_BYTES_MAX < body.len() {
-                break; // Which the codec says.
-            }
-        }
+        // One byte more than there may be, which the codec says.
+        let body = read_at_most(&mut response, BODY_BYTES_MAX + 1).await?;
         Ok((status, headers, body))
     }
 }
@@ -207,15 +201,6 @@ impl Wechat {
 enum Failed {
     NoAnswer,
     Said(Trouble),
-}
-
-fn nonce() -> String {
-    let mut bytes = [0_u8; NONCE_BYTES];
-    if SystemRandom::new().fill(&mut bytes).is_err() {
-        // A repeated nonce is refused by the provider, which is an answer in doubt; nothing worse.
-        bytes[..8].copy_from_slice(&Timestamp(now().0).0.to_be_bytes());
-    }
-    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
 }
 
 fn refund_order<'a>(order: &'a str, number: &'a str, amount: Fen, paid: Fen) -> RefundOrder<'a> {

@@ -14,6 +14,7 @@ use sqlx::{Connection, Row};
 
 use super::aside::Aside;
 use super::{Location, StateError};
+use crate::security::hex;
 
 /// Rows that one question brings at most: what a page shows, and what a tick goes on with.
 const ROWS_MAX: i64 = 1_000;
@@ -21,6 +22,8 @@ const ROWS_MAX: i64 = 1_000;
 const LEDGER_KEPT: TimeDelta = TimeDelta::from_secs(60 * 86_400);
 /// Lines of the audit trail: a year, and the month in which it is closed. At 5,000 acts a day, some 2 GB.
 const AUDIT_KEPT: TimeDelta = TimeDelta::from_secs(400 * 86_400);
+/// Under which the hash of the newest forgotten row is remembered.
+const ANCHOR: &str = "audit_anchor";
 /// What the first row of a trail is chained to.
 const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
@@ -159,14 +162,10 @@ impl ShopStore {
             return Ok(());
         }
         let last = "SELECT hash FROM shop_audit WHERE shop = ?1 ORDER BY n DESC LIMIT 1";
-        let last = sqlx::query(last).bind(self.shop.as_str()).fetch_optional(&mut *connection).await?;
+        let last = sqlx::query_scalar(last).bind(self.shop.as_str()).fetch_optional(&mut *connection).await?;
         let mut hash: String = match last {
-            Some(row) => row.try_get(0)?,
-            None => {
-                let anchor = "SELECT value FROM shop_meta WHERE shop = ?1 AND name = 'audit_anchor'";
-                let anchor = sqlx::query_scalar(anchor).bind(self.shop.as_str());
-                anchor.fetch_optional(&mut *connection).await?.unwrap_or_else(|| GENESIS.to_owned())
-            }
+            Some(hash) => hash,
+            None => self.recall_within(connection, ANCHOR).await?.unwrap_or_else(|| GENESIS.to_owned()),
         };
         for entry in entries {
             let text = super::rows::to_text(entry);
@@ -184,10 +183,11 @@ impl ShopStore {
         self.ledger(sqlx::query(sql).bind(self.shop.as_str()).bind(ROWS_MAX)).await
     }
 
-    /// Refunds whose rows were written since then, and all that are open: what a day's cap and a trade's sum count.
+    /// Refunds that were sent or planned since then, and all that are open, oldest first: what a day's cap counts.
     pub(crate) async fn refunds_since(&self, at: Timestamp) -> Result<Vec<RefundRow>, StateError> {
         // Not cut off: a row that is left out would let more money go than may.
-        let sql = "SELECT kind, row FROM shop_ledger WHERE shop = ?1 AND kind = 'refund' AND (open = 1 OR at >= ?2)";
+        let sql = "SELECT kind, row FROM shop_ledger WHERE shop = ?1 AND kind = 'refund' AND (open = 1 OR at >= ?2) \
+                   ORDER BY at";
         Ok(refunds(self.ledger(sqlx::query(sql).bind(self.shop.as_str()).bind(at.0)).await?))
     }
 
@@ -306,13 +306,7 @@ impl ShopStore {
                     let (n, hash): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
                     let delete = sqlx::query("DELETE FROM shop_audit WHERE shop = ?1 AND n <= ?2");
                     delete.bind(self.shop.as_str()).bind(n).execute(&mut *transaction).await?;
-                    let anchor = "INSERT INTO shop_meta VALUES (?1, 'audit_anchor', ?2) \
-                                  ON CONFLICT (shop, name) DO UPDATE SET value = ?2";
-                    sqlx::query(anchor)
-                        .bind(self.shop.as_str())
-                        .bind(hash)
-                        .execute(&mut *transaction)
-                        .await?;
+                    self.remember_within(&mut transaction, ANCHOR, Some(&hash)).await?;
                 }
                 transaction.commit().await
             })
@@ -321,8 +315,7 @@ impl ShopStore {
 
     /// Walks the chain; the first row that does not fit.
     pub(crate) async fn verify(&self) -> Result<Option<Broken>, StateError> {
-        let anchor = self.remembered().await?.into_iter().find(|(name, _)| name == "audit_anchor");
-        let (mut after, mut hash) = (0, anchor.map(|(_, hash)| hash));
+        let (mut after, mut hash) = (0, self.recall(ANCHOR).await?);
         loop {
             let rows: Vec<(i64, String, String)> = self
                 .aside
@@ -348,24 +341,44 @@ impl ShopStore {
 
     /// Something to remember; nothing forgets it.
     pub(crate) async fn remember(&self, name: &str, value: Option<&str>) -> Result<(), StateError> {
-        self.aside
-            .in_time(async |connection| {
-                let query = match value {
-                    Some(value) => {
-                        let sql = "INSERT INTO shop_meta VALUES (?1, ?2, ?3) ON CONFLICT (shop, name) DO UPDATE SET value = ?3";
-                        sqlx::query(sql).bind(self.shop.as_str()).bind(name).bind(value)
-                    }
-                    None => {
-                        let sql = "DELETE FROM shop_meta WHERE shop = ?1 AND name = ?2";
-                        sqlx::query(sql).bind(self.shop.as_str()).bind(name)
-                    }
-                };
-                query.execute(connection).await.map(drop)
-            })
-            .await
+        self.aside.in_time(async |connection| self.remember_within(connection, name, value).await).await
     }
 
-    /// What is remembered.
+    async fn remember_within(
+        &self,
+        connection: &mut SqliteConnection,
+        name: &str,
+        value: Option<&str>,
+    ) -> Result<(), sqlx::Error> {
+        let query = match value {
+            Some(value) => {
+                let sql = "INSERT INTO shop_meta VALUES (?1, ?2, ?3) \
+                           ON CONFLICT (shop, name) DO UPDATE SET value = ?3";
+                sqlx::query(sql).bind(self.shop.as_str()).bind(name).bind(value)
+            }
+            None => {
+                let sql = "DELETE FROM shop_meta WHERE shop = ?1 AND name = ?2";
+                sqlx::query(sql).bind(self.shop.as_str()).bind(name)
+            }
+        };
+        query.execute(connection).await.map(drop)
+    }
+
+    /// What is remembered under a name.
+    pub(crate) async fn recall(&self, name: &str) -> Result<Option<String>, StateError> {
+        self.aside.in_time(async |connection| self.recall_within(connection, name).await).await
+    }
+
+    async fn recall_within(
+        &self,
+        connection: &mut SqliteConnection,
+        name: &str,
+    ) -> Result<Option<String>, sqlx::Error> {
+        let sql = "SELECT value FROM shop_meta WHERE shop = ?1 AND name = ?2";
+        sqlx::query_scalar(sql).bind(self.shop.as_str()).bind(name).fetch_optional(connection).await
+    }
+
+    /// All that is remembered.
     pub(crate) async fn remembered(&self) -> Result<Vec<(String, String)>, StateError> {
         self.aside
             .in_time(async |connection| {
@@ -433,7 +446,7 @@ fn chained(before: &str, text: &str) -> String {
     let mut context = digest::Context::new(&digest::SHA256);
     context.update(before.as_bytes());
     context.update(text.as_bytes());
-    context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(context.finish().as_ref())
 }
 
 fn saved(row: &LedgerRow) -> (&'static str, String, String, bool, i64, String) {

@@ -86,9 +86,13 @@ pub enum Problem {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let severity = if self.is_error { "error" } else { "warning" };
-        write!(f, "{}: {severity}: {}", self.place, self.problem)
+        write!(f, "{}: {}: {}", self.place, severity(self.is_error), self.problem)
     }
+}
+
+/// As findings name it.
+pub(crate) fn severity(is_error: bool) -> &'static str {
+    if is_error { "error" } else { "warning" }
 }
 
 /// Each step locks rows until the end.

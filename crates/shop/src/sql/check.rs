@@ -3,7 +3,7 @@
 //! What is found is an error (the monitor refuses to act) or a warning. Nothing here changes the shop.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use lingshao_model::{TimeDelta, Timestamp};
 
@@ -11,6 +11,7 @@ use super::database::Tx;
 use super::render::{Param, Params, Statement, key, render};
 use super::transact::first_integer;
 use super::{Dialect, Shop, ShopError};
+use crate::mapping::lint::severity;
 use crate::mapping::{Mapping, TokenKind, tokens};
 
 const EIGHT_HOURS: TimeDelta = TimeDelta::from_secs(8 * 3600);
@@ -37,6 +38,19 @@ pub struct CheckFinding {
     pub place: String,
     /// What.
     pub problem: CheckProblem,
+}
+
+impl CheckFinding {
+    /// `error` or `warning`.
+    pub fn severity(&self) -> &'static str {
+        severity(self.is_error)
+    }
+}
+
+impl fmt::Display for CheckFinding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}: {}", self.place, self.severity(), self.problem)
+    }
 }
 
 /// Everything that can be wrong between a mapping and a database.

@@ -11,7 +11,7 @@ use super::transact::first_integer;
 use super::{Shop, ShopError};
 use crate::act::OrderState;
 use crate::group::Group;
-use crate::mapping::KeyKind;
+use crate::mapping::{KeyKind, Stock};
 use crate::safety::Candidate;
 use crate::{Fen, GroupKey, KeyError, OrderKey, OrderNumber};
 
@@ -247,23 +247,16 @@ impl Shop {
         Ok(orders.into_iter().filter(|order| order.state == OrderState::Refunding).collect())
     }
 
-    /// What can be sold less than `below` times, least first; and how many of them there are.
-    pub async fn low_stock(
-        &self,
-        below: i64,
-        rows_max: usize,
-    ) -> Result<(Vec<StockLevel>, usize), ShopError> {
+    /// What can be sold less than `below` times, least first.
+    pub async fn low_stock(&self, below: i64, rows_max: usize) -> Result<Vec<StockLevel>, ShopError> {
         const WHAT: &str = "low stock";
-        let Some(stock) = &self.mapping.stock else { return Ok((Vec::new(), 0)) };
-        let sellable = self.dialect().integer(&format!("({})", stock.sellable));
-        let exclude = match &stock.exclude {
-            Some(exclude) => format!(" AND NOT COALESCE(({exclude}), {})", self.dialect().falsehood()),
-            None => String::new(),
-        };
-        let from = format!("FROM {} WHERE {sellable} < {below}{exclude}", stock.table);
-        let id = self.dialect().text(&stock.id);
+        let Some(stock) = &self.mapping.stock else { return Ok(Vec::new()) };
+        let (id, sellable) = (self.dialect().text(&stock.id), self.sellable(stock));
         let sql = format!(
-            "SELECT {id}, {sellable} AS sellable {from} ORDER BY sellable, {} LIMIT {rows_max}",
+            "SELECT {id}, {sellable} AS sellable FROM {} WHERE {sellable} < {below}{} \
+             ORDER BY sellable, {} LIMIT {rows_max}",
+            stock.table,
+            self.and_not(stock.exclude.as_deref()),
             stock.id
         );
         let rows = self.ask(WHAT, Statement::plain(sql)).await?;
@@ -271,12 +264,31 @@ impl Shop {
             let id = row[0].1.text().ok_or_else(|| unexpected(WHAT, row))?.to_owned();
             Ok(StockLevel { id, sellable: integer(WHAT, row, 1)? })
         };
-        let levels: Result<Vec<_>, ShopError> = rows.iter().map(level).collect();
-        let count = self
-            .ask(WHAT, Statement::plain(format!("SELECT {} {from}", self.dialect().integer("COUNT(*)"))))
-            .await?;
-        let count = first_integer(&count).and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
-        Ok((levels?, count))
+        rows.iter().map(level).collect()
+    }
+
+    /// How many can be sold less often than each of these bounds: one look at the table, however many there are.
+    pub async fn stock_below<const N: usize>(&self, bounds: [i64; N]) -> Result<[usize; N], ShopError> {
+        const WHAT: &str = "how much is low";
+        let Some(stock) = &self.mapping.stock else { return Ok([0; N]) };
+        let sellable = self.sellable(stock);
+        let sums = bounds.map(|below| {
+            let sum = format!("COALESCE(SUM(CASE WHEN {sellable} < {below} THEN 1 ELSE 0 END), 0)");
+            self.dialect().integer(&sum)
+        });
+        let exclude = self.and_not(stock.exclude.as_deref());
+        let sql = format!("SELECT {} FROM {} WHERE 1=1{exclude}", sums.join(", "), stock.table);
+        let rows = self.ask(WHAT, Statement::plain(sql)).await?;
+        let mut counts = [0; N];
+        for (index, count) in counts.iter_mut().enumerate() {
+            let row = rows.first().ok_or(ShopError::Unexpected { what: WHAT, found: String::new() })?;
+            *count = usize::try_from(integer(WHAT, row, index)?).map_err(|_| unexpected(WHAT, row))?;
+        }
+        Ok(counts)
+    }
+
+    fn sellable(&self, stock: &Stock) -> String {
+        self.dialect().integer(&format!("({})", stock.sellable))
     }
 
     /// A condition for orders placed since then.

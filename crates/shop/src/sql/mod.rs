@@ -108,7 +108,12 @@ impl Shop {
 
     /// `AND NOT (excluded)`, for a WHERE of the orders' table.
     fn not_excluded(&self) -> String {
-        match &self.mapping.orders.exclude {
+        self.and_not(self.mapping.orders.exclude.as_deref())
+    }
+
+    /// The same for another condition that excludes rows.
+    fn and_not(&self, exclude: Option<&str>) -> String {
+        match exclude {
             // A column that is NULL excludes nothing.
             Some(exclude) => format!(" AND NOT COALESCE(({exclude}), {})", self.dialect().falsehood()),
             None => String::new(),

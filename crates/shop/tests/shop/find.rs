@@ -137,9 +137,11 @@ async fn stock(shop: &Shop, client: &mut Client) {
     client
         .run("INSERT INTO litemall_goods_product (id, goods_id, number, deleted) VALUES (10, 1, 0, 1)")
         .await;
-    let (levels, count) = shop.low_stock(10, 1).await.unwrap();
+    let levels = shop.low_stock(10, 1).await.unwrap();
+    let [count, oversold] = shop.stock_below([10, 0]).await.unwrap();
     let levels: Vec<_> = levels.iter().map(|level| (level.id.as_str(), level.sellable)).collect();
     assert_eq!((levels, count), (vec![("9", -2)], 2));
+    assert_eq!(oversold, 1);
 }
 
 async fn figures(shop: &Shop, client: &mut Client) {

@@ -29,9 +29,8 @@ impl Keeper {
             return Ok(());
         }
         let below = desk.config.low_stock.below;
-        let (levels, _) = desk.hands.shop.low_stock(below.saturating_mul(2), STOCK_ROWS_MAX).await?;
-        let (_, low) = desk.hands.shop.low_stock(below, 0).await?;
-        let (_, oversold) = desk.hands.shop.low_stock(0, 0).await?;
+        let levels = desk.hands.shop.low_stock(below.saturating_mul(2), STOCK_ROWS_MAX).await?;
+        let [low, oversold] = desk.hands.shop.stock_below([below, 0]).await?;
         let items =
             levels.into_iter().map(|level| StockItem { id: level.id, sellable: level.sellable }).collect();
         self.stock = StockView { below, low, oversold, items };
@@ -50,7 +49,7 @@ impl Keeper {
             Some(tail) => tail.tick(shop, clock).await.map(drop),
             None => Tail::start(shop, TailLimits::default(), clock).await.map(|tail| self.tail = Some(tail)),
         };
-        self.up = done.as_ref().map(drop).map_err(describe);
+        self.up = done.as_ref().map(drop).map_err(|error| describe(error));
         done?;
         if hour(clock) == RECOUNT_HOUR && self.recounted != day(clock) {
             let yesterday = clock - DAY;

@@ -9,7 +9,6 @@ use lingshao_shop::group::{Verdict, verdict};
 use lingshao_shop::safety::{Candidate, Mode, Pending};
 use lingshao_shop::{GroupKey, OrderKey};
 
-use super::gates::held_name;
 use super::{Failed, Keeper};
 use crate::clock::now;
 use crate::shop::desk::Wanted;
@@ -29,12 +28,8 @@ impl Keeper {
         self.look_at_groups(open.iter().map(|found| found.group.key.to_string()).collect(), clock).await?;
         let judged = open.iter().map(|found| (&found.group, verdict(&found.group, clock)));
         let ending: Vec<_> = judged.filter(|(_, verdict)| *verdict != Verdict::Ongoing).collect();
-        let refusal = self.refusal(MONITOR, at);
-        let tally = self.tally(MONITOR);
-        tally.found = ending.len();
-        if let Some(refusal) = refusal {
-            tally.held.insert(refusal.reason, ending.len());
-            tally.refuses = Some(refusal);
+        self.tally(MONITOR).found = ending.len();
+        if self.refuses(MONITOR, at, ending.len()) {
             return Ok(());
         }
         let mode = desk.config.group_settle.mode;
@@ -53,14 +48,11 @@ impl Keeper {
             let candidates = others.iter().filter_map(|(group, _)| {
                 Some(Candidate { order: OrderKey::new(group.key.as_str()).ok()?, created: group.expires_at })
             });
+            let before = self.gates.halted(MONITOR);
             let gate = if success { &mut self.gates.success } else { &mut self.gates.fail };
             let admission = gate.admit(candidates.collect(), Pending { orders: open.len() }, clock);
-            self.keep_halt(MONITOR).await;
-            for (_, held) in &admission.held {
-                *self.tally(MONITOR).held.entry(held_name(*held)).or_default() += 1;
-            }
-            for candidate in admission.go {
-                if self.is_late() || self.refusal(MONITOR, now()).is_some() {
+            for candidate in self.admitted(MONITOR, before, admission).await {
+                if self.must_stop(MONITOR) {
                     break;
                 }
                 let Some((group, _)) =

@@ -17,11 +17,13 @@ use std::time::{Duration, Instant};
 use lingshao_model::{TimeDelta, Timestamp};
 use lingshao_shop::act::{Act, Fact, FactKind, Subject};
 use lingshao_shop::day::{DAY, day};
-use lingshao_shop::safety::{CallbackLimits, Callbacks, Gate, Halt, Limits, MonitorHistory};
+use lingshao_shop::safety::{
+    Admission, CallbackLimits, Callbacks, Candidate, Gate, Halt, Limits, MonitorHistory,
+};
 use lingshao_shop::sql::{ShopError, Tail};
 use lingshao_shop::{Fen, OrderKey};
 
-use self::gates::{Gates, halt_detail, read_halt, write_halt};
+use self::gates::{Gates, halt_detail, held_name, read_halt, write_halt};
 use self::money::{Orphan, Watch};
 use super::desk::Desk;
 use super::hands::{Carried, Told, describe};
@@ -62,7 +64,9 @@ impl Failed {
     fn describe(self) -> String {
         match self {
             Failed::Shop(error) => describe(&error),
-            Failed::State(error) => format!("the ledger cannot be used, so nothing is done: {error}"),
+            Failed::State(error) => {
+                format!("the ledger cannot be used, so nothing is done: {}", describe(&error))
+            }
         }
     }
 }
@@ -179,7 +183,7 @@ impl Keeper {
         let standby = match &lead {
             Ok(other) => other.clone(),
             Err(error) => {
-                tracing::error!(error = %anyhow::anyhow!("{error}"), "the shop's monitors cannot use state.db");
+                tracing::error!(error = %describe(error), "the shop's monitors cannot use state.db");
                 None
             }
         };
@@ -228,7 +232,7 @@ impl Keeper {
         }
         self.forgot = day(at);
         if let Err(error) = self.desk.store.forget(at).await {
-            tracing::warn!(error = %anyhow::anyhow!("{error}"), "old rows of the shop's ledger stay for a day more");
+            tracing::warn!(error = %describe(&error), "old rows of the shop's ledger stay for a day more");
         }
     }
 
@@ -247,7 +251,7 @@ impl Keeper {
 
     async fn remember(&self, name: &str, value: Option<&str>) {
         if let Err(error) = self.desk.store.remember(name, value).await {
-            tracing::error!(error = %anyhow::anyhow!("{error}"), name, "state.db does not remember this of the shop");
+            tracing::error!(error = %describe(&error), name, "state.db does not remember this of the shop");
         }
     }
 
@@ -261,18 +265,16 @@ impl Keeper {
             return;
         }
         let desk = self.desk.clone();
-        let known = match desk.store.remembered().await {
-            Ok(remembered) => {
-                remembered.into_iter().find(|(name, _)| name == "fingerprint").map(|(_, value)| value)
-            }
+        let known = match desk.store.recall("fingerprint").await {
+            Ok(known) => known,
             Err(error) => {
-                let result = Err(format!("state.db cannot be read: {error}"));
+                let result = Err(format!("state.db cannot be read: {}", describe(&error)));
                 self.check = Some(Checked { at, result });
                 return;
             }
         };
         let result = desk.hands.shop.check(known.as_deref(), at).await;
-        self.up = result.as_ref().map(drop).map_err(describe);
+        self.up = result.as_ref().map(drop).map_err(|error| describe(error));
         let result = result.map_err(|error| describe(&error)).map(|report| {
             let mut view = CheckView {
                 at: Some(at.0),
@@ -284,7 +286,7 @@ impl Keeper {
             for finding in report.findings {
                 view.changed |= finding.place == "tables" && finding.is_error;
                 view.findings.push(FindingView {
-                    severity: if finding.is_error { "error" } else { "warning" },
+                    severity: finding.severity(),
                     place: finding.place,
                     message: finding.problem.to_string(),
                 });
@@ -362,11 +364,38 @@ impl Keeper {
         self.remember(&format!("halt:{}", monitor.name()), Some(&write_halt(halt))).await;
     }
 
-    /// A halt that a gate found by itself is remembered, too.
-    async fn keep_halt(&self, monitor: Monitor) {
-        if let Some(halt) = self.gates.halted(monitor) {
+    /// What a gate lets through; what it holds is counted, and a halt that it has found just now is remembered.
+    async fn admitted(
+        &mut self,
+        monitor: Monitor,
+        halted_before: Option<Halt>,
+        admission: Admission,
+    ) -> Vec<Candidate> {
+        let halted = self.gates.halted(monitor);
+        if let Some(halt) = halted.filter(|_| halted != halted_before) {
             self.remember(&format!("halt:{}", monitor.name()), Some(&write_halt(halt))).await;
         }
+        let held = &mut self.tally(monitor).held;
+        for (_, why) in admission.held {
+            *held.entry(held_name(why)).or_default() += 1;
+        }
+        admission.go
+    }
+
+    /// Whether a monitor does nothing at this tick; what it found is then held for that reason.
+    fn refuses(&mut self, monitor: Monitor, at: Timestamp, found: usize) -> bool {
+        let refusal = self.refusal(monitor, at);
+        let tally = self.tally(monitor);
+        if let Some(refusal) = &refusal {
+            tally.held.insert(refusal.reason, found);
+        }
+        tally.refuses = refusal;
+        tally.refuses.is_some()
+    }
+
+    /// Whether nothing more is to be done at this tick.
+    fn must_stop(&self, monitor: Monitor) -> bool {
+        self.is_late() || self.refusal(monitor, now()).is_some()
     }
 
     async fn carry(&mut self, monitor: Monitor, act: &mut Act, by: &str) -> Result<Carried, StateError> {

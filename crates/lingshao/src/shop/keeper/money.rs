@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use lingshao_model::{TimeDelta, Timestamp};
 use lingshao_shop::act::{Act, Fact, FactKind, OrderState, Refund, Wish};
 use lingshao_shop::day::{DAY, day};
-use lingshao_shop::ledger::{LedgerRow, Purpose, RefundRow, RefundState};
+use lingshao_shop::ledger::{Purpose, RefundRow, RefundState};
 use lingshao_shop::safety::{Mode, RefundCaps};
 use lingshao_shop::sql::OrderFacts;
 use lingshao_shop::{Fen, OrderKey, OrderNumber, RefundNumber};
@@ -47,7 +47,8 @@ impl Keeper {
         // What may have left is asked for, whatever is switched off.
         let mode = if refusal.is_some() { Mode::Observe } else { desk.config.refunds.mode };
         let planned = if refusal.is_some() { Vec::new() } else { self.plan_refunds(at).await? };
-        let mut open: Vec<RefundRow> = refund_rows(desk.store.open_rows().await?);
+        let all = desk.store.refunds_since(at - TimeDelta(2 * DAY.0)).await?;
+        let mut open: Vec<RefundRow> = all.iter().filter(|row| row.is_open()).cloned().collect();
         let tally = self.tally(MONITOR);
         tally.found = open.len() + planned.len();
         tally.refuses = refusal;
@@ -58,7 +59,6 @@ impl Keeper {
                 row.next_at = at;
             }
         }
-        let all = desk.store.refunds_since(at - TimeDelta(2 * DAY.0)).await?;
         let (go, held) = desk.config.refunds.caps.admit(&open, &all, at);
         for (_, why) in held {
             *self.tally(MONITOR).held.entry(refund_held_name(why)).or_default() += 1;
@@ -144,18 +144,22 @@ impl Keeper {
         }
         let look_back = desk.config.refunds.look_back;
         // The tail has all of them; without growing keys one question brings the oldest thousand.
-        let cancelled: Vec<OrderFacts> = match &self.tail {
+        let asked;
+        let cancelled: Vec<&OrderFacts> = match &self.tail {
             Some(tail) => {
                 let recent = |order: &&OrderFacts| at - order.created <= look_back;
-                tail.in_state(OrderState::Cancelled).filter(recent).cloned().collect()
+                tail.in_state(OrderState::Cancelled).filter(recent).collect()
             }
-            None => desk.hands.shop.cancelled_since(at - look_back).await?,
+            None => {
+                asked = desk.hands.shop.cancelled_since(at - look_back).await?;
+                asked.iter().collect()
+            }
         };
         self.watched.retain(|_, watch| at - DAY - watch.since <= look_back);
         let still: BTreeSet<&OrderKey> = cancelled.iter().map(|order| &order.order).collect();
         self.orphans.retain(|order, _| still.contains(order));
         let mut due = Vec::new();
-        for order in &cancelled {
+        for order in cancelled {
             if self.watched.len() < WATCHED_MAX || self.watched.contains_key(&order.order) {
                 let watch = self.watched.entry(order.order.clone()).or_insert(Watch { since: at, asks: 0 });
                 let wait = ORPHAN_ASKS.get(watch.asks).map(|seconds| TimeDelta::from_secs(*seconds));
@@ -219,12 +223,4 @@ impl Keeper {
         };
         Ok(())
     }
-}
-
-fn refund_rows(rows: Vec<LedgerRow>) -> Vec<RefundRow> {
-    let refund = |row| match row {
-        LedgerRow::Refund(row) => Some(row),
-        LedgerRow::Cancel(_) => None,
-    };
-    rows.into_iter().filter_map(refund).collect()
 }

@@ -10,7 +10,6 @@ use lingshao_shop::safety::{Mode, Pending};
 use lingshao_shop::sql::OrderFacts;
 use lingshao_shop::{Fen, OrderKey, OrderNumber};
 
-use super::gates::held_name;
 use super::{Failed, Keeper, QUESTIONS_PER_TICK, fact};
 use crate::clock::now;
 use crate::shop::desk::Wanted;
@@ -30,22 +29,17 @@ impl Keeper {
         let config = &desk.config.order_timeout;
         let (after, age_max) = (TimeDelta(config.after.0 + config.grace.0), config.limits.order_age_max);
         let expired = desk.hands.shop.expired(after, age_max, at).await;
-        self.up = expired.as_ref().map(drop).map_err(describe);
+        self.up = expired.as_ref().map(drop).map_err(|error| describe(error));
         let expired = expired?;
         self.pending = expired.pending;
         self.watch_callbacks(&expired.orders, at).await?;
-        let refusal = self.refusal(MONITOR, at);
-        let found = expired.orders.len();
+        self.tally(MONITOR).found = expired.orders.len();
         let (orders, left): (Vec<_>, Vec<_>) =
             expired.orders.into_iter().partition(|order| order.cancellable || desk.hands.http.is_some());
-        let tally = self.tally(MONITOR);
-        tally.found = found;
         if !left.is_empty() {
-            tally.held.insert("not_cancellable", left.len());
+            self.tally(MONITOR).held.insert("not_cancellable", left.len());
         }
-        if let Some(refusal) = refusal {
-            tally.held.insert(refusal.reason, orders.len());
-            tally.refuses = Some(refusal);
+        if self.refuses(MONITOR, at, orders.len()) {
             return Ok(());
         }
         let mut done = self.go_on_cancelling(config.mode).await?;
@@ -60,14 +54,11 @@ impl Keeper {
         let candidates =
             orders.iter().filter(|order| !done.contains(&order.order)).map(OrderFacts::candidate);
         let pending = Pending { orders: expired.pending };
+        let before = self.gates.halted(MONITOR);
         let admission = self.gates.timeout.admit(candidates.collect(), pending, expired.now);
-        self.keep_halt(MONITOR).await;
-        for (_, held) in &admission.held {
-            *self.tally(MONITOR).held.entry(held_name(*held)).or_default() += 1;
-        }
-        for candidate in admission.go {
+        for candidate in self.admitted(MONITOR, before, admission).await {
             let Some(order) = orders.iter().find(|order| order.order == candidate.order) else { continue };
-            if self.is_late() || self.refusal(MONITOR, now()).is_some() {
+            if self.must_stop(MONITOR) {
                 break;
             }
             self.cancel(order, config.mode, "").await?;
@@ -127,7 +118,7 @@ impl Keeper {
             .filter(|order| !self.asked.contains_key(&order.order))
             .cloned()
             .collect();
-        due.sort_by_key(|order| order.created);
+        due.sort_by(|a, b| (a.created, &a.order).cmp(&(b.created, &b.order)));
         due.dedup_by(|a, b| a.order == b.order);
         // Half of the questions; the other half is for payments that nobody has an order for.
         for order in due.into_iter().take(QUESTIONS_PER_TICK / 2) {
