@@ -35,6 +35,10 @@ impl Surroundings {
             name: host.job_name.clone(),
             interval: host.scrape_interval.unwrap_or(global),
         }));
+        jobs.extend(config.collect.databases().map(|database| Job {
+            name: database.job_name.clone(),
+            interval: database.times(&config.global).0,
+        }));
         let mut surroundings = Surroundings {
             is_configured: true,
             scrape: Some(Scrape { interval: global, jobs }),
