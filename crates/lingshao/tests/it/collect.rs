@@ -16,8 +16,8 @@ use crate::harness::{Server, eventually, folder, text};
 use crate::servers::{self, Client, Kind};
 
 /// Never to be seen anywhere. With a character that must be escaped in an address.
-const PASSWORD: &str = "open%20sesame";
-const PASSWORD_PLAIN: &str = "open sesame";
+const PASSWORD: &str = "open%2Fsesame";
+const PASSWORD_PLAIN: &str = "open/sesame";
 const LIMIT: Duration = Duration::from_secs(20);
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -189,7 +189,9 @@ fn postgresql_is_told_as_it_tells_itself() {
                 "CREATE TABLE orders (id int PRIMARY KEY); INSERT INTO orders SELECT generate_series(1, 500)",
             )
             .await;
-        client.run("SELECT pg_stat_force_next_flush(); ANALYZE orders").await;
+        // One by one, so that what was inserted is not counted on top of what was found.
+        client.run("SELECT pg_stat_force_next_flush()").await;
+        client.run("ANALYZE orders").await;
         let collector = collector(&dsn);
         let before = collect(&collector).await;
 
@@ -260,8 +262,9 @@ fn mariadb_is_told_as_it_tells_itself() {
         let rise = |name: &str| value(&after, name) - value(&before, name);
         assert_eq!(rise("mysql_global_status_commands_total{command=\"insert\"}"), 1.0);
         assert_eq!(rise("mysql_global_status_commands_total{command=\"delete\"}"), 7.0);
-        assert_eq!(rise("mysql_global_status_innodb_row_ops_total{operation=\"inserted\"}"), 3.0);
-        assert_eq!(rise("mysql_global_status_handlers_total{handler=\"write\"}") >= 3.0, true);
+        // MariaDB 10.11 no longer counts rows under InnoDB's name.
+        let writes = "mysql_global_status_handlers_total{handler=\"write\"}";
+        assert!(rise(writes) >= 3.0, "{}", rise(writes));
         let pages = sum(&after, "mysql_global_status_buffer_pool_pages", "");
         let truth = "SELECT variable_value FROM information_schema.global_status \
                      WHERE variable_name = 'INNODB_BUFFER_POOL_PAGES_TOTAL'";
@@ -332,8 +335,9 @@ const POSTGRES_EXPORTER: Original = Original {
         "pg_stat_database_checksum_",
         "pg_stat_database_idle_in_transaction_time",
         "pg_stat_database_session",
-        // Not a number when nothing was archived yet: left out then.
+        // Not a number while nothing was archived, or reset: left out then.
         "pg_stat_archiver_last_archive_age",
+        "pg_stat_database_stats_reset",
         "postgres_exporter_build_info",
     ],
     prefix: "pg_",
@@ -439,8 +443,10 @@ fn check_against(original: &Original, dsn: &str) {
         let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for line in page.lines().filter(|line| !line.starts_with('#')) {
             let Some((name, rest)) = line.split_once('{') else { continue };
-            let names =
-                rest.split("\",").filter_map(|pair| pair.split_once("=\"")).map(|(name, _)| name.to_owned());
+            let pairs = rest.split("\",").filter_map(|pair| pair.split_once("=\""));
+            // A label without a value is none.
+            let pairs = pairs.filter(|(_, value)| !value.starts_with('"') && !value.is_empty());
+            let names = pairs.map(|(name, _)| name.to_owned());
             found.entry(name.to_owned()).or_default().extend(names.filter(|name| name != "server"));
         }
         found
