@@ -32,6 +32,11 @@ if [ "$purpose" = test ]; then
     find /usr/lib/postgresql -path '*/bin/initdb' 2>/dev/null | grep -q . || missing="$missing postgresql"
     need mariadbd mariadb-server
     need setpriv util-linux
+    # Collectors of databases watch real ones, and are compared with the originals.
+    need redis-server redis-server
+    need prometheus-postgres-exporter prometheus-postgres-exporter
+    need prometheus-mysqld-exporter prometheus-mysqld-exporter
+    need prometheus-redis-exporter prometheus-redis-exporter
     # The vendors' own clients check our signatures, and FastAPI tries the Python package (python/tests).
     python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$missing python3-venv"
     # It ships logs to us, by itself and through Elasticsearch's API (tests/log_clients).
@@ -54,7 +59,7 @@ if [ -n "$missing" ]; then
     fi
     export DEBIAN_FRONTEND=noninteractive
     # Some of these packages come with services. They are not started now; on a machine that boots into systemd, disable
-    # those that you do not want: systemctl disable prometheus prometheus-alertmanager prometheus-node-exporter
+    # those that you do not want: systemctl disable prometheus prometheus-alertmanager prometheus-node-exporter redis-server
     policy=/usr/sbin/policy-rc.d
     if [ ! -e $policy ]; then
         trap '$sudo rm -f $policy' EXIT

@@ -176,11 +176,18 @@ fn what_watches_a_target_notices_that_it_is_gone() {
     assert_eq!(check(&parse(r#"up{job="mysql"} == 0"#).unwrap(), &context), []);
     let scrape = Scrape {
         interval: TimeDelta(15_000),
-        jobs: vec![Job { name: "api".to_owned(), interval: TimeDelta(15_000) }],
+        jobs: vec![Job { name: "api".to_owned(), interval: TimeDelta(15_000), is_direct: false }],
     };
     let context = Context { place: Place::Alert(rule), scrape: Some(&scrape), ..Context::default() };
     assert_eq!(check(&parse(r#"up{job="api"} == 0"#).unwrap(), &context), []);
     assert_eq!(lints(&check(&parse(r#"up{job="redis"} == 0"#).unwrap(), &context)), ["absent-blind"]);
+    // An exporter can answer for a dead Redis; a collector that asks Redis itself cannot.
+    for (is_direct, expected) in [(false, ["absent-blind"].as_slice()), (true, &[])] {
+        let jobs = vec![Job { name: "redis".to_owned(), interval: TimeDelta(15_000), is_direct }];
+        let scrape = Scrape { interval: TimeDelta(15_000), jobs };
+        let context = Context { scrape: Some(&scrape), ..context };
+        assert_eq!(lints(&check(&parse(r#"up{job="redis"} == 0"#).unwrap(), &context)), expected);
+    }
 }
 
 #[test]
@@ -391,7 +398,7 @@ fn windows_hold_enough_samples() {
     panel("x", PanelKind::Graph, "sum(rate(a_total[5m1ms]))", &[], None);
     let scrape = Scrape {
         interval: TimeDelta(60_000),
-        jobs: vec![Job { name: "fast".to_owned(), interval: TimeDelta(5_000) }],
+        jobs: vec![Job { name: "fast".to_owned(), interval: TimeDelta(5_000), is_direct: false }],
     };
     let context = Context { scrape: Some(&scrape), ..Context::default() };
     let found = check(&parse("rate(a_total[2m])").unwrap(), &context);

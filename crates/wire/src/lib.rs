@@ -20,6 +20,7 @@
 //! - [`lucene`]: the language in which people ask for log records.
 //! - [`prometheus_api`]: replies and parameters of the HTTP API; [`rfc3339`]: its texts for instants.
 //! - [`provider`]: what payment providers' answers mean; [`wechatpay`]: WeChat Pay's signed messages.
+//! - [`resp`]: Redis' commands and replies.
 //! - [`prometheus_rules`]: files of recording and alerting rules.
 //! - [`remote_write`]: Prometheus remote write 1.0 and 2.0.
 //! - [`alertmanager_api`]: bodies and replies of the Alertmanager API v2.
@@ -51,6 +52,7 @@ mod protobuf;
 pub mod provider;
 pub mod relabel;
 pub mod remote_write;
+pub mod resp;
 pub mod rfc3339;
 pub mod series_notation;
 pub mod snappy;

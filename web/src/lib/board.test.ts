@@ -37,6 +37,15 @@ test('expressions add up over all series, and rates reach over four scrapes', ()
   expect(metricOf(tile('latency'))).toBe('http_request_duration_seconds_bucket');
 });
 
+test("without a pool of the shop's, the database's own limit counts", () => {
+  const [own, postgres, mysql] = (queryOf('pool') ?? '').split(' or ');
+  expect(own).toBe('1 - sum(db_pool_available) / sum(db_pool_size)');
+  expect(postgres).toContain('pg_settings_max_connections');
+  expect(mysql).toContain('mysql_global_variables_max_connections');
+  const fresh = valueQueries([tile('pool')], WINDOWS, NOW).find((one) => one.id.startsWith('fresh'));
+  expect(JSON.stringify(fresh)).toContain('max(timestamp(db_pool_size)) or max(timestamp(pg_settings_max_connections))');
+});
+
 test('values and trends of all tiles fit into one request each', () => {
   const ids = valueQueries(TILES, WINDOWS, NOW).map((one) => one.id);
   expect(new Set(ids).size).toBe(ids.length);

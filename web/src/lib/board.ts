@@ -24,7 +24,8 @@ export function valueQueries(tiles: readonly Tile[], windows: Windows, now: numb
   const add = (id: string, query: string) => queries.set(id, { id, query, time: now });
   for (const tile of tiles) {
     tile.measures.forEach((measure, index) => add(valueId(tile, index), measure.query(windows)));
-    add(freshId(tile), `max(timestamp(${tile.freshness}))`);
+    const sources = [tile.freshness, ...(tile.otherwise ?? [])];
+    add(freshId(tile), sources.map((source) => `max(timestamp(${source}))`).join(' or '));
     if (tile.where !== undefined) add(`${tile.id} where`, tile.where.query);
   }
   return [...queries.values()];

@@ -39,6 +39,8 @@ export interface Tile {
   main: number;
   /** Its newest sample decides whether the tile is stale. The name before `{` is what is said to be missing. */
   freshness: string;
+  /** What the value comes from when that is not there, each newest where those before it are missing. */
+  otherwise?: readonly string[];
   /** Where more is better, a rise is good news. */
   better: 'more' | 'less' | 'neither';
   /** Shares are compared by their difference, everything else by its ratio. */
@@ -59,6 +61,13 @@ export interface Tile {
 const NO_DISKS = 'fstype!~"tmpfs|ramfs|devtmpfs|squashfs|iso9660|erofs|overlay|autofs|fuse.*|nsfs"';
 /** Devices that carry the traffic of other devices once more. */
 const NO_CARDS = 'device!~"lo|ifb.*|veth.*|docker.*|br-.*|virbr.*|cni.*|flannel.*|cali.*|tun.*|tap.*"';
+
+/** The shop's own pools; without them the fullest server: sessions of its own limit, as the collectors tell. */
+const POOL = [
+  '1 - sum(db_pool_available) / sum(db_pool_size)',
+  'max(sum by (instance) (pg_stat_activity_count{backend_type="client backend"}) / on (instance) pg_settings_max_connections)',
+  'max(mysql_global_status_threads_connected / on (instance) mysql_global_variables_max_connections)',
+].join(' or ');
 
 const SHARE = { unit: 'percentunit', decimals: 1, change: 'points' } as const;
 const NUMBER = { unit: 'locale', decimals: 0, change: 'ratio' } as const;
@@ -216,12 +225,18 @@ export const TILES: readonly Tile[] = [
     hint: 'board.hintShop',
     quiet: 'board.quietStart',
     ...SHARE,
-    ...one(() => '1 - sum(db_pool_available) / sum(db_pool_size)'),
+    ...one(() => POOL),
     freshness: 'db_pool_size',
+    otherwise: ['pg_settings_max_connections', 'mysql_global_variables_max_connections'],
     better: 'less',
     yesterday: 'hour',
     optional: true,
-    concerns: reads('db_pool_available', 'db_pool_size'),
+    concerns: reads(
+      'db_pool_available',
+      'db_pool_size',
+      'pg_settings_max_connections',
+      'mysql_global_variables_max_connections',
+    ),
   },
   {
     id: 'redis',

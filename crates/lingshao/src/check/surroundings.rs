@@ -29,11 +29,17 @@ impl Surroundings {
         let mut jobs: Vec<Job> = config
             .scrape_configs
             .iter()
-            .map(|job| Job { name: job.job_name.clone(), interval: job.scrape_interval })
+            .map(|job| Job { name: job.job_name.clone(), interval: job.scrape_interval, is_direct: false })
             .collect();
         jobs.extend(config.collect.host.iter().map(|host| Job {
             name: host.job_name.clone(),
             interval: host.scrape_interval.unwrap_or(global),
+            is_direct: true,
+        }));
+        jobs.extend(config.collect.databases().map(|database| Job {
+            name: database.job_name.clone(),
+            interval: database.times(&config.global).0,
+            is_direct: true,
         }));
         let mut surroundings = Surroundings {
             is_configured: true,

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use lingshao_model::{RuleKind, TimeDelta};
 use lingshao_wire::prometheus_config::{FileReference, PrometheusConfig, Storage};
-use lingshao_wire::yaml::{self, Diagnostic, Diagnostics, Keys, Node, Position, Value};
+use lingshao_wire::yaml::{self, Diagnostic, Diagnostics, Keys, Node, Position};
 
 use super::alerting::{Alerting, Environment, read_rule_files};
 use super::{
-    Collect, CollectHost, Config, Invalid, Loaded, Metrics, PasswordHash, Role, Severity, State, Web, WebTls,
-    WebUser, glob, logs, shop,
+    Config, Invalid, Loaded, Metrics, PasswordHash, Role, Severity, State, Web, WebTls, WebUser, collect,
+    glob, logs, shop,
 };
 
 /// Reads and checks a file, the files that it names included.
@@ -76,7 +76,7 @@ fn read_root(
         web: keys.node("web").map(|node| read_web(node, folder, findings)).unwrap_or_default(),
         data: keys.text("data", findings).map(|path| folder.join(path)),
         metrics: read_metrics(keys.node("metrics"), prometheus.storage, findings),
-        collect: keys.node("collect").map(|node| read_collect(node, findings)).unwrap_or_default(),
+        collect: collect::read(keys.node("collect"), folder, &prometheus.global, findings),
         global: prometheus.global,
         scrape_configs: prometheus.scrape_configs,
         rule_groups: read_rule_files(&rule_files, folder, findings, more),
@@ -92,7 +92,7 @@ fn read_root(
     };
     keys.no_effect_yet(&LATER, findings);
     keys.finish(findings);
-    check_own_jobs(&config, &keys_at(root), findings);
+    collect::check_jobs(&config, root.get("collect").map_or(Position::START, |node| node.at), findings);
     check_listeners(&config, root.get("rule_files").map_or(Position::START, |node| node.at), findings);
     config
 }
@@ -108,19 +108,6 @@ fn check_listeners(config: &Config, at: Position, findings: &mut Diagnostics) {
         let remedy =
             "add `alerting.receivers`, or set the variable WECHAT_WEBHOOK_URL to a WeCom robot's URL";
         findings.warning(at, "alerts only show: nobody is told", remedy);
-    }
-}
-
-/// Where `collect` stands, for a clash of job names.
-fn keys_at(root: &Node) -> Position {
-    root.get("collect").map_or(Position::START, |node| node.at)
-}
-
-fn check_own_jobs(config: &Config, at: &Position, findings: &mut Diagnostics) {
-    let Some(host) = &config.collect.host else { return };
-    if config.scrape_configs.iter().any(|job| job.job_name == host.job_name) {
-        let message = format!("the host collector and a scrape config are both called `{}`", host.job_name);
-        findings.error(*at, message, "set `collect.host.job_name`, or delete one of them");
     }
 }
 
@@ -352,41 +339,6 @@ fn read_metrics(node: Option<&Node>, storage: Storage, findings: &mut Diagnostic
         keys.duration("out_of_order_window", findings).unwrap_or(metrics.out_of_order_window);
     keys.finish(findings);
     metrics
-}
-
-fn read_collect(node: &Node, findings: &mut Diagnostics) -> Collect {
-    let mut keys = Keys::new(node, "collect", findings);
-    let is_written =
-        matches!(&node.value, Value::Map(entries) if entries.iter().any(|(key, _)| key.text == "host"));
-    let host = match keys.node("host") {
-        Some(Node { value: Value::Scalar { text, .. }, .. }) if matches!(text.as_str(), "off" | "false") => {
-            None
-        }
-        Some(Node { value: Value::Scalar { text, .. }, .. }) if matches!(text.as_str(), "on" | "true") => {
-            Some(CollectHost::default())
-        }
-        Some(node) => Some(read_host(node, findings)),
-        None => is_written.then(CollectHost::default),
-    };
-    keys.no_effect_yet(&["postgres", "mysql", "redis"], findings);
-    keys.finish(findings);
-    Collect { host }
-}
-
-fn read_host(node: &Node, findings: &mut Diagnostics) -> CollectHost {
-    let mut keys = Keys::new(node, "collect.host", findings);
-    let defaults = CollectHost::default();
-    let host = CollectHost {
-        job_name: keys
-            .text("job_name", findings)
-            .filter(|name| !name.is_empty())
-            .unwrap_or(defaults.job_name),
-        instance: keys.text("instance", findings).filter(|name| !name.is_empty()),
-        scrape_interval: keys.duration("scrape_interval", findings).filter(|span| *span > TimeDelta::ZERO),
-        rootfs: keys.text("rootfs", findings).map_or(defaults.rootfs, PathBuf::from),
-    };
-    keys.finish(findings);
-    host
 }
 
 /// What to do about a file that [`read_text`] refuses.

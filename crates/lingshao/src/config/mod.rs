@@ -7,6 +7,7 @@
 
 mod alerting;
 mod checks;
+mod collect;
 pub mod glob;
 mod load;
 mod logs;
@@ -29,6 +30,7 @@ use serde::{Serialize, Serializer};
 pub use alerting::{Environment, Language, Messages, TemplateFile};
 pub(crate) use alerting::{parse_alertmanager, parse_rules};
 pub use checks::rule_checks;
+pub use collect::{Collect, CollectDatabase, CollectHost};
 pub(crate) use load::read_text;
 pub use load::{load, parse, parse_with};
 pub use logs::{Listeners, LogFile, LogRule, Logs, Mask, RequestMetrics};
@@ -244,40 +246,6 @@ impl Default for Metrics {
     }
 }
 
-/// `collect`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Collect {
-    /// This host, under node_exporter's names. Default: off with a config file, on without one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub host: Option<CollectHost>,
-}
-
-/// `collect.host`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct CollectHost {
-    /// The `job` label. Default: `node`, which public boards expect.
-    pub job_name: String,
-    /// The `instance` label. Default: the host's name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub instance: Option<String>,
-    /// Time between two looks. Default: the global `scrape_interval`.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "maybe_as_text")]
-    pub scrape_interval: Option<TimeDelta>,
-    /// Where the host's root is mounted, for containers. Default: `/`.
-    pub rootfs: PathBuf,
-}
-
-impl Default for CollectHost {
-    fn default() -> CollectHost {
-        CollectHost {
-            job_name: "node".to_owned(),
-            instance: None,
-            scrape_interval: None,
-            rootfs: PathBuf::from("/"),
-        }
-    }
-}
-
 impl Config {
     /// Without a file we watch our own host, every 15 seconds, and tell the robot of `WECHAT_WEBHOOK_URL`.
     pub fn without_file() -> Config {
@@ -289,7 +257,7 @@ impl Config {
         let alerting = alerting::without_file(&Environment::current());
         Config {
             global,
-            collect: Collect { host: Some(CollectHost::default()) },
+            collect: Collect { host: Some(CollectHost::default()), ..Collect::default() },
             alerting: alerting.config,
             messages: alerting.messages,
             ..Config::default()

@@ -115,12 +115,75 @@ fn mistakes_name_file_line_column_and_remedy() {
         "lingshao.yml:1:1: warning `remote` has no effect yet\n    it comes with a later release",
     );
     check(
-        "collect: {redis: []}\n",
-        "lingshao.yml:1:11: warning `redis` has no effect yet\n    it comes with a later release",
-    );
-    check(
         "scrape_configs:\n- job_name: a\n  basic_auth: {username: u, password_file: no/where}\n",
         "lingshao.yml:3:44: error job a: `password_file`: cannot read `no/where`: No such file or directory (os error 2)\n    create the file, or correct the path (it starts at the config's folder)",
+    );
+}
+
+#[test]
+fn databases_are_watched_and_their_passwords_never_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pg.dsn");
+    fs::write(&file, "postgres://mon:sesame@10.0.0.4/mall\n").unwrap();
+    let text = format!(
+        "global: {{scrape_interval: 15s}}\n\
+         collect:\n\
+         \x20 postgres: [{{dsn_file: {}}}, {{dsn: 'postgres://mon:sesame@10.0.0.5/mall', scrape_timeout: 5s}}]\n\
+         \x20 mysql: [{{dsn: 'mysql://mon:sesame@10.0.0.6/', job_name: mariadb, instance: orders}}]\n\
+         \x20 redis: [{{dsn: 'redis://:sesame@cache', scrape_interval: 1m}}]\n",
+        file.display()
+    );
+    let config = config(&text);
+    let seconds = |one: &CollectDatabase| {
+        let (interval, timeout) = one.times(&config.global);
+        (interval.0 / 1000, timeout.0 / 1000)
+    };
+    let read: Vec<_> = config
+        .collect
+        .databases()
+        .map(|one| (one.job_name.as_str(), one.instance.as_str(), one.address.as_str(), seconds(one)))
+        .collect();
+    let expected = [
+        ("postgres", "10.0.0.4:5432", "10.0.0.4:5432", (15, 10)),
+        ("postgres", "10.0.0.5:5432", "10.0.0.5:5432", (15, 5)),
+        ("mariadb", "orders", "10.0.0.6:3306", (15, 10)),
+        ("redis", "cache:6379", "cache:6379", (60, 10)),
+    ];
+    assert_eq!(read, expected);
+    let shown = config.to_masked_yaml();
+    assert!(!shown.contains("sesame") && !format!("{config:?}").contains("sesame"), "{shown}");
+    assert!(shown.contains("dsn: <secret>") && shown.contains("pg.dsn"), "{shown}");
+}
+
+#[test]
+fn mistakes_in_collect_name_place_and_remedy_and_no_password() {
+    check(
+        "collect: {redis: [{}]}\n",
+        "lingshao.yml:1:19: error an entry of `collect.redis` needs either `dsn` or `dsn_file`\n    write `redis://USER:PASSWORD@HOST:6379`",
+    );
+    check(
+        "collect: {mysql: [{dsn: 'mon:sesame@(db:3306)/'}]}\n",
+        "lingshao.yml:1:25: error `dsn` holds no address of mysql: it does not begin with `mysql://`\n    write `mysql://USER:PASSWORD@HOST:3306/`",
+    );
+    check(
+        "collect: {redis: [{dsn: 'rediss://:sesame@cache'}]}\n",
+        "lingshao.yml:1:25: error `dsn` holds no address of redis: `rediss://` (TLS) is not supported\n    write `redis://`, over a private network or a tunnel (stunnel)",
+    );
+    check(
+        "collect: {postgres: [{dsn_file: no/where}]}\n",
+        "lingshao.yml:1:33: error `dsn_file`: cannot read `no/where`: No such file or directory (os error 2)\n    check the path and its rights",
+    );
+    check(
+        "collect: {redis: [{dsn: 'redis://a'}, {dsn: 'redis://a:6379'}]}\n",
+        "lingshao.yml:1:10: error two entries of job `redis` are both called `a:6379`\n    set `instance` in `collect.redis`, or delete one of them",
+    );
+    check(
+        "scrape_configs: [{job_name: redis}]\ncollect: {redis: [{dsn: 'redis://a'}]}\n",
+        "lingshao.yml:2:10: error the collector of redis and another job are both called `redis`\n    set `job_name` in `collect.redis`, or delete one of them",
+    );
+    check(
+        "collect: {redis: [{dsn: 'redis://a', scrape_interval: 5s, scrape_timeout: 10s}]}\n",
+        "lingshao.yml:1:59: error `scrape_timeout` of 10s is longer than the interval of 5s\n    shorten it, or lengthen `scrape_interval`",
     );
 }
 

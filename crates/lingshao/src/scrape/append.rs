@@ -178,13 +178,40 @@ impl Appender {
         times: Times,
         counts: &mut Counts,
     ) -> Result<(), PageError> {
+        self.store(db, body, format, rules, times, counts, 1.0)
+    }
+
+    /// Stores the page that is there of a target that is down, and reports `up 0`. As [`Appender::page`] otherwise.
+    pub fn page_of_down(
+        &mut self,
+        db: &Db,
+        body: &[u8],
+        format: Format,
+        rules: Rules<'_>,
+        times: Times,
+        counts: &mut Counts,
+    ) -> Result<(), PageError> {
+        self.store(db, body, format, rules, times, counts, 0.0)
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "those of the two above, and what they differ in")]
+    fn store(
+        &mut self,
+        db: &Db,
+        body: &[u8],
+        format: Format,
+        rules: Rules<'_>,
+        times: Times,
+        counts: &mut Counts,
+        up: f64,
+    ) -> Result<(), PageError> {
         let before = self.entries.len();
         self.begin(rules);
         counts.body_bytes = body.len() as u64;
         let read = self.read(body, format, rules, counts);
         let stored = read.and_then(|()| {
             self.push_vanished();
-            self.push_report(1.0, rules, times, counts, counts.body_bytes as f64);
+            self.push_report(up, rules, times, counts, counts.body_bytes as f64);
             self.flush(db, times, &mut counts.refusals).map_err(PageError::from)
         });
         match stored {

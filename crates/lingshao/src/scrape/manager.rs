@@ -14,8 +14,12 @@ use super::client::Job;
 use super::discovery::{FileWatch, LOOK_INTERVAL};
 use super::target::{Target, Targets};
 use super::worker::{Context, Handle, Plan, Source, Worker, set_targets};
-use super::{HostSettings, OwnJob, OwnPage, PoolView, ScrapeTelemetry, Settings, Sinks, add, host_page};
+use super::{
+    DatabaseJob, DatabaseTarget, HostSettings, OwnJob, OwnPage, PoolView, ScrapeTelemetry, Settings, Sinks,
+    add, host_page,
+};
 use crate::clock::now;
+use crate::collect::database::Database;
 use crate::config::CollectHost;
 
 /// Files of a job name other targets now.
@@ -62,6 +66,7 @@ enum Origin {
     Job(Arc<Job>),
     Own(OwnPage, Arc<ScrapeConfig>),
     Host(OwnPage, Arc<ScrapeConfig>, CollectHost),
+    Databases(Vec<(Arc<Database>, Target)>, Arc<ScrapeConfig>),
 }
 
 #[derive(Debug)]
@@ -155,6 +160,9 @@ impl Manager {
         if let Some(host) = settings.host {
             wanted.entry(host.config.job_name.clone()).or_insert_with(|| self.host_origin(host));
         }
+        for job in settings.databases {
+            wanted.entry(job.config.job_name.clone()).or_insert_with(|| self.databases_origin(job));
+        }
         for OwnJob { job, honor_labels, page } in self.own_jobs.clone() {
             let config = ScrapeConfig { job_name: job.to_owned(), honor_labels, ..settings.own.clone() };
             wanted.entry(job.to_owned()).or_insert(Origin::Own(page, Arc::new(config)));
@@ -180,6 +188,20 @@ impl Manager {
         Origin::Host(page, Arc::new(host.config), host.collect)
     }
 
+    /// Collectors of databases keep a connection; unchanged ones stay.
+    fn databases_origin(&self, job: DatabaseJob) -> Origin {
+        let known = match self.pools.get(&job.config.job_name).map(|pool| &pool.origin) {
+            Some(Origin::Databases(known, _)) => known.as_slice(),
+            _ => &[],
+        };
+        let collector = |target: &DatabaseTarget| {
+            let same = known.iter().find(|(database, _)| *database.settings() == target.collect);
+            same.map_or_else(|| Arc::new(Database::new(target.collect.clone())), |(known, _)| known.clone())
+        };
+        let list = job.targets.iter().map(|target| (collector(target), database_target(target))).collect();
+        Origin::Databases(list, Arc::new(job.config))
+    }
+
     fn adopt(&mut self, found: Found) {
         let Some(mut pool) = self.pools.remove(&found.job) else { return };
         if pool.discovery.as_ref().is_some_and(|discovery| discovery.generation == found.generation) {
@@ -194,7 +216,7 @@ impl Manager {
     fn discover(&mut self, pool: &mut Pool) {
         let files: Vec<FileSd> = match &pool.origin {
             Origin::Job(job) => job.config.file_sd_configs.clone(),
-            Origin::Own(..) | Origin::Host(..) => Vec::new(),
+            Origin::Own(..) | Origin::Host(..) | Origin::Databases(..) => Vec::new(),
         };
         if files.is_empty() {
             pool.discovery = None;
@@ -221,9 +243,9 @@ impl Manager {
         let (targets, forbidden) = pool.targets();
         let mut handles = Vec::with_capacity(targets.kept.len());
         let mut present = HashSet::new();
-        for target in targets.kept {
+        for (index, target) in targets.kept.into_iter().enumerate() {
             let key = (target.labels.clone(), target.url.clone());
-            let plan = Arc::new(Plan { source: pool.source(), target, forbidden: forbidden.clone() });
+            let plan = Arc::new(Plan { source: pool.source(index), target, forbidden: forbidden.clone() });
             let handle = match pool.running.get(&key) {
                 Some(running) => {
                     running.plan.send_replace(plan);
@@ -268,8 +290,10 @@ impl Pool {
         Pool { origin, groups: Vec::new(), discovery: None, running: HashMap::new(), view }
     }
 
-    fn source(&self) -> Source {
+    /// Where the page of the target with this number comes from.
+    fn source(&self, index: usize) -> Source {
         match &self.origin {
+            Origin::Databases(list, config) => Source::Database(list[index].0.clone(), config.clone()),
             Origin::Job(job) => Source::Http(job.clone()),
             Origin::Own(page, config) | Origin::Host(page, config, _) => {
                 Source::Own(page.clone(), config.clone())
@@ -288,6 +312,10 @@ impl Pool {
             }
             Origin::Own(page, config) | Origin::Host(page, config, _) => {
                 let kept = vec![own_target(page, config)];
+                (Targets { kept, ..Targets::default() }, None)
+            }
+            Origin::Databases(list, _) => {
+                let kept = list.iter().map(|(_, target)| target.clone()).collect();
                 (Targets { kept, ..Targets::default() }, None)
             }
         }
@@ -311,6 +339,20 @@ fn own_target(page: &OwnPage, config: &ScrapeConfig) -> Target {
         url: format!("process:{}", config.job_name),
         interval: config.scrape_interval,
         timeout: config.scrape_timeout,
+    }
+}
+
+/// Its address shows kind, host and port, and no user.
+fn database_target(target: &DatabaseTarget) -> Target {
+    let collect = &target.collect;
+    let pairs = [("instance", collect.instance.as_str()), ("job", collect.job_name.as_str())];
+    let labels = Labels::from_pairs(pairs).unwrap_or_default();
+    Target {
+        discovered: labels.clone(),
+        labels,
+        url: format!("process:{}://{}", collect.kind.name(), collect.address),
+        interval: target.interval,
+        timeout: target.timeout,
     }
 }
 

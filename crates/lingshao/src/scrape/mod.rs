@@ -6,8 +6,9 @@
 //! sends takes more memory than its job's `body_size_limit`, all targets together no more than
 //! [`fetch::BUDGET_BYTES`] before unpacking. A reload keeps every target whose labels and page are unchanged.
 //!
-//! Two in-process pages run through the same loop: our own figures (`job="lingshao"`) and this host (`job="node"`).
-//! They are read once more at the start, before their first slot.
+//! Pages made in this process run through the same loop: our own figures (`job="lingshao"`), this host (`job="node"`),
+//! and databases (`job="postgres"`, …), whose page is awaited rather than rendered. They are read once more at the
+//! start, before their first slot.
 
 pub mod append;
 pub mod client;
@@ -37,7 +38,7 @@ pub(crate) use fetch::{describe, read_at_most};
 pub use metadata::{Family, Metadata};
 
 use crate::collect::host::Host;
-use crate::config::{CollectHost, Config};
+use crate::config::{CollectDatabase, CollectHost, Config};
 use manager::Manager;
 
 /// What is scraped, checked and ready: everything that can fail has been tried.
@@ -45,7 +46,22 @@ use manager::Manager;
 pub struct Settings {
     jobs: Vec<Arc<Job>>,
     host: Option<HostSettings>,
+    databases: Vec<DatabaseJob>,
     own: ScrapeConfig,
+}
+
+/// Databases of one job.
+#[derive(Clone, Debug)]
+struct DatabaseJob {
+    config: ScrapeConfig,
+    targets: Vec<DatabaseTarget>,
+}
+
+#[derive(Clone, Debug)]
+struct DatabaseTarget {
+    collect: CollectDatabase,
+    interval: TimeDelta,
+    timeout: TimeDelta,
 }
 
 #[derive(Clone, Debug)]
@@ -74,9 +90,26 @@ impl Settings {
         Ok(Settings {
             jobs: jobs.collect::<Result<_, _>>()?,
             host,
+            databases: database_jobs(config),
             own: ScrapeConfig::new(OWN_JOB, &config.global),
         })
     }
+}
+
+fn database_jobs(config: &Config) -> Vec<DatabaseJob> {
+    let mut jobs: Vec<DatabaseJob> = Vec::new();
+    for collect in config.collect.databases() {
+        let (interval, timeout) = collect.times(&config.global);
+        let target = DatabaseTarget { collect: collect.clone(), interval, timeout };
+        match jobs.iter_mut().find(|job| job.config.job_name == collect.job_name) {
+            Some(job) => job.targets.push(target),
+            None => {
+                let config = ScrapeConfig::new(&collect.job_name, &config.global);
+                jobs.push(DatabaseJob { config, targets: vec![target] });
+            }
+        }
+    }
+    jobs
 }
 
 /// Where pages go, and our own page.

@@ -19,6 +19,7 @@ use super::slots::Slots;
 use super::target::Target;
 use super::{Health, LastScrape, OwnPage, ScrapeTelemetry, TargetView, add};
 use crate::clock::now;
+use crate::collect::database::{Collected, Database};
 
 /// What all loops share.
 #[derive(Debug)]
@@ -46,13 +47,15 @@ pub(super) enum Source {
     Http(Arc<Job>),
     /// This process.
     Own(OwnPage, Arc<ScrapeConfig>),
+    /// A database, whose collector keeps to the timeout itself, as it has something to say when it is over.
+    Database(Arc<Database>, Arc<ScrapeConfig>),
 }
 
 impl Plan {
     pub(super) fn config(&self) -> &ScrapeConfig {
         match &self.source {
             Source::Http(job) => &job.config,
-            Source::Own(_, config) => config,
+            Source::Own(_, config) | Source::Database(_, config) => config,
         }
     }
 
@@ -111,8 +114,8 @@ impl Worker {
     /// Scrapes until the manager drops the plan, then ends the target's series.
     pub(super) async fn run(mut self) {
         let mut plan = self.plan.borrow_and_update().clone();
-        if matches!(plan.source, Source::Own(..)) {
-            // Out of turn, so that who has just started us sees something; it costs nobody a request.
+        if !matches!(plan.source, Source::Http(_)) {
+            // Out of turn, so that who has just started us sees something; it costs nobody else a request.
             self = self.scrape(plan.clone(), now()).await;
         }
         let mut slot = self.slots.after(now());
@@ -185,24 +188,29 @@ impl Worker {
             return Err(reason.clone());
         }
         let limit = Duration::from_millis(plan.target.timeout.0.unsigned_abs());
-        let page = async {
-            match &plan.source {
-                Source::Http(job) => fetch::fetch(job, &plan.target, &self.context.budget)
+        let page = match &plan.source {
+            Source::Http(job) => {
+                let page = fetch::fetch(job, &plan.target, &self.context.budget);
+                timeout(limit, page)
                     .await
-                    .map(Page::Fetched)
-                    .map_err(|error| error.to_string()),
-                Source::Own(page, _) => {
-                    let render = page.render.clone();
-                    let made = spawn_blocking(move || {
-                        let mut bytes = Vec::new();
-                        render(&mut bytes);
-                        bytes
-                    });
-                    made.await.map(Page::Own).map_err(|error| error.to_string())
-                }
+                    .map(|page| page.map(Page::Fetched).map_err(|error| error.to_string()))
+            }
+            Source::Own(page, _) => {
+                let render = page.render.clone();
+                let made = spawn_blocking(move || {
+                    let mut bytes = Vec::new();
+                    render(&mut bytes);
+                    bytes
+                });
+                let made = timeout(limit, made).await;
+                made.map(|page| page.map(Page::own).map_err(|error| error.to_string()))
+            }
+            Source::Database(database, _) => {
+                let Collected { page, failure } = database.collect(limit).await;
+                Ok(Ok(Page::Own { page, failure }))
             }
         };
-        timeout(limit, page).await.unwrap_or_else(|_| {
+        page.unwrap_or_else(|_| {
             Err(format!("no complete answer within {} (scrape_timeout)", plan.target.timeout))
         })
     }
@@ -262,7 +270,17 @@ impl Worker {
 /// A page before it is read.
 enum Page {
     Fetched(Fetched),
-    Own(Vec<u8>),
+    /// Made in this process, with the reason if its target is down all the same.
+    Own {
+        page: Vec<u8>,
+        failure: Option<String>,
+    },
+}
+
+impl Page {
+    fn own(page: Vec<u8>) -> Page {
+        Page::Own { page, failure: None }
+    }
 }
 
 /// How a scrape went.
@@ -283,18 +301,24 @@ fn store(
 ) -> Outcome {
     let times = |took| Times { sample, now: now().max(sample), took, timeout: plan.target.timeout };
     let mut counts = Counts::default();
+    let mut down = None;
     let read = page.and_then(|mut page| {
         let (body, format) = match &mut page {
-            Page::Own(bytes) => (bytes.as_slice(), Format::Text),
+            Page::Own { page, failure } => {
+                down = failure.take();
+                (page.as_slice(), Format::Text)
+            }
             Page::Fetched(fetched) => {
                 let format = fetched.format;
                 (fetched.unpack().map_err(|error| error.to_string())?, format)
             }
         };
         let times = times(begun.elapsed());
-        appender
-            .page(&context.db, body, format, plan.rules(), times, &mut counts)
-            .map_err(|error| error.to_string())
+        let stored = match down {
+            None => appender.page(&context.db, body, format, plan.rules(), times, &mut counts),
+            Some(_) => appender.page_of_down(&context.db, body, format, plan.rules(), times, &mut counts),
+        };
+        stored.map_err(|error| error.to_string())
     });
     let took = begun.elapsed();
     let mut error = read.err();
@@ -304,7 +328,7 @@ fn store(
             reason.push_str(&format!("; and `up` is not stored: {failure}"));
         }
     }
-    Outcome { counts, error, took: TimeDelta::from(took) }
+    Outcome { counts, error: error.or(down), took: TimeDelta::from(took) }
 }
 
 /// The wall clock may be set while we sleep; the loop looks again when it wakes.

@@ -14,6 +14,7 @@ mod board;
 mod boards;
 mod check;
 mod cli;
+mod collect;
 mod damage;
 mod deploy;
 mod durability;
@@ -30,6 +31,9 @@ mod logs;
 mod overload;
 mod pages;
 mod routes;
+#[allow(dead_code, reason = "each test program uses its own part of this")]
+#[path = "../../../shop/tests/shop/servers.rs"]
+mod servers;
 mod sessions;
 mod shop;
 mod tls;

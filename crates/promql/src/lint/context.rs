@@ -119,6 +119,8 @@ pub struct Job {
     pub name: String,
     /// Its interval.
     pub interval: TimeDelta,
+    /// No exporter stands between us and what is watched: `up` is its own.
+    pub is_direct: bool,
 }
 
 /// What kind of metric its source says that it is.

@@ -39,13 +39,15 @@ fn check_up(
     let wanted = job(up)?;
     let job = wanted.value();
     let is_guarded = || mentions(whole, context, |expr| is_absent_of(expr, up));
-    let is_scraped = context.scrape.is_some_and(|scrape| scrape.jobs.iter().any(|own| own.name == job));
+    let scraped = context.scrape.and_then(|scrape| scrape.jobs.iter().find(|own| own.name == job));
     // A pattern picks a family of jobs, of which some may well be away.
-    let is_unguarded = wanted.op() == MatchOp::Equal && !is_scraped && !is_guarded();
+    let is_unguarded = wanted.op() == MatchOp::Equal && scraped.is_none() && !is_guarded();
+    let is_direct = scraped.is_some_and(|job| job.is_direct);
     let asks_itself = |metric| mentions(whole, context, |expr| is_selector_of(expr, metric));
     // A rule that speaks of the exporter means the exporter.
     let means_exporter = alert.texts().any(|text| text.to_lowercase().contains("exporter"));
-    let dependency = names::dependency(job).filter(|metric| !means_exporter && !asks_itself(metric));
+    let dependency =
+        names::dependency(job).filter(|metric| !is_direct && !means_exporter && !asks_itself(metric));
     if !is_unguarded && dependency.is_none() {
         return None;
     }

@@ -9,18 +9,40 @@ use sqlx::{AssertSqlSafe, Connection, MySqlConnection, PgConnection, SqliteConne
 /// A database and, where it has one, its server; both end with it.
 pub(crate) struct Server {
     pub(crate) url: String,
+    /// How it is started, again too.
+    command: Option<Command>,
     process: Option<Child>,
     _folder: tempfile::TempDir,
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        if let Some(process) = &mut self.process {
+        self.stop();
+    }
+}
+
+#[allow(dead_code, reason = "each test program uses its own part of this")]
+impl Server {
+    /// Ends it; what it has stored stays.
+    pub(crate) fn stop(&mut self) {
+        if let Some(mut process) = self.process.take() {
             // A fast and orderly end: a killed PostgreSQL leaves shared memory behind, and MariaDB does not hear INT.
             let signal = if self.url.starts_with("postgres") { "-INT" } else { "-TERM" };
             let _ = Command::new("kill").args([signal, &process.id().to_string()]).status();
             let _ = process.wait();
         }
+    }
+
+    /// Starts it after a stop, and waits until it answers.
+    pub(crate) async fn start_again(&mut self) {
+        self.process = self.command.as_mut().map(spawn);
+        for _ in 0..600 {
+            if Client::connect(&self.url).await.is_ok() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("{} did not start again", self.url);
     }
 }
 
@@ -34,14 +56,19 @@ pub(crate) enum Kind {
 pub(crate) const KINDS: [Kind; 3] = [Kind::Postgres, Kind::Mariadb, Kind::Sqlite];
 
 pub(crate) async fn start(kind: Kind) -> Server {
+    start_at(kind, None).await
+}
+
+/// The same, on a port of 127.0.0.1 too, where passwords are asked for.
+pub(crate) async fn start_at(kind: Kind, port: Option<u16>) -> Server {
     let folder = tempfile::tempdir().unwrap();
     let server = match kind {
         Kind::Sqlite => {
             let url = format!("sqlite:{}?mode=rwc", folder.path().join("shop.db").display());
-            Server { url, process: None, _folder: folder }
+            Server { url, command: None, process: None, _folder: folder }
         }
-        Kind::Postgres => postgres(folder),
-        Kind::Mariadb => mariadb(folder),
+        Kind::Postgres => postgres(folder, port),
+        Kind::Mariadb => mariadb(folder, port),
     };
     for _ in 0..600 {
         if let Ok(mut client) = Client::connect(&server.url).await {
@@ -58,7 +85,7 @@ pub(crate) async fn start(kind: Kind) -> Server {
     panic!("{kind:?} did not start; run `make setup`, and look at {}", server.url);
 }
 
-fn postgres(folder: tempfile::TempDir) -> Server {
+fn postgres(folder: tempfile::TempDir, port: Option<u16>) -> Server {
     let bin = std::fs::read_dir("/usr/lib/postgresql")
         .expect("PostgreSQL is installed by `make setup`")
         .map(|entry| entry.unwrap().path().join("bin"))
@@ -69,13 +96,23 @@ fn postgres(folder: tempfile::TempDir) -> Server {
     run(init.args(["-A", "trust", "-U", "shop", "--no-sync", "-D"]).arg(&data));
     let mut server = unprivileged(folder.path(), &bin.join("postgres"));
     server.arg("-D").arg(&data).arg("-k").arg(folder.path());
-    server.args(["-c", "listen_addresses=", "-c", "fsync=off", "-c", "timezone=UTC"]);
+    server.args(["-c", "fsync=off", "-c", "timezone=UTC"]);
+    match port {
+        Some(port) => {
+            let rules = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
+            std::fs::write(data.join("pg_hba.conf"), rules).unwrap();
+            server.args(["-c", "listen_addresses=127.0.0.1", "-c", &format!("port={port}")]);
+        }
+        None => drop(server.args(["-c", "listen_addresses="])),
+    }
     let process = spawn(&mut server);
-    let url = format!("postgres://shop@localhost/postgres?host={}", folder.path().display());
-    Server { url, process: Some(process), _folder: folder }
+    // The socket's name has the port in it.
+    let port = port.unwrap_or(5432);
+    let url = format!("postgres://shop@localhost:{port}/postgres?host={}", folder.path().display());
+    Server { url, command: Some(server), process: Some(process), _folder: folder }
 }
 
-fn mariadb(folder: tempfile::TempDir) -> Server {
+fn mariadb(folder: tempfile::TempDir, port: Option<u16>) -> Server {
     let data = folder.path().join("data");
     let socket = folder.path().join("socket");
     let mut init = unprivileged(folder.path(), Path::new("mariadb-install-db"));
@@ -85,11 +122,15 @@ fn mariadb(folder: tempfile::TempDir) -> Server {
     run(init.arg(format!("--datadir={}", data.display())));
     let mut server = unprivileged(folder.path(), Path::new("mariadbd"));
     server.env("TMPDIR", folder.path());
-    server.args(["--no-defaults", "--skip-networking", "--innodb-flush-log-at-trx-commit=0"]);
+    server.args(["--no-defaults", "--innodb-flush-log-at-trx-commit=0"]);
+    match port {
+        Some(port) => server.args(["--bind-address=127.0.0.1", &format!("--port={port}")]),
+        None => server.arg("--skip-networking"),
+    };
     server.arg(format!("--datadir={}", data.display())).arg(format!("--socket={}", socket.display()));
     let process = spawn(server.arg(format!("--pid-file={}", folder.path().join("pid").display())));
     let url = format!("mysql://root@localhost/mysql?socket={}", socket.display());
-    Server { url, process: Some(process), _folder: folder }
+    Server { url, command: Some(server), process: Some(process), _folder: folder }
 }
 
 /// Both servers refuse to run as root.

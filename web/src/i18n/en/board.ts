@@ -26,7 +26,7 @@ export const board = {
   connections: 'Connections',
   connectionsCounting: 'Requests that are being served at this moment, summed over instances.',
   pool: 'Database pool',
-  poolCounting: 'Connections in use ÷ size of the pool, summed over instances.',
+  poolCounting: 'Connections in use ÷ size of the pool, summed over instances. Where the shop reports no pool: the sessions of the fullest database ÷ its max_connections.',
   redis: 'Redis connections',
   redisCounting: 'Clients that are connected to Redis at this moment.',
   users: 'Active users',

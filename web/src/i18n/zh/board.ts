@@ -26,7 +26,7 @@ export const board = {
   connections: '并发连接数',
   connectionsCounting: '此刻正在处理的请求数，各实例相加。',
   pool: '数据库连接池',
-  poolCounting: '已占用的连接 ÷ 连接池大小，各实例相加。',
+  poolCounting: '已占用的连接 ÷ 连接池大小，各实例相加。店铺不上报连接池时：数据库的会话数 ÷ 它的 max_connections，取最满的一台。',
   redis: 'Redis 连接数',
   redisCounting: '此刻连着 Redis 的客户端数。',
   users: '活跃用户数',

@@ -2,10 +2,6 @@
 
 mod world;
 
-#[path = "../../../../shop/tests/shop/servers.rs"]
-#[allow(dead_code, reason = "each test program uses its own part of this")]
-mod servers;
-
 use serde_json::json;
 use world::{Kind, Order, World, number_of};
 

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use super::servers::Client;
-pub(crate) use super::servers::{Kind, Server as DatabaseServer, start};
 use crate::harness::{Answer, Server, eventually, folder, text};
+use crate::servers::Client;
+pub(crate) use crate::servers::{Kind, Server as DatabaseServer, start};
 
 const TABLES: [&str; 6] = [
     "litemall_goods_product (id BIGINT PRIMARY KEY, goods_id BIGINT NOT NULL, number BIGINT NOT NULL, \
