@@ -1,6 +1,7 @@
 // Facts of the server that many pages need; read once after signing in.
 
 import { about, type About } from './api/lingshao';
+import { session } from './session.svelte';
 
 class ServerFacts {
   facts = $state.raw<About | null>(null);
@@ -16,3 +17,16 @@ class ServerFacts {
 }
 
 export const server = new ServerFacts();
+
+let identifying: Promise<void> | null = null;
+
+/** Asks who we are and, if we may know, what the server is; asked again while it waits, it is the same question. */
+export function identify(): Promise<void> {
+  identifying ??= ask().finally(() => (identifying = null));
+  return identifying;
+}
+
+async function ask(): Promise<void> {
+  if (session.state === 'unknown') await session.refresh();
+  if (session.state === 'in' && server.facts === null) await server.load();
+}
