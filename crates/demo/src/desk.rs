@@ -39,7 +39,6 @@ const ASK_PATIENCE: Duration = Duration::from_secs(3);
 /// What an incident may switch off.
 #[derive(Debug, Default)]
 pub(crate) struct Switches {
-    pub(crate) nobody_settles: AtomicBool,
     pub(crate) nobody_restocks: AtomicBool,
 }
 
@@ -205,7 +204,7 @@ impl Stage {
         match incident {
             Incident::PaymentOutage => self.provider.set_out(on),
             Incident::SlowDatabase => {} // The reports are the actor itself.
-            Incident::FailedGroup => self.shop.switches.nobody_settles.store(on, Ordering::Relaxed),
+            Incident::FailedGroup => self.provider.set_poor(on),
             Incident::StockRunDown => self.shop.switches.nobody_restocks.store(on, Ordering::Relaxed),
         }
     }
@@ -281,7 +280,7 @@ impl Stage {
         }
     }
 
-    /// Somebody opens a group that ends in a moment, and nobody settles groups any more.
+    /// Somebody opens a group that ends in a moment, and the merchant's account is empty: the money cannot go back.
     async fn open_a_late_group(self, mut dice: Dice) {
         /// Long enough to order and to pay, also on a busy machine.
         const LIFE: Duration = Duration::from_secs(4);

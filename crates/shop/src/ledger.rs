@@ -150,6 +150,9 @@ pub struct RefundRow {
     pub why: Box<str>,
 }
 
+/// Why a refund waits that the merchant has no money for.
+pub(crate) const ACCOUNT_EMPTY: &str = "the account is empty";
+
 impl RefundRow {
     /// Whether anything is left to do for it.
     pub fn is_open(&self) -> bool {
@@ -158,6 +161,11 @@ impl RefundRow {
             RefundState::Done => !self.marked,
             RefundState::Failed | RefundState::Human => false,
         }
+    }
+
+    /// Whether the merchant's account must be filled up before it can go on.
+    pub fn waits_for_money(&self) -> bool {
+        self.is_open() && &*self.why == ACCOUNT_EMPTY
     }
 }
 

@@ -15,7 +15,7 @@ mod smtp;
 mod tls;
 mod webhook;
 mod wechat;
-mod wechatpay;
+pub(crate) mod wechatpay;
 mod wecom;
 mod window;
 

@@ -45,6 +45,8 @@ pub(crate) enum Refunded {
     Done,
     /// There is no such trade, or it is not paid.
     NoTrade,
+    /// The merchant's account is empty.
+    Poor,
     /// More than was paid, or another amount under the same number.
     WrongAmount,
 }
@@ -135,6 +137,12 @@ impl Ledger {
         query.execute(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(Refunded::Done)
+    }
+
+    /// The trade and the amount of a refund.
+    pub(crate) async fn refund_of(&self, out_refund_no: &str) -> Result<Option<(String, i64)>, sqlx::Error> {
+        let statement = "SELECT out_trade_no, amount FROM refund WHERE out_refund_no = ?1";
+        sqlx::query_as(statement).bind(out_refund_no).fetch_optional(&self.0).await
     }
 
     /// Forgets what is older than `before`.

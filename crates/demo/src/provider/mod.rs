@@ -1,11 +1,14 @@
 //! The payment provider: a stranger on a socket of its own, who takes money and says so under its signature.
 //!
-//! The addresses are WeChat Pay's; `/cashier/{out_trade_no}` stands for the customer's telephone. A notice is sent until
+//! The addresses are WeChat Pay's, and whoever comes with WeChat Pay's own signature is answered in its words ([`v3`]); the
+//! shop itself uses a shorter one. `/cashier/{out_trade_no}` stands for the customer's telephone. A notice is sent until
 //! it is answered with 2xx, at most [`NOTICES_MAX`] times, and now and then once more than needed, as real ones are.
 
 mod ledger;
 mod signature;
+mod v3;
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,6 +17,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{Path as UrlPath, Request, State};
+use axum::http::header::AUTHORIZATION;
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -23,10 +27,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
+use crate::fakes::wechatpay::Signer;
 use crate::http::{Client, Sent};
 use crate::time::Clock;
 use ledger::{Ledger, Refunded, Trade, state};
 pub(crate) use signature::{Key, NoRandomness};
+pub(crate) use v3::transaction;
 
 /// How often a notice is sent at most; the pauses double from [`NOTICE_PAUSE`], so that it takes two minutes.
 const NOTICES_MAX: u32 = 9;
@@ -39,7 +45,6 @@ const NOTICES_UNDER_WAY_MAX: usize = 4_096;
 const BODY_BYTES_MAX: usize = 16 << 10;
 
 /// The provider.
-#[derive(Debug)]
 pub(crate) struct Provider {
     ledger: Ledger,
     /// What the shop signs with.
@@ -48,7 +53,11 @@ pub(crate) struct Provider {
     own_key: Key,
     clock: Clock,
     client: Client,
+    /// Of API v3.
+    signer: Signer,
     is_out: AtomicBool,
+    /// Whether the merchant's account holds nothing that could go back.
+    is_poor: AtomicBool,
     asked: AtomicU64,
     heard: AtomicU64,
     notices: Arc<Semaphore>,
@@ -58,6 +67,12 @@ pub(crate) struct Provider {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Amount {
     pub(crate) total: i64,
+}
+
+impl fmt::Debug for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Provider").field("ledger", &self.ledger).finish_non_exhaustive()
+    }
 }
 
 /// What the provider says of a payment.
@@ -124,7 +139,9 @@ impl Provider {
             own_key,
             clock,
             client: Client::new(),
+            signer: Signer::new().map_err(sqlx::Error::Io)?,
             is_out: AtomicBool::new(false),
+            is_poor: AtomicBool::new(false),
             asked: AtomicU64::new(0),
             heard: AtomicU64::new(0),
             notices: Arc::new(Semaphore::new(NOTICES_UNDER_WAY_MAX)),
@@ -134,6 +151,19 @@ impl Provider {
     /// Whether it takes no money.
     pub(crate) fn set_out(&self, is_out: bool) {
         self.is_out.store(is_out, Ordering::Relaxed);
+    }
+
+    /// Whether the merchant's account is empty, so that nothing is given back.
+    pub(crate) fn set_poor(&self, is_poor: bool) {
+        self.is_poor.store(is_poor, Ordering::Relaxed);
+    }
+
+    /// Gives money back, once for each number, if the merchant has it.
+    async fn give_back(&self, number: &str, out_trade_no: &str, fen: i64) -> Result<Refunded, sqlx::Error> {
+        if self.is_poor.load(Ordering::Relaxed) && self.ledger.refund_of(number).await?.is_none() {
+            return Ok(Refunded::Poor);
+        }
+        self.ledger.refund(number, out_trade_no, fen, self.clock.now()).await
     }
 
     pub(crate) async fn prune(&self, older_than: Duration) -> Result<(), sqlx::Error> {
@@ -151,6 +181,7 @@ impl Provider {
             .route("/v3/pay/transactions/out-trade-no/{out_trade_no}", get(query))
             .route("/v3/pay/transactions/out-trade-no/{out_trade_no}/close", post(close))
             .route("/v3/refund/domestic/refunds", post(refund))
+            .route("/v3/refund/domestic/refunds/{out_refund_no}", get(async || StatusCode::NOT_FOUND))
             .layer(from_fn_with_state(Arc::clone(self), only_the_shop));
         signed.route("/cashier/{out_trade_no}", post(cashier)).with_state(Arc::clone(self))
     }
@@ -163,7 +194,7 @@ impl Provider {
         let url = trade.notify_url.clone();
         let notice = Notice {
             out_trade_no: trade.out_trade_no.clone(),
-            transaction_id: format!("4200{}", trade.out_trade_no),
+            transaction_id: transaction(&trade.out_trade_no),
             trade_state: trade_state.to_owned(),
             amount: Amount { total: trade.total },
         };
@@ -191,12 +222,15 @@ impl Provider {
     }
 }
 
-/// Lets pass what the shop has signed.
+/// Lets pass what the shop has signed; answers what comes under WeChat Pay's own signature.
 async fn only_the_shop(State(provider): State<Arc<Provider>>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = axum::body::to_bytes(body, BODY_BYTES_MAX).await else {
         return Refusal(StatusCode::PAYLOAD_TOO_LARGE, "PARAM_ERROR").into_response();
     };
+    if parts.headers.contains_key(AUTHORIZATION) {
+        return v3::answer(&provider, &parts, &body).await;
+    }
     let (method, path) = (parts.method.as_str(), parts.uri.path());
     match provider.shop_key.verify(method, path, &parts.headers, &body, provider.clock.now()) {
         Ok(()) => next.run(Request::from_parts(parts, body.into())).await,
@@ -254,11 +288,9 @@ async fn refund(
     State(provider): State<Arc<Provider>>,
     Json(wish): Json<NewRefund>,
 ) -> Result<Json<Value>, Refusal> {
-    let now = provider.clock.now();
-    let done =
-        provider.ledger.refund(&wish.out_refund_no, &wish.out_trade_no, wish.amount.refund, now).await?;
-    match done {
+    match provider.give_back(&wish.out_refund_no, &wish.out_trade_no, wish.amount.refund).await? {
         Refunded::Done => Ok(Json(json!({ "out_refund_no": wish.out_refund_no, "status": "SUCCESS" }))),
+        Refunded::Poor => Err(Refusal(StatusCode::FORBIDDEN, "NOT_ENOUGH")),
         Refunded::NoTrade => Err(Refusal(StatusCode::NOT_FOUND, "RESOURCE_NOT_EXISTS")),
         Refunded::WrongAmount => Err(Refusal(StatusCode::BAD_REQUEST, "INVALID_REQUEST")),
     }

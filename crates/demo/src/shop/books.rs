@@ -20,7 +20,11 @@ const ACTIVE: Duration = Duration::from_secs(300);
 
 /// The books.
 #[derive(Debug)]
-pub(crate) struct Books(Mutex<Pages>);
+pub(crate) struct Books {
+    pages: Mutex<Pages>,
+    /// Whether others count what becomes of group buys and refunds, because they do it.
+    is_looked_after: bool,
+}
 
 #[derive(Debug)]
 struct Pages {
@@ -52,8 +56,8 @@ pub(crate) struct Looked {
 }
 
 impl Books {
-    pub(crate) fn new(now: Moment, figures: Figures) -> Books {
-        Books(Mutex::new(Pages {
+    pub(crate) fn new(now: Moment, figures: Figures, is_looked_after: bool) -> Books {
+        let pages = Mutex::new(Pages {
             day: now.day(),
             orders_today: figures.orders_today,
             sales_today: Fen(figures.sales_today_fen),
@@ -67,7 +71,8 @@ impl Books {
             customers_turned_away: 0,
             job_errors: 0,
             looked: Looked::default(),
-        }))
+        });
+        Books { pages, is_looked_after }
     }
 
     pub(crate) fn placed(&self, now: Moment) {
@@ -152,12 +157,14 @@ impl Books {
             page.family(name, MetricKind::Counter, help).sample(&[], value as f64);
         };
         counter("orders_created_total", "Orders placed since the start.", pages.orders_created);
-        counter("refunds_total", "Payments given back.", pages.refunds);
         let help = "Customers who were not served because too many were about.";
         counter("demo_customers_turned_away_total", help, pages.customers_turned_away);
         counter("demo_job_errors_total", "Rounds of the shop's own jobs that failed.", pages.job_errors);
+        if !self.is_looked_after {
+            counter("refunds_total", "Payments given back.", pages.refunds);
+            pages.write_groups(page);
+        }
         pages.write_payments(page);
-        pages.write_groups(page);
         pages.write_stocks(page);
     }
 
@@ -173,7 +180,7 @@ impl Books {
 
     fn pages(&self) -> MutexGuard<'_, Pages> {
         // Every change is one addition: a panic leaves nothing half done.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

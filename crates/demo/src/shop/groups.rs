@@ -28,6 +28,7 @@ pub(crate) enum Ended {
 pub(crate) async fn member_paid(
     connection: &mut SqliteConnection,
     order_id: i64,
+    is_looked_after: bool,
     now: Moment,
 ) -> Result<Option<Ended>, ShopError> {
     let time = now.datetime();
@@ -50,7 +51,10 @@ pub(crate) async fn member_paid(
         }
         group::FAILED => {
             mark(connection, id, group::FAILED, &time).await?;
-            give_back(connection, order_id, &time).await?;
+            match is_looked_after {
+                true => hand_over(connection, order_id, &time).await?,
+                false => give_back(connection, order_id, &time).await?,
+            }
             Ok(None)
         }
         _ => Ok(None),
@@ -107,6 +111,18 @@ async fn give_back(connection: &mut SqliteConnection, order_id: i64, time: &str)
     if query.execute(&mut *connection).await?.rows_affected() == 1 {
         orders::return_stock(connection, order_id, time).await?;
         payments::plan_refund(connection, order_id, time).await?;
+    }
+    Ok(())
+}
+
+/// The same, where others give money back: they look for orders in this state.
+async fn hand_over(connection: &mut SqliteConnection, order_id: i64, time: &str) -> Result<(), ShopError> {
+    let statement =
+        "UPDATE litemall_order SET order_status = ?1, refund_type = 'lingshao-pending', update_time = ?2
+        WHERE id = ?3 AND order_status = ?4";
+    let query = sqlx::query(statement).bind(order::REFUNDED).bind(time).bind(order_id).bind(order::PAID);
+    if query.execute(&mut *connection).await?.rows_affected() == 1 {
+        orders::return_stock(connection, order_id, time).await?;
     }
     Ok(())
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::books::Looked;
@@ -14,7 +15,7 @@ use super::status::{group, order, rule};
 use super::{Shop, groups, orders, payments, seed};
 use crate::catalogue::{RESTOCK_BELOW, RESTOCK_BY};
 use crate::history::STOCKS;
-use crate::provider::{Amount, Answer, Notice, Provider};
+use crate::provider::{self, Amount, Answer, Notice, Provider};
 use crate::time::{DAY_MS, Moment};
 
 /// An order that is not paid within this time is closed.
@@ -61,6 +62,11 @@ impl Job {
         Job::RememberTime,
     ];
 
+    /// Whether business monitors do it where there are some. Rules of group buys are renewed all the same.
+    pub(super) fn is_left_to_others(self) -> bool {
+        matches!(self, Job::CloseUnpaid | Job::Refund)
+    }
+
     /// Time between two rounds at speed 1, and the least at any speed.
     fn period(self, speed: f64) -> Duration {
         let scaled = |seconds: f64, least: f64| Duration::from_secs_f64((seconds / speed).max(least));
@@ -104,6 +110,14 @@ impl Job {
     }
 }
 
+/// What ran out while the shop was closed: nobody looked after it, and a monitor that finds half of what waits for payment
+/// overdue rightly stops and asks a person.
+pub(super) async fn before_opening(shop: &Shop) -> Result<(), ShopError> {
+    close_unpaid(shop).await?;
+    end_late_groups(shop).await?;
+    refund_planned(shop).await
+}
+
 /// Closes what was not paid in time: first at the provider, so that nobody can pay any more; then here.
 async fn close_unpaid(shop: &Shop) -> Result<(), ShopError> {
     let before = shop.clock.now().minus(UNPAID_AFTER.div_f64(shop.speed)).datetime();
@@ -140,7 +154,7 @@ async fn take_by_query(shop: &Shop, out_trade_no: String) -> Result<(), ShopErro
     let Answer::Done(trade) = shop.merchant.query(&out_trade_no).await else { return Ok(()) };
     if trade["trade_state"] == "SUCCESS" {
         let amount = Amount { total: trade["amount"]["total"].as_i64().unwrap_or_default() };
-        let transaction_id = format!("4200{out_trade_no}");
+        let transaction_id = provider::transaction(&out_trade_no);
         shop.take(&Notice { out_trade_no, transaction_id, trade_state: "SUCCESS".into(), amount }).await?;
     }
     Ok(())
@@ -153,9 +167,13 @@ pub(super) async fn renew_rules(database: &Database, speed: f64, now: Moment) ->
 
 async fn settle_groups(shop: &Shop) -> Result<(), ShopError> {
     renew_rules(&shop.database, shop.speed, shop.clock.now()).await?;
-    if shop.switches.nobody_settles.load(Ordering::Relaxed) {
+    if shop.is_looked_after {
         return Ok(());
     }
+    end_late_groups(shop).await
+}
+
+async fn end_late_groups(shop: &Shop) -> Result<(), ShopError> {
     for ended in groups::settle(&shop.database, shop.clock.now()).await? {
         shop.books.group_ended(ended);
     }
@@ -219,7 +237,7 @@ async fn prune(shop: &Shop) -> Result<(), ShopError> {
             ("litemall_order", "id"),
         ] {
             let statement = format!("DELETE FROM {table} WHERE {column} IN {old}");
-            sqlx::query(sqlx::AssertSqlSafe(statement)).bind(last).execute(&mut *transaction).await?;
+            sqlx::query(AssertSqlSafe(statement)).bind(last).execute(&mut *transaction).await?;
         }
         transaction.commit().await?;
     }
@@ -234,39 +252,46 @@ async fn prune(shop: &Shop) -> Result<(), ShopError> {
 /// Looks at what cannot be counted as it happens.
 async fn look(shop: &Shop) -> Result<(), ShopError> {
     let now = shop.clock.now();
-    let pairs = |rows: Vec<sqlx::sqlite::SqliteRow>| -> Result<Vec<(i64, i64)>, sqlx::Error> {
+    let pairs = |rows: Vec<SqliteRow>| -> Result<Vec<(i64, i64)>, sqlx::Error> {
         rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
     };
     let mut connection = shop.database.desk.acquire().await?;
     let statement = "SELECT id, number FROM litemall_goods_product WHERE id <= ?1 OR number < ?2 ORDER BY id";
     let query = sqlx::query(statement).bind(STOCKS as i64).bind(NEARLY_GONE);
     let stocks = pairs(query.fetch_all(&mut *connection).await?)?;
-    let query = sqlx::query(GROUPS).bind(group::ON).bind(group::FAILED);
-    let query = query.bind(now.minus(ENDED_SHOWN).datetime()).bind(GROUPS_SHOWN_MAX);
-    let groups = pairs(query.fetch_all(&mut *connection).await?)?;
+    let groups = pairs(groups(&mut connection, now).await?)?;
     let expired_unsettled = unsettled(&mut connection, now).await?;
     shop.books.looked(Looked { stocks, groups, expired_unsettled });
     Ok(())
 }
 
-/// Groups that are open or ended lately, with their state; a failed one is 3 while a member's refund is planned, then 4.
-const GROUPS: &str = "SELECT g.id, CASE
-        WHEN g.status = ?2 AND EXISTS (SELECT 1 FROM litemall_groupon m JOIN demo_refund r ON r.order_id = m.order_id
-            WHERE (m.id = g.id OR m.groupon_id = g.id) AND r.status = 0) THEN 3
-        WHEN g.status = ?2 THEN 4
-        ELSE g.status END
-    FROM litemall_groupon g
-    WHERE g.groupon_id = 0 AND g.status > 0 AND (g.status = ?1 OR g.update_time > ?3)
-    ORDER BY g.id DESC LIMIT ?4";
+/// Members whose money has not gone back: a refund of the shop's own is planned, or whoever looks after the shop has marked
+/// the order as one to be refunded.
+const OWED: &str =
+    "(SELECT m.id, CASE m.groupon_id WHEN 0 THEN m.id ELSE m.groupon_id END AS leader FROM litemall_groupon m
+        JOIN litemall_order o ON o.id = m.order_id WHERE m.status = 3 AND (
+            (o.order_status = 203 AND o.refund_type = 'lingshao-pending')
+            OR EXISTS (SELECT 1 FROM demo_refund r WHERE r.order_id = m.order_id AND r.status = 0)))";
+
+/// Groups that are open or ended lately, with their state; a failed one is 3 while a member is owed money, then 4.
+async fn groups(connection: &mut SqliteConnection, now: Moment) -> Result<Vec<SqliteRow>, sqlx::Error> {
+    let statement = format!(
+        "SELECT g.id, CASE WHEN g.status <> ?2 THEN g.status WHEN g.id IN (SELECT leader FROM {OWED}) THEN 3 ELSE 4 END
+        FROM litemall_groupon g
+        WHERE g.groupon_id = 0 AND g.status > 0 AND (g.status = ?1 OR g.update_time > ?3)
+        ORDER BY g.id DESC LIMIT ?4"
+    );
+    let query = sqlx::query(AssertSqlSafe(statement)).bind(group::ON).bind(group::FAILED);
+    query.bind(now.minus(ENDED_SHOWN).datetime()).bind(GROUPS_SHOWN_MAX).fetch_all(connection).await
+}
 
 /// Groups that are out of time and not over: not settled, or with money of a member that has not gone back.
-async fn unsettled(connection: &mut sqlx::SqliteConnection, now: Moment) -> Result<i64, sqlx::Error> {
-    let statement =
+async fn unsettled(connection: &mut SqliteConnection, now: Moment) -> Result<i64, sqlx::Error> {
+    let statement = format!(
         "SELECT (SELECT count(*) FROM litemall_groupon g JOIN litemall_groupon_rules r ON r.id = g.rules_id
             WHERE g.groupon_id = 0 AND g.status = ?1 AND r.expire_time <= ?2)
-        + (SELECT count(DISTINCT CASE m.groupon_id WHEN 0 THEN m.id ELSE m.groupon_id END)
-            FROM demo_refund r JOIN litemall_groupon m ON m.order_id = r.order_id
-            WHERE r.status = 0 AND m.status = ?3)";
-    let query = sqlx::query_scalar(statement).bind(group::ON).bind(now.datetime()).bind(group::FAILED);
+        + (SELECT count(DISTINCT leader) FROM {OWED})"
+    );
+    let query = sqlx::query_scalar(AssertSqlSafe(statement)).bind(group::ON).bind(now.datetime());
     query.fetch_one(connection).await
 }

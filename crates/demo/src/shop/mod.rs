@@ -15,7 +15,7 @@ mod status;
 mod tests;
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -64,6 +64,9 @@ pub struct Settings {
     pub logs_to: Option<SocketAddr>,
     /// Where the back end listens; nothing: a free port of 127.0.0.1.
     pub listen: Option<SocketAddr>,
+    /// Whether whoever watches the database closes unpaid orders, ends group buys that are out of time and gives money
+    /// back, as litemall's mapping of the business monitors says; otherwise the shop does all of it itself.
+    pub is_looked_after: bool,
 }
 
 /// Why the shop cannot run.
@@ -115,6 +118,8 @@ pub struct DemoShop {
     telemetry: Telemetry,
     address: SocketAddr,
     provider_address: SocketAddr,
+    /// Of the shop's database.
+    path: PathBuf,
     /// Jobs, customers and incidents.
     tasks: JoinSet<()>,
     servers: Vec<JoinHandle<()>>,
@@ -143,6 +148,7 @@ pub(crate) struct Shop {
     pub(crate) switches: Switches,
     pub(crate) seed: u64,
     pub(crate) speed: f64,
+    pub(crate) is_looked_after: bool,
     pub(crate) clock: Clock,
     merchant: Merchant,
     /// What the provider signs with.
@@ -202,9 +208,9 @@ impl DemoShop {
         let database = Database::open(&path).await.map_err(|error| failed(error.into()))?;
         let seeded = seed::seed(&database, settings.seed, clock.now()).await.map_err(failed)?;
         jobs::renew_rules(&database, settings.speed, clock.now()).await.map_err(failed)?;
-        let path = settings.data.join("provider.db");
-        let provider = Provider::open(&path, (shop_key.clone(), provider_key.clone()), clock).await;
-        let provider = provider.map_err(|source| DemoError::Database { path, source })?;
+        let books = settings.data.join("provider.db");
+        let provider = Provider::open(&books, (shop_key.clone(), provider_key.clone()), clock).await;
+        let provider = provider.map_err(|source| DemoError::Database { path: books, source })?;
 
         let log_to = settings.logs_to.map_or(LogTo::Nowhere, |address| LogTo::Tcp(address.to_string()));
         let telemetry =
@@ -212,10 +218,11 @@ impl DemoShop {
         let telemetry = telemetry.map_err(|_| DemoError::Runtime)?;
         let shop = Arc::new(Shop {
             database,
-            books: Arc::new(Books::new(clock.now(), seeded.figures)),
+            books: Arc::new(Books::new(clock.now(), seeded.figures, settings.is_looked_after)),
             switches: Switches::default(),
             seed: settings.seed,
             speed: settings.speed,
+            is_looked_after: settings.is_looked_after,
             clock,
             merchant: Merchant::new(provider_address, shop_key, clock),
             provider_key,
@@ -233,10 +240,23 @@ impl DemoShop {
             serve(listener, router, closed.clone()),
             serve(provider_listener, provider.router(), closed),
         ];
+        if settings.is_looked_after {
+            jobs::before_opening(&shop).await.map_err(failed)?;
+        }
         let desk = Arc::new(Desk::new());
         let tasks = JoinSet::new();
-        let mut running =
-            DemoShop { shop, provider, desk, telemetry, address, provider_address, tasks, servers, open };
+        let mut running = DemoShop {
+            shop,
+            provider,
+            desk,
+            telemetry,
+            address,
+            provider_address,
+            path,
+            tasks,
+            servers,
+            open,
+        };
         running.open_for_business(with_customers, seeded.until, seeded.pending);
         Ok(running)
     }
@@ -247,7 +267,7 @@ impl DemoShop {
         from: Moment,
         pending: Vec<(i64, plan::OrderPlan)>,
     ) {
-        for job in Job::ALL {
+        for job in Job::ALL.into_iter().filter(|job| !self.shop.is_looked_after || !job.is_left_to_others()) {
             self.tasks.spawn(job.run(Arc::clone(&self.shop), Arc::clone(&self.provider)));
         }
         let (shop, provider) = (Arc::clone(&self.shop), Arc::clone(&self.provider));
@@ -267,6 +287,11 @@ impl DemoShop {
     /// Where the payment provider listens.
     pub fn provider_address(&self) -> SocketAddr {
         self.provider_address
+    }
+
+    /// The file of its database.
+    pub fn database(&self) -> &Path {
+        &self.path
     }
 
     /// Whose `/api/v1/alerts` is asked while an incident is under way: the base address with its path prefix.

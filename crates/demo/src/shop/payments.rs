@@ -71,7 +71,14 @@ pub(crate) enum Outcome {
 }
 
 /// The provider says that a payment succeeded.
-pub(crate) async fn succeed(database: &Database, notice: &Notice, now: Moment) -> Result<Outcome, ShopError> {
+///
+/// `is_looked_after`: money that comes too late is found, and given back, by others.
+pub(crate) async fn succeed(
+    database: &Database,
+    notice: &Notice,
+    is_looked_after: bool,
+    now: Moment,
+) -> Result<Outcome, ShopError> {
     let time = now.datetime();
     let mut transaction = database.pool.begin_with("BEGIN IMMEDIATE").await?;
     let query = sqlx::query("SELECT order_id, amount_fen FROM demo_payment WHERE out_trade_no = ?1");
@@ -89,9 +96,14 @@ pub(crate) async fn succeed(database: &Database, notice: &Notice, now: Moment) -
         return Ok(Outcome::Known);
     }
     let outcome = if orders::pay(&mut transaction, order_id, &notice.transaction_id, &time).await? {
-        Outcome::Paid { amount, group: groups::member_paid(&mut transaction, order_id, now).await? }
+        Outcome::Paid {
+            amount,
+            group: groups::member_paid(&mut transaction, order_id, is_looked_after, now).await?,
+        }
     } else {
-        plan_refund_of(&mut transaction, &notice.out_trade_no, &time).await?;
+        if !is_looked_after {
+            plan_refund_of(&mut transaction, &notice.out_trade_no, &time).await?;
+        }
         Outcome::Late
     };
     transaction.commit().await?;

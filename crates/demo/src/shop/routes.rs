@@ -252,7 +252,9 @@ impl Shop {
     /// Takes a payment that succeeded.
     pub(super) async fn take(&self, notice: &Notice) -> Result<(), ShopError> {
         let now = self.clock.now();
-        if let Outcome::Paid { amount, group } = payments::succeed(&self.database, notice, now).await? {
+        if let Outcome::Paid { amount, group } =
+            payments::succeed(&self.database, notice, self.is_looked_after, now).await?
+        {
             self.books.paid(amount, now);
             if let Some(ended) = group {
                 self.books.group_ended(ended);

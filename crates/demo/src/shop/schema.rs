@@ -80,6 +80,7 @@ CREATE INDEX IF NOT EXISTS order_paid ON litemall_order (pay_time) WHERE order_s
 CREATE INDEX IF NOT EXISTS order_goods_order ON litemall_order_goods (order_id);
 CREATE INDEX IF NOT EXISTS groupon_order ON litemall_groupon (order_id);
 CREATE INDEX IF NOT EXISTS groupon_leader ON litemall_groupon (groupon_id, status);
+CREATE INDEX IF NOT EXISTS coupon_order ON litemall_coupon_user (order_id);
 CREATE INDEX IF NOT EXISTS payment_order ON demo_payment (order_id);
 CREATE INDEX IF NOT EXISTS refund_planned ON demo_refund (order_id) WHERE status = 0;
 ";

@@ -116,9 +116,16 @@ async fn start(arguments: &Arguments, cancel: &Arc<AtomicBool>) -> Result<Starte
         speed: arguments.speed,
         logs_to,
         listen: None,
+        is_looked_after: true,
     };
     let shop = DemoShop::start(settings).await.map_err(Failure::environment)?;
-    let file = folder::write(&arguments.data, shop.address(), &services)?;
+    let shown = folder::Shop {
+        address: shop.address(),
+        provider: shop.provider_address(),
+        database: shop.database().to_owned(),
+        speed: arguments.speed,
+    };
+    let file = folder::write(&arguments.data, &shown, &services)?;
     let config = run::load(&file)?;
     let history =
         History { seed: arguments.seed, orders_total: shop.figures().orders_total, cancel: cancel.clone() };

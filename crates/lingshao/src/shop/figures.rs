@@ -114,6 +114,8 @@ fn money(page: &mut Page, view: &View) {
         page.sample("stuck_refunds", &[("older", age)], *count as f64);
     }
     page.gauge("refunds_need_human", "Refunds that a person must look at.", view.refunds.human as f64);
+    let help = "Refunds that wait until the merchant's account is filled up.";
+    page.gauge("refunds_wait_for_money", help, view.refunds.poor as f64);
     let fen: i64 = view.orphans.iter().map(|orphan| orphan.fen).sum();
     page.gauge(
         "orphan_payments",

@@ -170,12 +170,19 @@ impl Wechat {
         judge: impl FnOnce(&Answer<'_>) -> Result<T, Trouble>,
     ) -> Result<T, Failed> {
         let request = request.map_err(|error| Failed::Said(Trouble::OurBug(error.to_string())))?;
+        // Names the trade or the refund, and nothing secret.
+        let url = request.url.clone();
         let sent = tokio::time::timeout(TIMEOUT, self.send(request)).await;
         // Whatever went wrong on the way: the request may have arrived.
         let Ok(Ok((status, headers, body))) = sent else { return Err(Failed::NoAnswer) };
         let header = |name: &'static str| headers.get(name).and_then(|value| value.to_str().ok());
         let answer = Answer { status, signature: SignatureHeaders::read(header), body: &body, now: now() };
-        judge(&answer).map_err(Failed::Said)
+        judge(&answer).map_err(|trouble| {
+            if matches!(trouble, Trouble::Unknown(_)) {
+                tracing::warn!(%url, status, %trouble, "an answer of the payment provider is not understood");
+            }
+            Failed::Said(trouble)
+        })
     }
 
     async fn send(&self, request: Request) -> Result<(u16, HeaderMap, Vec<u8>), reqwest::Error> {
@@ -276,9 +283,6 @@ fn doubt(failed: Failed) -> Result<Doubt, Box<str>> {
             said::Doubt::BadSignature => Doubt::BadSignature,
         }),
         Failed::Said(Trouble::OurBug(why)) => Err(why.into()),
-        Failed::Said(trouble) => {
-            tracing::warn!(%trouble, "an answer of the payment provider is not understood");
-            Ok(Doubt::NotUnderstood)
-        }
+        Failed::Said(_) => Ok(Doubt::NotUnderstood),
     }
 }

@@ -154,6 +154,8 @@ pub(crate) struct RefundsView {
     pub(crate) sent_today_fen: i64,
     /// Waiting for a person.
     pub(crate) human: usize,
+    /// Waiting until the merchant's account is filled up.
+    pub(crate) poor: usize,
 }
 
 /// Money without an order.

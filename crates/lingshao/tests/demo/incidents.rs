@@ -12,12 +12,16 @@ const PATIENCE: Duration = Duration::from_secs(200);
 
 /// A demo ten times as busy as in life, so that a test has not to wait for customers.
 fn start(folder: &tempfile::TempDir) -> Server {
-    Server::try_start_command(&[], "demo", folder.path(), &["--speed", "10"])
+    start_at(folder, "10")
+}
+
+pub(crate) fn start_at(folder: &tempfile::TempDir, speed: &str) -> Server {
+    Server::try_start_command(&[], "demo", folder.path(), &["--speed", speed])
         .unwrap_or_else(|(status, log)| panic!("it ended with {status}:\n{log}"))
 }
 
 #[track_caller]
-fn begin(server: &Server, name: &str) {
+pub(crate) fn begin(server: &Server, name: &str) {
     let path = format!("/demo/incidents/{name}");
     let begun = server.request("POST", &path, &[], b"");
     assert_eq!((begun.status, &begun.json()["state"]), (202, &Value::from("running")), "{}", begun.body);
@@ -30,7 +34,7 @@ fn state(server: &Server, name: &str) -> Value {
 }
 
 /// Messages of a channel in which all these words stand, newest first.
-fn messages(server: &Server, channel: &str, words: &[&str]) -> Vec<Value> {
+pub(crate) fn messages(server: &Server, channel: &str, words: &[&str]) -> Vec<Value> {
     let inbox = server.get("/api/lingshao/v1/demo/inbox").json();
     let wanted = |message: &Value| {
         let text =
@@ -41,7 +45,7 @@ fn messages(server: &Server, channel: &str, words: &[&str]) -> Vec<Value> {
 }
 
 #[track_caller]
-fn wait(server: &Server, what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) fn wait(server: &Server, what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !holds() {
         let inbox = || server.get("/api/lingshao/v1/demo/inbox").body;

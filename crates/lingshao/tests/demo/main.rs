@@ -11,4 +11,5 @@
 #[allow(dead_code, reason = "each test program uses its own part of this")]
 mod harness;
 mod incidents;
+mod monitors;
 mod start;

@@ -7,7 +7,7 @@
 use lingshao_model::{TimeDelta, Timestamp};
 
 use super::{Effect, Event, Fact, FactKind, OrderState, ShopAnswer, ShopTx, Subject};
-use crate::ledger::{LedgerRow, Purpose, RefundRow, RefundState};
+use crate::ledger::{ACCOUNT_EMPTY, LedgerRow, Purpose, RefundRow, RefundState};
 use crate::provider::{ProviderCall, RefundAnswer, RefundRequest, Refunded, TradeAnswer};
 use crate::safety::Mode;
 use crate::{Fen, KeyError, OrderKey, OrderNumber, RefundNumber, ShopName};
@@ -294,7 +294,7 @@ impl Refund {
                 self.later(RefundState::Accepted, FactKind::RefundAccepted, "", now)
             }
             RefundAnswer::NotEnough => {
-                self.later(RefundState::Unknown, FactKind::RefundWaitsForMoney, "the account is empty", now)
+                self.later(RefundState::Unknown, FactKind::RefundWaitsForMoney, ACCOUNT_EMPTY, now)
             }
             RefundAnswer::Final(why) => {
                 self.settle(RefundState::Human, FactKind::RefundNeedsHuman, &why, now)

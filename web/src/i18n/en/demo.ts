@@ -5,7 +5,7 @@ export const demo = {
   incidents: 'Break something',
   'payment-outage': 'Payment outage',
   'slow-database': 'Slow database',
-  'failed-group': 'Failed group buy',
+  'failed-group': 'Group refund stuck',
   'stock-run-down': 'Stock runs down',
   start: 'Break something: {name}',
   waiting: '{name}: began {ago}, waiting for the alert {alert}',
@@ -16,6 +16,7 @@ export const demo = {
   refused: 'Could not begin: {why}',
   needsRight: 'Needs the role operator or admin',
   toInbox: 'See what was received',
+  toShop: 'See what the business monitors do',
 
   inbox: 'Inbox',
   inboxExplained: 'What the make-believe WeCom, mailbox and phone of the demo received, as a phone would show it. Nothing was really sent.',

@@ -5,7 +5,7 @@ export const demo = {
   incidents: '制造故障',
   'payment-outage': '支付中断',
   'slow-database': '数据库变慢',
-  'failed-group': '拼团失败',
+  'failed-group': '拼团退款卡住',
   'stock-run-down': '库存见底',
   start: '制造故障：{name}',
   waiting: '{name}：{ago}开始，等待告警 {alert}',
@@ -16,6 +16,7 @@ export const demo = {
   refused: '没能开始：{why}',
   needsRight: '需要「运营」或「管理员」角色',
   toInbox: '看看收到了什么消息',
+  toShop: '看看业务监控处理了什么',
 
   inbox: '收件箱',
   inboxExplained: '演示模式里的假企业微信、邮箱和短信收到的内容，和手机上看到的一样。没有一条真的发出去。',

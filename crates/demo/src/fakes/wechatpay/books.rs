@@ -66,14 +66,14 @@ pub struct BookedRefund {
 }
 
 /// HTTP status, code, message.
-pub(super) type Refusal = (u16, &'static str, &'static str);
+pub(crate) type Refusal = (u16, &'static str, &'static str);
 
 /// A wish to refund whose form is right.
-pub(super) struct Wish<'a> {
-    pub(super) order: &'a str,
-    pub(super) number: &'a str,
-    pub(super) fen: i64,
-    pub(super) total_fen: i64,
+pub(crate) struct Wish<'a> {
+    pub(crate) order: &'a str,
+    pub(crate) number: &'a str,
+    pub(crate) fen: i64,
+    pub(crate) total_fen: i64,
     pub(super) notify_url: Option<&'a str>,
 }
 

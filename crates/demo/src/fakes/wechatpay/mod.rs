@@ -18,11 +18,12 @@ use serde_json::{Value, json};
 
 use super::http::{Fake, Reply, Request, Service};
 use super::journal::{Journal, NotInTime};
+use books::Books;
 pub use books::{BookedRefund, BookedTrade, RefundState, TradeState};
-use books::{Books, Refusal, Wish};
+pub(crate) use books::{Refusal, Wish};
 use notices::{Notice, Notifier};
 pub use notices::{NoticeFault, SentNotice};
-use signature::Signer;
+pub(crate) use signature::Signer;
 pub use signature::Signing;
 
 const TRADES: &str = "/v3/pay/transactions/out-trade-no/";
@@ -334,11 +335,13 @@ impl Service for WechatPay {
     }
 }
 
-fn error(code: &str, message: &str) -> Value {
+/// What is answered to a request that is not done.
+pub(crate) fn error(code: &str, message: &str) -> Value {
     json!({ "code": code, "message": message })
 }
 
-fn money(fen: i64) -> Value {
+/// An amount of a trade.
+pub(crate) fn money(fen: i64) -> Value {
     json!({ "total": fen, "payer_total": fen, "currency": "CNY", "payer_currency": "CNY" })
 }
 
@@ -368,7 +371,7 @@ fn is_number(text: &str, least: usize, most: usize) -> bool {
 }
 
 /// What a request for a refund says, if it is of its form.
-fn wish(body: &Value) -> Option<Wish<'_>> {
+pub(crate) fn wish(body: &Value) -> Option<Wish<'_>> {
     let (order, number) = (body["out_trade_no"].as_str()?, body["out_refund_no"].as_str()?);
     let amount = &body["amount"];
     let (fen, total_fen) = (amount["refund"].as_i64()?, amount["total"].as_i64()?);
@@ -388,7 +391,7 @@ fn wish(body: &Value) -> Option<Wish<'_>> {
 }
 
 /// As the service writes it: `2026-03-03T20:30:00+08:00`.
-fn rfc3339(at: SystemTime) -> String {
+pub(crate) fn rfc3339(at: SystemTime) -> String {
     let at = jiff::Timestamp::try_from(at).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     let offset = jiff::tz::offset(8);
     jiff::fmt::temporal::DateTimePrinter::new()

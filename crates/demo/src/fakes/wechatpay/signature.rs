@@ -34,7 +34,7 @@ pub enum Signing {
     Probe,
 }
 
-pub(super) struct Signer {
+pub(crate) struct Signer {
     merchant: UnparsedPublicKey<Vec<u8>>,
     platform: RsaKeyPair,
     forger: RsaKeyPair,
@@ -43,7 +43,7 @@ pub(super) struct Signer {
 }
 
 impl Signer {
-    pub(super) fn new() -> io::Result<Signer> {
+    pub(crate) fn new() -> io::Result<Signer> {
         let merchant = pair(Account::MERCHANT_KEY)?;
         let api_key = UnboundKey::new(&AES_256_GCM, Account::API_V3_KEY.as_bytes());
         Ok(Signer {
@@ -59,7 +59,7 @@ impl Signer {
     }
 
     /// Why the request is not believed to be the merchant's.
-    pub(super) fn refuses(&self, request: &Request, now: SystemTime) -> Option<&'static str> {
+    pub(crate) fn refuses(&self, request: &Request, now: SystemTime) -> Option<&'static str> {
         let Some(fields) = request.header("authorization").and_then(fields) else {
             return Some("Authorization is missing or not of its form");
         };
@@ -87,7 +87,7 @@ impl Signer {
     }
 
     /// The headers that go with a body. `key`: as the other side calls the key it has.
-    pub(super) fn headers(&self, how: Signing, key: &str, body: &str) -> Vec<(String, String)> {
+    pub(crate) fn headers(&self, how: Signing, key: &str, body: &str) -> Vec<(String, String)> {
         let seconds = seconds_of(SystemTime::now()) - if how == Signing::Stale { 600 } else { 0 };
         let nonce = self.nonce(32);
         let pair = if how == Signing::Forged { &self.forger } else { &self.platform };

@@ -219,6 +219,7 @@ impl Keeper {
             older: RefundCaps::ages(&open, at).into_iter().collect(),
             cap_fen: self.desk.config.refunds.caps.fen_per_day.0,
             sent_today_fen: sent.0,
+            poor: open.iter().filter(|row| row.waits_for_money()).count(),
             human: rows.iter().filter(|row| row.state == RefundState::Human).count(),
         };
         Ok(())

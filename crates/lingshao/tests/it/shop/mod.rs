@@ -1,5 +1,6 @@
 //! The business monitors on the real binary: real databases, a payment provider on a socket.
 
+mod kills;
 mod world;
 
 use serde_json::json;
@@ -357,54 +358,4 @@ fn the_command_line_looks_and_changes_nothing() {
         said.contains("litemall_order_goods: error: table `litemall_order_goods` is not in the database"),
         "{said}"
     );
-}
-
-/// Kills the process at each passing of a point, starts it again, and looks whether all came to its one right end.
-fn killed_at(kind: Kind, points: &[&str], times: u32) {
-    for point in points {
-        for nth in 1..=times {
-            let mut world = World::new(kind);
-            world.place(Order { id: 1, status: 101, placed: LATE });
-            world.place(Order { id: 6, status: 201, placed: LATE });
-            world.group(2, &[6], 2, 60);
-            let kill = format!("{point}:{nth}");
-            let mut first = world.watch_in(&[("LINGSHAO_KILL_AT", &kill)], "data", ACT);
-            eventually(&format!("the end at {kill}"), || {
-                first.0.has_ended() || (world.status(1) == 103 && world.refunded(6) == 1_990)
-            });
-            drop(first);
-            let watched = world.watch(ACT);
-            eventually(&format!("cancelled after {kill}"), || world.status(1) == 103);
-            eventually(&format!("refunded after {kill}"), || world.refunded(6) == 1_990);
-            watched.hurry(6, "DONE");
-            assert_eq!(world.stock(1), 1_000 + 4, "{kill}: stock came back once");
-            let numbers: Vec<String> =
-                world.provider.refunds().into_iter().map(|refund| refund.number).collect();
-            assert_eq!(numbers, ["LSlx-6-f0"], "{kill}");
-            let open = watched.0.get("/api/lingshao/v1/shop/refunds?open=1").json();
-            assert_eq!(open["refunds"], json!([]), "{kill}: nothing is stuck");
-            assert_eq!(watched.0.get("/api/lingshao/v1/shop/audit/verify").json()["whole"], true, "{kill}");
-        }
-    }
-}
-
-/// Some of the steps in every run; `LINGSHAO_SOAK=1` takes all of them, on all databases.
-#[test]
-fn a_kill_at_any_step_does_everything_once() {
-    const POINTS: [&str; 6] = [
-        "shop-before-ledger",
-        "shop-after-ledger",
-        "shop-before-call",
-        "shop-after-call",
-        "shop-before-tx",
-        "shop-after-tx",
-    ];
-    if std::env::var_os("LINGSHAO_SOAK").is_some() {
-        for kind in [Kind::Sqlite, Kind::Postgres, Kind::Mariadb] {
-            killed_at(kind, &POINTS, 12);
-        }
-        return;
-    }
-    killed_at(Kind::Sqlite, &["shop-after-ledger", "shop-after-call", "shop-after-tx"], 3);
-    killed_at(Kind::Postgres, &["shop-after-tx"], 2);
 }

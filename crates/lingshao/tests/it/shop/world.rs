@@ -64,15 +64,30 @@ impl World {
         ] {
             world.run(&format!("CREATE INDEX {name} ON {column}"));
         }
-        world.run("INSERT INTO litemall_goods_product (id, goods_id, number) VALUES (1, 1, 1000), (2, 2, 15), (3, 3, 4)");
+        world.furnish();
+        world
+    }
+
+    /// Another shop on the same server: nobody has ordered yet, and nobody has watched.
+    pub(crate) fn clear(&mut self) {
+        for table in TABLES {
+            let name = table.split(' ').next().unwrap();
+            self.run(&format!("DELETE FROM {name}"));
+        }
+        (self.provider, self.folder) = (FakeWechatPay::start().unwrap(), folder());
+        self.furnish();
+    }
+
+    /// Goods on the shelves, keys in the folder.
+    fn furnish(&mut self) {
+        self.run("INSERT INTO litemall_goods_product (id, goods_id, number) VALUES (1, 1, 1000), (2, 2, 15), (3, 3, 4)");
         for (name, text) in [
             ("merchant.pem", Account::MERCHANT_KEY),
             ("platform.pem", Account::PLATFORM_CERTIFICATE),
-            ("shop.url", world.database.url.clone().as_str()),
+            ("shop.url", self.database.url.clone().as_str()),
         ] {
-            std::fs::write(world.folder.path().join(name), text).unwrap();
+            std::fs::write(self.folder.path().join(name), text).unwrap();
         }
-        world
     }
 
     pub(crate) fn run(&mut self, sql: &str) {
