@@ -108,6 +108,32 @@ fn a_threshold_for_requests_is_held_against_their_sum() {
 }
 
 #[test]
+fn a_quantile_is_a_number_from_0_to_1() {
+    for (wrong, right) in [
+        (
+            "histogram_quantile(95, sum by (le) (rate(d_seconds_bucket[5m]))) > 2",
+            Some("histogram_quantile(0.95, sum by (le) (rate(d_seconds_bucket[5m]))) > 2"),
+        ),
+        (
+            "max(quantile_over_time(99.9, temperature[1h])) > 2",
+            Some("max(quantile_over_time(0.999, temperature[1h])) > 2"),
+        ),
+        ("quantile(50, temperature) > 2", Some("quantile(0.5, temperature) > 2")),
+        ("quantile(-0.5, temperature) > 2", None),
+        ("quantile(101, temperature) > 2", None),
+    ] {
+        alert(("Slow", VALUE, wrong), &["quantile-out-of-range"], right);
+    }
+    for right in [
+        "quantile(0, temperature) > 2",
+        "quantile(1, temperature) > 2",
+        "quantile(scalar(share), temperature) > 2",
+    ] {
+        assert_eq!(lint_alert("Slow", VALUE, right), [], "{right}");
+    }
+}
+
+#[test]
 fn quantiles_need_rated_buckets() {
     let right = "histogram_quantile(0.95, sum by (le) (rate(http_request_duration_seconds_bucket[5m]))) > 2";
     for expr in [

@@ -7,6 +7,7 @@ pub enum Lint {
     RatioWithoutDenominator,
     PerSeriesThreshold,
     QuantileNeedsBuckets,
+    QuantileOutOfRange,
     AbsentBlind,
     VectorMismatch,
     FanOut,
@@ -25,10 +26,11 @@ pub enum Lint {
 
 impl Lint {
     /// All of them; the last three need live data.
-    pub const ALL: [Lint; 17] = [
+    pub const ALL: [Lint; 18] = [
         Lint::RatioWithoutDenominator,
         Lint::PerSeriesThreshold,
         Lint::QuantileNeedsBuckets,
+        Lint::QuantileOutOfRange,
         Lint::AbsentBlind,
         Lint::VectorMismatch,
         Lint::FanOut,
@@ -51,6 +53,7 @@ impl Lint {
             Lint::RatioWithoutDenominator => "ratio-without-denominator",
             Lint::PerSeriesThreshold => "per-series-threshold",
             Lint::QuantileNeedsBuckets => "quantile-needs-buckets",
+            Lint::QuantileOutOfRange => "quantile-out-of-range",
             Lint::AbsentBlind => "absent-blind",
             Lint::VectorMismatch => "vector-mismatch",
             Lint::FanOut => "fan-out",
@@ -90,6 +93,11 @@ pub enum Fault {
         metric: String,
         /// What is missing.
         missing: Missing,
+    },
+    /// A quantile is no number from 0 to 1: the answer is an infinity, whatever was measured.
+    QuantileOutOfRange {
+        /// What was written.
+        quantile: f64,
     },
     /// Silent just when the thing that is watched is gone.
     AbsentBlind {
@@ -275,6 +283,7 @@ impl Fault {
             Fault::RatioWithoutDenominator { .. } => Lint::RatioWithoutDenominator,
             Fault::PerSeriesThreshold { .. } => Lint::PerSeriesThreshold,
             Fault::QuantileNeedsBuckets { .. } => Lint::QuantileNeedsBuckets,
+            Fault::QuantileOutOfRange { .. } => Lint::QuantileOutOfRange,
             Fault::AbsentBlind { .. } => Lint::AbsentBlind,
             Fault::VectorMismatch(_) => Lint::VectorMismatch,
             Fault::FanOut { .. } => Lint::FanOut,

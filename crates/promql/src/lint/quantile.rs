@@ -1,11 +1,11 @@
-//! `quantile-needs-buckets` and, with live data, `unsafe-bucket-bound`.
+//! `quantile-needs-buckets`, `quantile-out-of-range` and, with live data, `unsafe-bucket-bound`.
 //!
 //! Silent on recorded series (`a:b`), whose rule may have done all of it, and on `rate(name[5m])` without `_bucket`, which
 //! is right for a native histogram, unless live data say that there is none.
 
 use super::build::{self, aggregate, duration, metric, renamed};
 use super::repair::Correction;
-use super::terms::{comparisons, walk};
+use super::terms::{comparisons, literal, walk};
 use super::{Context, Fault, Found, Missing};
 use crate::ast::{AggregateOp, Call, Expr, VectorSelector};
 use crate::catalog::FunctionId;
@@ -15,6 +15,7 @@ pub(super) fn check(expr: &Expr, context: &Context<'_>, found: &mut Vec<Found>) 
         if let Some((call, of)) = quantile(node) {
             found.extend(check_quantile(call, of, context));
         }
+        found.extend(quantile_number(node).and_then(check_range));
     });
     check_bounds(expr, context, found);
 }
@@ -41,6 +42,27 @@ fn check_quantile(call: &Call, of: &Expr, context: &Context<'_>) -> Option<Found
             with: rated_buckets(of, selector, name, context),
         }),
     })
+}
+
+/// Where the number of a quantile stands.
+fn quantile_number(expr: &Expr) -> Option<&Expr> {
+    match expr {
+        Expr::Call(call) => match call.function.id {
+            FunctionId::HistogramQuantile | FunctionId::QuantileOverTime => call.args.first(),
+            _ => None,
+        },
+        Expr::Aggregate(aggregate) if aggregate.op == AggregateOp::Quantile => aggregate.param.as_ref(),
+        _ => None,
+    }
+}
+
+/// 95 is meant as percent; of what is below 0 nobody knows what was meant.
+fn check_range(number: &Expr) -> Option<Found> {
+    let quantile = literal(number).filter(|quantile| !(0.0..=1.0).contains(quantile))?;
+    // By its digits: 99.9 divided by 100 is not 0.999.
+    let meant = format!("{quantile}e-2").parse().ok().filter(|meant| (0.01..=1.0).contains(meant));
+    let correction = meant.map(|meant| Correction { target: number.span(), with: build::number(meant) });
+    Some(Found { fault: Fault::QuantileOutOfRange { quantile }, span: number.span(), correction })
 }
 
 /// The one selector below, and whether a rate is made of it; nothing for mixtures, which somebody thought about.

@@ -49,6 +49,13 @@ pub(super) fn of_fault(fault: &Fault) -> (String, String) {
             "sum first, by the labels that you want an alert each for".to_owned(),
         ),
         Fault::QuantileNeedsBuckets { metric, missing } => quantile(metric, *missing),
+        Fault::QuantileOutOfRange { quantile } => (
+            format!(
+                "a quantile is a number from 0 to 1; with {} the answer is an infinity, whatever was measured",
+                number(*quantile)
+            ),
+            "write 0.95 for P95, 0.99 for P99".to_owned(),
+        ),
         Fault::AbsentBlind { job, dependency, is_unguarded } => absent(job, *dependency, *is_unguarded),
         Fault::VectorMismatch(mismatch) => mismatched(mismatch),
         Fault::FanOut { metric } => (

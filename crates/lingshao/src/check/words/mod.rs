@@ -108,6 +108,7 @@ mod tests {
             quantile(Missing::Buckets),
             quantile(Missing::Rate),
             quantile(Missing::Le),
+            Fault::QuantileOutOfRange { quantile: 95.0 },
             absent(Some("pg_up"), true),
             absent(Some("pg_up"), false),
             absent(None, true),

@@ -48,6 +48,13 @@ pub(super) fn of_fault(fault: &Fault) -> (String, String) {
             "先求和；想按什么分别告警，就 by 什么".to_owned(),
         ),
         Fault::QuantileNeedsBuckets { metric, missing } => quantile(metric, *missing),
+        Fault::QuantileOutOfRange { quantile } => (
+            format!(
+                "分位数要写 0 到 1 之间的小数；写 {} 的话，不论测到什么，结果都是无穷大",
+                number(*quantile)
+            ),
+            "P95 写 0.95，P99 写 0.99".to_owned(),
+        ),
         Fault::AbsentBlind { job, dependency, is_unguarded } => absent(job, *dependency, *is_unguarded),
         Fault::VectorMismatch(mismatch) => mismatched(mismatch),
         Fault::FanOut { metric } => (
