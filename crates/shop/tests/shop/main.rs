@@ -5,4 +5,5 @@ mod check;
 mod find;
 mod litemall;
 mod race;
+mod ruoyi;
 mod servers;
