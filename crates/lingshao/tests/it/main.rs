@@ -9,6 +9,7 @@
 
 mod alertmanager;
 mod api;
+mod backup;
 mod bad_input;
 mod board;
 mod boards;
@@ -34,7 +35,9 @@ mod routes;
 #[allow(dead_code, reason = "each test program uses its own part of this")]
 #[path = "../../../shop/tests/shop/servers.rs"]
 mod servers;
+mod service;
 mod sessions;
 mod shop;
 mod tls;
+mod upgrade;
 mod users;
