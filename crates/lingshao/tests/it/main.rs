@@ -20,6 +20,7 @@ mod damage;
 mod deploy;
 mod durability;
 mod elasticsearch;
+mod guide;
 #[allow(dead_code, reason = "each test program uses its own part of this")]
 mod harness;
 mod kill_loop;
@@ -30,6 +31,7 @@ mod log_inputs;
 mod log_pressure;
 mod logs;
 mod overload;
+mod package;
 mod pages;
 mod routes;
 #[allow(dead_code, reason = "each test program uses its own part of this")]
