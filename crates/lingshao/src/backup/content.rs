@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use lingshao_disk::{DataDir, RealDisk};
+use lingshao_disk::{DataDir, DataDirError, RealDisk};
 
 use crate::failure::Failure;
 
@@ -15,9 +15,14 @@ const SILENT: [&str; 6] = ["LOCK", "quarantine", "state.db", "state.db-wal", "st
 
 /// Whether it is a data folder that this release can read.
 pub(super) fn check(data: &Path) -> Result<(), Failure> {
-    let looked = DataDir::look(&RealDisk::new(), data);
-    looked.map_err(|error| {
-        Failure::input(error).remedy("name the data folder with --data, or its config with --config")
+    DataDir::look(&RealDisk::new(), data).map_err(|error| match error {
+        DataDirError::Permission { .. } | DataDirError::Io { .. } => {
+            let error = anyhow::Error::new(error).context(format!("cannot read `{}`", data.display()));
+            Failure::environment(error).remedy(super::WHO)
+        }
+        error => {
+            Failure::input(error).remedy("name the data folder with --data, or its config with --config")
+        }
     })
 }
 

@@ -38,6 +38,9 @@ const STATE: &str = "state.db";
 /// In every data folder: which layout it has.
 const FORMAT: &str = "FORMAT";
 
+/// Who may read a data folder.
+const WHO: &str = "run it as the user who runs Lingshao, or as root";
+
 /// What is to be backed up, and where to.
 #[derive(Debug)]
 pub(crate) struct Request {
@@ -80,9 +83,7 @@ pub(crate) async fn take(request: &Request) -> Result<Taken, Failure> {
     raise_open_files();
     let picture = Picture::take(&RealDisk::new(), &request.data, &content::turn)
         .with_context(|| format!("cannot read all of `{}`", request.data.display()))
-        .map_err(|error| {
-            Failure::environment(error).remedy("run it as the user who runs Lingshao, or as root")
-        })?;
+        .map_err(|error| Failure::environment(error).remedy(WHO))?;
     warnings.extend(content::strangers(&picture.left_out));
     let written = place.path("archive");
     let manifest = write(&written, request, &picture, state_copy.as_deref(), begun).map_err(|error| {
@@ -125,9 +126,9 @@ async fn copy_state(from: &Path, to: &Path) -> Result<Option<PathBuf>, Failure> 
         return Ok(None);
     }
     let copied = state::copy::copy(from, to).await;
-    copied.map(|()| Some(to.to_owned())).map_err(|error| {
-        Failure::environment(error).remedy("run it as the user who runs Lingshao, or as root; is there room?")
-    })
+    copied
+        .map(|()| Some(to.to_owned()))
+        .map_err(|error| Failure::environment(error).remedy(format!("{WHO}; is there room?")))
 }
 
 /// All files are open at once. Half a year of logs has some hundreds; a process may open 1,024 unless told otherwise.

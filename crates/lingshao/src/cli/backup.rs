@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::print;
 use crate::backup::{self, Manifest, Request, megabytes};
+use crate::config::{self, Config};
 use crate::failure::Failure;
 
 /// What to back up, or what to verify.
@@ -34,7 +35,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let manifest = runtime.block_on(backup::verify(path))?;
         return print(&format!("{} is right: {}\n", path.display(), described(&manifest)));
     }
-    let config = crate::run::configuration(arguments.config.as_deref())?;
+    // Without a word about its warnings: every night's backup would repeat them by mail.
+    let config = match &arguments.config {
+        Some(file) => config::load(file).map_err(Failure::input)?.config,
+        None => Config::without_file(),
+    };
     let request = Request {
         data: crate::run::data_folder(arguments.data.as_deref(), &config),
         state: config.state.path(),

@@ -164,7 +164,7 @@ pub(crate) fn end(runtime: Runtime, outcome: Result<Option<Running>, Failure>) -
 }
 
 /// The file's, or the one that watches this host.
-pub(crate) fn configuration(file: Option<&Path>) -> Result<Config, Failure> {
+fn configuration(file: Option<&Path>) -> Result<Config, Failure> {
     file.map_or_else(|| Ok(Config::without_file()), load)
 }
 

@@ -241,6 +241,23 @@ fn a_folder_that_holds_something_is_not_restored_into() {
     server.kill();
 }
 
+/// `FORMAT` is written last: a restore that was killed before leaves nothing that passes for data.
+#[test]
+fn a_half_restored_folder_is_nobodys_data() {
+    let folder = folder();
+    let (data, target) = (used(&folder), target(&folder));
+    succeeds(&backup(&data, &target, &[]));
+    let new = folder.path().join("new");
+    succeeds(&restore(&backups(&target)[0], &new));
+    fs::remove_file(new.join("FORMAT")).unwrap();
+    let config = text(folder.path().join("quiet.yml"));
+    let Err((status, said)) = Server::try_start(&new, &["--config", &config]) else { panic!("it starts") };
+    assert_eq!(status.code(), Some(3));
+    assert!(said.contains("and no Lingshao data"), "{said}");
+    fails(&restore(&backups(&target)[0], &new), 1, &["is not empty: it holds `"]);
+    fails(&backup(&new, &target, &[]), 1, &["there is no file `FORMAT` in it"]);
+}
+
 #[test]
 fn what_cannot_be_backed_up_is_said() {
     let folder = folder();

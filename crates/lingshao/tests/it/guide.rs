@@ -7,11 +7,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-use crate::harness::text;
+use crate::harness::{free_port, text};
+
+/// A page takes some seconds; one that waits for ever is told.
+const PAGE_TIME: Duration = Duration::from_secs(120);
 
 /// A shell command and what it is to print.
 #[derive(Debug)]
@@ -149,8 +152,7 @@ fn run(page: &str) {
     let examples = guide().join("../../examples/lingxian");
     std::os::unix::fs::symlink(&examples, home.join("examples")).unwrap();
     // The ports of the pages are the usual ones; here each gets one that is free.
-    let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let ports = [("127.0.0.1:9090", free()), ("127.0.0.1:5000", free()), ("127.0.0.1:9200", free())];
+    let ports = ["127.0.0.1:9090", "127.0.0.1:5000", "127.0.0.1:9200"].map(|usual| (usual, free_port()));
     let own = |text: &str| {
         ports
             .iter()
@@ -180,7 +182,15 @@ fn run(page: &str) {
         .stdin(Stdio::null())
         .stdout(fs::File::create(&printed).unwrap());
     let mut session = Session(command.spawn().unwrap());
-    let status = session.0.wait().unwrap();
+    let deadline = Instant::now() + PAGE_TIME;
+    let status = loop {
+        if let Some(status) = session.0.try_wait().unwrap() {
+            break status;
+        }
+        let said = || fs::read_to_string(&printed).unwrap();
+        assert!(Instant::now() < deadline, "{page} does not come to its end:\n{}", said());
+        std::thread::sleep(Duration::from_millis(20));
+    };
     let said = fs::read_to_string(&printed).unwrap();
     assert!(status.success(), "{page} stops with {status}:\n{said}");
     for (block, said) in runnable.iter().zip(said.split(MARK)) {

@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use tempfile::TempDir;
 
 use crate::harness::{
-    Server, WRITE_HEADERS, batch, encoded, eventually, folder, now_millis, request, run, text,
+    Server, WRITE_HEADERS, batch, encoded, eventually, folder, free_port, now_millis, request, run, text,
 };
 use crate::logs::{ship, start};
 use lingshao_wire::{remote_write, snappy};
@@ -168,9 +168,7 @@ fn crc32c(bytes: &[u8]) -> u32 {
 fn an_upgrade_under_load_loses_nothing_that_was_acknowledged() {
     let folder = folder();
     let (binary, data) = (folder.path().join("lingshao"), folder.path().join("data"));
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    drop(listener);
+    let address = format!("127.0.0.1:{}", free_port());
     let install = || {
         fs::copy(env!("CARGO_BIN_EXE_lingshao"), folder.path().join("new")).unwrap();
         fs::rename(folder.path().join("new"), &binary).unwrap();
