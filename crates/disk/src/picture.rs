@@ -155,25 +155,42 @@ mod tests {
         assert_eq!(picture.left_out, [Path::new("LOCK")]);
     }
 
-    /// The log is moved to a block between the first look and the opening: both looks must agree.
-    #[test]
-    fn what_moves_meanwhile_is_looked_at_again() {
-        let disk = SimDisk::new();
-        write(&disk, "d/wal/1.wal", "abc");
-        write(&disk, "d/blocks/0", "zero");
-        let asked = Cell::new(0);
-        let moving = |path: &Path, is_dir: bool| {
+    /// At the third question of a first look the log is moved to a block.
+    fn moving<'a>(
+        disk: &'a SimDisk,
+        asked: &'a Cell<u32>,
+        blocks: &'a str,
+    ) -> impl Fn(&Path, bool) -> Option<u8> {
+        move |path, is_dir| {
             asked.set(asked.get() + 1);
-            // The first look has seen both folders; the third question is about what lies in one of them.
             if asked.get() == 3 {
-                write(&disk, "d/blocks/1", "abc");
-                write(&disk, "d/wal/2.wal", "");
+                write(disk, &format!("d/{blocks}/1"), "abc");
+                write(disk, "d/wal/2.wal", "");
                 disk.remove(Path::new("d/wal/1.wal")).unwrap();
             }
             turn(path, is_dir)
-        };
-        let picture = Picture::take(&disk, Path::new("d"), &moving).unwrap();
+        }
+    }
+
+    /// The third question is about the log: it is gone when it is to be opened.
+    #[test]
+    fn what_is_gone_before_it_is_opened_is_looked_for_again() {
+        let (disk, asked) = (SimDisk::new(), Cell::new(0));
+        write(&disk, "d/wal/1.wal", "abc");
+        write(&disk, "d/blocks/0", "zero");
+        let picture = Picture::take(&disk, Path::new("d"), &moving(&disk, &asked, "blocks")).unwrap();
         check(&picture, &["wal/2.wal=", "blocks/0=zero", "blocks/1=abc"]);
+    }
+
+    /// The third question is about a block: the blocks have been listed without the new one, the logs will be listed
+    /// without the old one, and all that is listed can be opened. Only a second look tells that something is missing.
+    #[test]
+    fn what_moves_between_two_folders_is_seen_by_the_second_look() {
+        let (disk, asked) = (SimDisk::new(), Cell::new(0));
+        write(&disk, "d/wal/1.wal", "abc");
+        write(&disk, "d/younger/0", "zero");
+        let picture = Picture::take(&disk, Path::new("d"), &moving(&disk, &asked, "younger")).unwrap();
+        check(&picture, &["wal/2.wal=", "younger/0=zero", "younger/1=abc"]);
     }
 
     #[test]
