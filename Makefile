@@ -6,7 +6,7 @@ CARGO ?= cargo
 # A binary without its page is no good here: what keeps it from being built is an error (crates/ui/build).
 export LINGSHAO_REQUIRE_UI = 1
 
-.PHONY: help demo run test soak check web web-test web-e2e python-test conformance acceptance log-clients bench fuzz dev dist setup setup-build
+.PHONY: help demo run test soak check web web-test web-e2e python-test conformance acceptance log-clients bench fuzz dev dist deb setup setup-build
 
 help:
 	@echo "make demo         build and start the demo shop, watched by Lingshao"
@@ -24,6 +24,7 @@ help:
 	@echo "make fuzz         FUZZ_SECONDS=$(FUZZ_SECONDS) of every fuzz target"
 	@echo "make dev          rebuild and restart on every change (needs cargo-watch)"
 	@echo "make dist         the binary that a shop installs, in target/dist/"
+	@echo "make deb          the Debian package of it, in target/deb/ (or of another: make deb BINARY=FILE)"
 
 setup:
 	@sh scripts/setup.sh test
@@ -111,3 +112,11 @@ dev: setup-build
 dist: setup-build
 	$(CARGO) build --profile dist -p lingshao
 	@ls -l target/dist/lingshao
+
+ifdef BINARY
+deb:
+else
+BINARY = $(abspath $(or $(CARGO_TARGET_DIR),target))/dist/lingshao
+deb: dist
+endif
+	sh deploy/debian/build.sh $(BINARY) $(or $(CARGO_TARGET_DIR),target)/deb

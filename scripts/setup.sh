@@ -45,6 +45,9 @@ if [ "$purpose" = test ]; then
     # The scenarios of Elasticsearch's API are run by a Python program.
     { python3 -c 'import requests, yaml' || /usr/bin/python3 -c 'import requests, yaml'; } 2>/dev/null ||
         missing="$missing python3-requests python3-yaml"
+    # The guide's commands are run as they stand, and a backup is read by tar as well.
+    need openssl openssl
+    need zstd zstd
     # The page is tested in a browser (web/tests), with Chinese in it.
     need "${CHROMIUM:-chromium}" chromium
     find /usr/share/fonts -name 'NotoSansCJK*' 2>/dev/null | grep -q . || missing="$missing fonts-noto-cjk"

@@ -25,6 +25,13 @@ pub struct Owner {
     pub started_at: String,
 }
 
+/// The line in `LOCK`.
+impl std::fmt::Display for Owner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "process {} on host {} since {}", self.pid, self.host, self.started_at)
+    }
+}
+
 /// Why a folder cannot be used. Every message names a remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum DataDirError {
@@ -52,6 +59,12 @@ pub enum DataDirError {
     #[error("`{path}` is not what Lingshao wrote; restore it from a backup, or use another folder")]
     BadFormat {
         /// The file.
+        path: PathBuf,
+    },
+    /// There is none of ours.
+    #[error("`{path}` is no data folder of Lingshao: there is no file `FORMAT` in it")]
+    None {
+        /// The folder.
         path: PathBuf,
     },
     /// Something else lives there.
@@ -122,28 +135,35 @@ impl DataDir {
             return Err(DataDirError::NotOurs { path: path.to_owned(), name: entry.name.clone() });
         }
         let lock = path.join("LOCK");
-        let line = format!("process {} on host {} since {}\n", owner.pid, owner.host, owner.started_at);
-        let lock = match disk.lock(&lock, &line).map_err(|error| failed(error, "lock", &lock))? {
-            Lock::Held(lock) => lock,
-            Lock::Busy(owner) => {
-                let owner = if owner.is_empty() { "another process".to_owned() } else { owner };
-                return Err(DataDirError::Held { path: path.to_owned(), owner });
-            }
-        };
+        let lock =
+            match disk.lock(&lock, &format!("{owner}\n")).map_err(|error| failed(error, "lock", &lock))? {
+                Lock::Held(lock) => lock,
+                Lock::Busy(owner) => {
+                    let owner = if owner.is_empty() { "another process".to_owned() } else { owner };
+                    return Err(DataDirError::Held { path: path.to_owned(), owner });
+                }
+            };
         // Under the lock: a process that was just making the folder may have finished.
         let format = path.join("FORMAT");
-        match disk.open_read(&format) {
-            Ok(file) => {
-                let mut text = vec![0; FORMAT_BYTES_MAX];
-                let bytes =
-                    read_full(&*file, 0, &mut text).map_err(|error| failed(error, "read", &format))?;
-                check_format(path, &text[..bytes])?;
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => write_format(&*disk, path)?,
-            Err(error) => return Err(failed(error, "read", &format)),
+        match read_format(&*disk, &format).map_err(|error| failed(error, "read", &format))? {
+            Some(text) => check_format(path, &text)?,
+            None => write_format(&*disk, path)?,
         }
         Ok(DataDir { disk, path: path.to_owned(), _lock: lock })
     }
+
+    /// Whether a folder is one of ours, of a format that this release knows. Changes nothing and takes no lock.
+    pub fn look(disk: &dyn Disk, path: &Path) -> Result<(), DataDirError> {
+        let format = path.join("FORMAT");
+        match read_format(disk, &format) {
+            Ok(Some(text)) => check_format(path, &text),
+            Ok(None) => Err(DataDirError::None { path: path.to_owned() }),
+            Err(error) => Err(failed(error, "read", &format)),
+        }
+    }
+
+    /// The number of the folder's format that this release reads and writes.
+    pub const FORMAT: u32 = VERSION;
 
     /// The folder.
     pub fn path(&self) -> &Path {
@@ -195,6 +215,18 @@ pub fn remove_unfinished(disk: &dyn Disk, dir: &Path) -> io::Result<Vec<PathBuf>
 /// Whether a name in a folder without `FORMAT` shows that the folder is somebody else's.
 fn is_strange(name: &str) -> bool {
     !(name.starts_with('.') || ["LOCK", "FORMAT.tmp", "lost+found"].contains(&name))
+}
+
+/// `None`: there is no such file.
+fn read_format(disk: &dyn Disk, path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let file = match disk.open_read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file?,
+    };
+    let mut text = vec![0; FORMAT_BYTES_MAX];
+    let bytes = read_full(&*file, 0, &mut text)?;
+    text.truncate(bytes);
+    Ok(Some(text))
 }
 
 fn check_format(path: &Path, text: &[u8]) -> Result<(), DataDirError> {

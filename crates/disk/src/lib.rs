@@ -10,6 +10,7 @@
 //!   that can be read and says in [`Recovery`] what could not. It never refuses to open for damage.
 //! - [`SealedWriter`] and [`SealedFile`]: immutable files of checksummed sections that appear whole or not at all.
 //! - [`DataDir`]: a folder that one process uses at a time, of a known format version.
+//! - [`Picture`]: the files below a folder as of one moment, while their owner works on.
 //! - [`Disk`]: what all of these stand on. [`RealDisk`] is the operating system; [`SimDisk`] keeps files in memory,
 //!   forgets what was not synced, and can be made to fail; tests of every engine use it.
 //!
@@ -18,6 +19,7 @@
 mod bytes;
 mod disk;
 mod folder;
+mod picture;
 mod real;
 mod sealed;
 pub mod sim;
@@ -25,6 +27,7 @@ mod wal;
 
 pub use disk::{Disk, Entry, Lock, LockGuard, ReadFile, WriteFile};
 pub use folder::{DataDir, DataDirError, Owner, quarantine, remove_unfinished};
+pub use picture::{Picture, Pictured};
 pub use real::RealDisk;
 pub use sealed::{SealedError, SealedFile, SealedWriter, Section};
 pub use sim::SimDisk;

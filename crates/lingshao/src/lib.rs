@@ -6,6 +6,7 @@
 mod alertmanager;
 mod api;
 mod app;
+mod backup;
 mod boards;
 mod check;
 pub mod cli;
@@ -26,4 +27,6 @@ pub mod security;
 pub mod server;
 mod shop;
 mod state;
+mod supervisor;
 mod telemetry;
+mod upgrade;

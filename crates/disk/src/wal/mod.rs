@@ -11,13 +11,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use format::PAYLOAD_BYTES_MAX;
-use format::{RECORD_HEADER_BYTES, RecordHeader, SEGMENT_HEADER_BYTES, SegmentHeader, segment_name};
+use format::{Head, RECORD_HEADER_BYTES, RecordHeader, SEGMENT_HEADER_BYTES, SegmentHeader, segment_name};
 pub use recover::{Cut, Loss, Recovery, Replayed};
 use recover::{Recovered, failed, recover};
 use sync::Shared;
 pub use sync::WalSync;
 
-use crate::disk::{Disk, WriteFile, is_full, write_all_at};
+use crate::disk::{Disk, WriteFile, is_full, read_full, write_all_at};
 
 /// How far a log is written or durable: the number of records since it was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -139,6 +139,21 @@ impl Wal {
             Ok(_) => drop(wal.shared.sync(true)?),
         }
         Ok((wal, report))
+    }
+
+    /// Whether a segment is of a format that this release knows. Changes nothing, and needs no lock.
+    ///
+    /// One that is damaged, or has no header yet, says nothing and passes: opening tells.
+    pub fn look(disk: &dyn Disk, path: &Path) -> Result<(), WalError> {
+        let file = disk.open_read(path).map_err(failed("open segment", path))?;
+        let mut header = [0; SEGMENT_HEADER_BYTES];
+        let read = read_full(&*file, 0, &mut header).map_err(failed("read segment", path))?;
+        match SegmentHeader::decode(&header[..read]) {
+            Head::Newer(found) => {
+                Err(WalError::NewerFormat { path: path.to_owned(), found, known: format::VERSION })
+            }
+            Head::Ours(_) | Head::Bad => Ok(()),
+        }
     }
 
     /// Appends a record with one write, without syncing.

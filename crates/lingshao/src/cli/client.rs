@@ -67,6 +67,8 @@ async fn send(url: Url, content: Content) -> anyhow::Result<Answer> {
         .timeout(ANSWER_TIMEOUT)
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
+        // A machine without certificates may still ask a server without TLS.
+        .tls_backend_preconfigured(crate::scrape::system_tls().map_err(anyhow::Error::msg)?)
         .build()?;
     let post = |kind, body: String| client.post(url.clone()).header("content-type", kind).body(body);
     let request = match content {

@@ -2,15 +2,18 @@
 //!
 //! Exit codes: 0 done, 1 the input is wrong, 2 wrong usage, 3 the environment failed.
 
+mod backup;
 mod check;
 pub(crate) mod client;
 mod health;
 mod logs;
 mod passwd;
 mod query;
+mod restore;
 mod shop;
 mod test_receiver;
 mod test_rules;
+mod upgrade;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -66,6 +69,20 @@ enum Command {
     Shop(shop::Command),
     /// Asks a running server whether it is healthy; exits with 0 or 3
     Health(health::Arguments),
+    /// Makes a backup of a data folder, also while a server runs on it
+    ///
+    /// Everything that was acknowledged before is in it: metrics, logs, silences, boards, the business monitors' ledger. The
+    /// configuration is not. The file is read back and gets its name only when it is right and on disk.
+    Backup(backup::Arguments),
+    /// Makes a data folder of a backup
+    ///
+    /// The backup is verified first. The folder must be empty or not there; root gives the files to its owner.
+    Restore(restore::Arguments),
+    /// Says whether this version can take over from the one before; changes nothing
+    ///
+    /// Looks at the config, at the data folder and at state.db, also while the other version runs. Exits with 1 if `run`
+    /// would refuse one of them.
+    Upgrade(upgrade::Arguments),
     /// Makes the password hash for `web.users`
     ///
     /// Asks twice on a terminal, without echo; otherwise reads the first line of stdin.
@@ -98,6 +115,9 @@ pub fn main() -> ExitCode {
         Command::Test(command) => test_rules::run(&command),
         Command::Shop(command) => shop::run(&command),
         Command::Health(arguments) => health::run(&arguments).map(|()| Outcome::Done),
+        Command::Backup(arguments) => backup::run(&arguments).map(|()| Outcome::Done),
+        Command::Restore(arguments) => restore::run(&arguments).map(|()| Outcome::Done),
+        Command::Upgrade(arguments) => upgrade::run(&arguments),
         Command::Passwd => passwd::run().map(|()| Outcome::Done),
         Command::Version => {
             print(&format!("lingshao {}\n", env!("CARGO_PKG_VERSION"))).map(|()| Outcome::Done)

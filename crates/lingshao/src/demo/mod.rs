@@ -24,6 +24,7 @@ use crate::failure::Failure;
 use crate::logs::doors::{Busy, Doors};
 use crate::run::{self, Extras, Running, Signals, Site};
 use crate::server::listen;
+use crate::supervisor::Supervisor;
 
 pub(crate) use handle::{BeginError, DemoHandle};
 pub(crate) use history::History;
@@ -84,7 +85,7 @@ async fn until_signal(arguments: Arguments) -> Result<Option<Running>, Failure> 
         }
     };
     crate::cli::print(&announcement(&addresses, running.address()))?;
-    signals.wait(running.reloads()).await;
+    signals.wait(running.reloads(), &Arc::new(Supervisor::of_environment())).await;
     tracing::info!("stopping");
     demo.close_shop().await;
     // The fakes go last: what is told at the end is still received.

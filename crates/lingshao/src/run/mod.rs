@@ -9,11 +9,12 @@ mod start;
 
 pub(crate) use maintain::Waker;
 pub(crate) use reload::request as request_reload;
-pub(crate) use start::{Extras, Running, Site, start};
+pub(crate) use start::{Extras, Running, Site, data_folder, owner, start};
 
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -25,6 +26,7 @@ use tracing_subscriber::EnvFilter;
 use crate::app::ReloadRequest;
 use crate::config::{self, Config};
 use crate::failure::Failure;
+use crate::supervisor::Supervisor;
 
 /// Everything may be left out; then this host is watched.
 #[derive(Debug, clap::Args)]
@@ -57,7 +59,7 @@ const BLOCKING_THREADS_MAX: usize = 48 + crate::rules::EVALUATIONS_MAX;
 pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     log_to_stderr()?;
     crate::security::tls::install_provider();
-    let config = configuration(&arguments)?;
+    let config = configuration(arguments.config.as_deref())?;
     let runtime = runtime()?;
     let outcome = runtime.block_on(until_signal(arguments, config));
     end(runtime, outcome.map(Some))
@@ -80,7 +82,10 @@ async fn until_signal(arguments: Arguments, config: Config) -> Result<Running, F
     let running = start(site, arguments, config, Extras::default()).await?;
     // Only now, so that whoever waits for this line may send signals.
     crate::cli::print(&listening(&addresses))?;
-    signals.wait(running.reloads()).await;
+    let supervisor = Arc::new(Supervisor::of_environment());
+    supervisor.ready();
+    signals.wait(running.reloads(), &supervisor).await;
+    supervisor.stopping();
     tracing::info!("stopping");
     Ok(running.drain().await)
 }
@@ -121,17 +126,31 @@ impl Signals {
         }
     }
 
-    /// The same; meanwhile, SIGHUP reads the config again.
-    pub(crate) async fn wait(&mut self, reloads: &mpsc::Sender<ReloadRequest>) {
+    /// The same; meanwhile, SIGHUP reads the config again, and whoever supervises us hears that we live.
+    pub(crate) async fn wait(&mut self, reloads: &mpsc::Sender<ReloadRequest>, supervisor: &Arc<Supervisor>) {
+        let mut pulse = supervisor.watchdog.map(tokio::time::interval);
+        let mut beat = async || match &mut pulse {
+            Some(pulse) => drop(pulse.tick().await),
+            None => std::future::pending().await,
+        };
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
+                () = beat() => {
+                    // From a worker of the runtime: what answers requests has to be alive, not only this thread.
+                    let supervisor = supervisor.clone();
+                    tokio::spawn(async move { supervisor.alive() });
+                }
                 _ = self.hang_up.recv() => {
                     // The outcome is logged by the reloader; nobody waits for it here, or a slow disk would delay the
                     // end.
-                    let reloads = reloads.clone();
-                    tokio::spawn(async move { reload::request(&reloads).await });
+                    let (reloads, supervisor) = (reloads.clone(), supervisor.clone());
+                    tokio::spawn(async move {
+                        supervisor.reloading();
+                        drop(reload::request(&reloads).await);
+                        supervisor.ready();
+                    });
                 }
             }
         }
@@ -145,8 +164,8 @@ pub(crate) fn end(runtime: Runtime, outcome: Result<Option<Running>, Failure>) -
 }
 
 /// The file's, or the one that watches this host.
-fn configuration(arguments: &Arguments) -> Result<Config, Failure> {
-    arguments.config.as_deref().map_or_else(|| Ok(Config::without_file()), load)
+fn configuration(file: Option<&Path>) -> Result<Config, Failure> {
+    file.map_or_else(|| Ok(Config::without_file()), load)
 }
 
 /// Reads a file; its warnings go to stderr.

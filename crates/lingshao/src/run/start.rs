@@ -45,6 +45,11 @@ use crate::telemetry::Telemetry;
 /// Where the data lies when nobody says otherwise.
 const DATA_DEFAULT: &str = "lingshao-data";
 
+/// Where the data lies.
+pub(crate) fn data_folder(flag: Option<&Path>, config: &Config) -> PathBuf {
+    flag.or(config.data.as_deref()).unwrap_or(Path::new(DATA_DEFAULT)).to_owned()
+}
+
 /// The process at work.
 #[derive(Debug)]
 pub(crate) struct Running {
@@ -85,8 +90,7 @@ impl Site {
         // What is wrong with them is said before anything is touched.
         let address = check(arguments, config)?.address;
         let has_users = !config.web.users.is_empty();
-        let folder = arguments.data.clone().or(config.data.clone());
-        let folder = folder.unwrap_or_else(|| PathBuf::from(DATA_DEFAULT));
+        let folder = data_folder(arguments.data.as_deref(), config);
         let disk: Arc<dyn Disk> = Arc::new(RealDisk::new());
         let data = lock(&disk, &folder)?;
         let listener = listen::bind(address).await?;
@@ -322,13 +326,17 @@ pub(super) fn board_files(file: Option<&Path>, config: &Config) -> boards::Setti
     boards::Settings { base, patterns: config.boards.clone() }
 }
 
-fn lock(disk: &Arc<dyn Disk>, path: &Path) -> Result<DataDir, Failure> {
-    let owner = Owner {
+/// This process, for who comes second.
+pub(crate) fn owner() -> Owner {
+    Owner {
         pid: std::process::id(),
         host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         started_at: format!("{}", now().as_seconds()),
-    };
-    DataDir::open(disk.clone(), path, &owner)
+    }
+}
+
+fn lock(disk: &Arc<dyn Disk>, path: &Path) -> Result<DataDir, Failure> {
+    DataDir::open(disk.clone(), path, &owner())
         .map_err(|error| Failure::environment(error).remedy("another folder is given with --data"))
 }
 

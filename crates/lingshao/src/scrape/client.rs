@@ -157,6 +157,11 @@ pub(crate) fn http_client(http: &HttpClientConfig) -> Result<Client, String> {
     builder.build().map_err(|error| format!("cannot build its HTTP client: {error}"))
 }
 
+/// TLS as the system trusts; without any certificates it trusts nobody, and is made all the same.
+pub(crate) fn system_tls() -> Result<ClientConfig, String> {
+    tls(&TlsConfig::default())
+}
+
 fn tls(tls: &TlsConfig) -> Result<ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let newest = tls.max_version.unwrap_or(TlsVersion::Tls13);

@@ -33,7 +33,7 @@ use tokio::sync::{Mutex, oneshot, watch};
 use tokio::task::JoinHandle;
 
 pub use client::{Job, SettingsError};
-pub(crate) use client::{credentials, http_client, pem, secret};
+pub(crate) use client::{credentials, http_client, pem, secret, system_tls};
 pub(crate) use fetch::{describe, read_at_most};
 pub use metadata::{Family, Metadata};
 

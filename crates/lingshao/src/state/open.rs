@@ -101,7 +101,7 @@ const SQLITE_NOTADB: i32 = 26;
 
 impl StateError {
     /// Sorts out damage from what may pass.
-    fn of(path: &Path, source: sqlx::Error) -> StateError {
+    pub(super) fn of(path: &Path, source: sqlx::Error) -> StateError {
         let code = source.as_database_error().and_then(|error| error.code());
         let code: Option<i32> = code.and_then(|code| code.parse().ok());
         match code.map(|code| code & 0xff) {
@@ -150,7 +150,12 @@ fn create(path: &Path) -> io::Result<()> {
     }
 }
 
-async fn number(
+/// The number of the schema that this version writes.
+pub(crate) fn known_schema() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
+pub(super) async fn number(
     connection: &mut SqliteConnection,
     path: &Path,
     sql: &'static str,
@@ -166,7 +171,7 @@ async fn check(connection: &mut SqliteConnection, path: &Path) -> Result<(), Sta
     if application != APPLICATION_ID && tables != 0 {
         return Err(StateError::Foreign { path });
     }
-    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    let known = known_schema();
     let found = number(connection, &path, "PRAGMA user_version").await?;
     if known < found {
         return Err(StateError::Newer { path, found, known });

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use lingshao_model::{LabelsBuilder, SeriesBatch, Timestamp};
@@ -313,6 +314,19 @@ pub(crate) fn batch(series: &[(&[(&str, &str)], &[(i64, f64)])]) -> SeriesBatch 
     let mut batch = SeriesBatch::default();
     series.iter().for_each(|(labels, samples)| push(&mut batch, labels, samples));
     batch
+}
+
+/// A port for a program that has to be told one. Below those that the system gives away by itself: nobody else takes it
+/// meanwhile.
+pub(crate) fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let begin = std::process::id() as u16 % 200 * 100;
+    loop {
+        let port = 10_000 + (begin + NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000;
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// For a URL or a form.

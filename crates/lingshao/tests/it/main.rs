@@ -9,6 +9,7 @@
 
 mod alertmanager;
 mod api;
+mod backup;
 mod bad_input;
 mod board;
 mod boards;
@@ -19,6 +20,7 @@ mod damage;
 mod deploy;
 mod durability;
 mod elasticsearch;
+mod guide;
 #[allow(dead_code, reason = "each test program uses its own part of this")]
 mod harness;
 mod kill_loop;
@@ -29,12 +31,15 @@ mod log_inputs;
 mod log_pressure;
 mod logs;
 mod overload;
+mod package;
 mod pages;
 mod routes;
 #[allow(dead_code, reason = "each test program uses its own part of this")]
 #[path = "../../../shop/tests/shop/servers.rs"]
 mod servers;
+mod service;
 mod sessions;
 mod shop;
 mod tls;
+mod upgrade;
 mod users;
