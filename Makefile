@@ -6,7 +6,7 @@ CARGO ?= cargo
 # A binary without its page is no good here: what keeps it from being built is an error (crates/ui/build).
 export LINGSHAO_REQUIRE_UI = 1
 
-.PHONY: help demo run test soak check web web-test web-e2e python-test conformance acceptance log-clients bench fuzz dev dist deb setup setup-build
+.PHONY: help demo run test soak check web web-test web-e2e python-test conformance acceptance log-clients week bench fuzz dev dist deb setup setup-build
 
 help:
 	@echo "make demo         build and start the demo shop, watched by Lingshao"
@@ -20,6 +20,7 @@ help:
 	@echo "make conformance  Prometheus' own test language, a line per file"
 	@echo "make acceptance   Alertmanager's own acceptance tests, a line per test"
 	@echo "make log-clients  what ships logs, shipping to the real binary"
+	@echo "make week         six hours in a FastAPI shop, with all that goes wrong in it (36 minutes)"
 	@echo "make bench        benchmarks (prints figures, asserts nothing)"
 	@echo "make fuzz         FUZZ_SECONDS=$(FUZZ_SECONDS) of every fuzz target"
 	@echo "make dev          rebuild and restart on every change (needs cargo-watch)"
@@ -98,6 +99,11 @@ acceptance: setup
 log-clients: setup
 	$(CARGO) build --profile ci -p lingshao
 	sh tests/log_clients/run.sh $${CARGO_TARGET_DIR:-target}/ci/lingshao
+
+# Not part of `make test`: rules wait for minutes. As root it also fills a disk, of its own.
+week: setup $(WEB_INSTALLED)
+	$(CARGO) build --profile ci -p lingshao
+	sh examples/fastapi-shop/week/run.sh $(BUILT)
 
 bench: setup
 	$(CARGO) bench --workspace

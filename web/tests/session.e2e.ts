@@ -1,8 +1,9 @@
 // Signing in: who may see, who may change, and what a wrong password gets.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { nav } from '../src/i18n/zh/nav';
 import { session } from '../src/i18n/zh/session';
-import { Browser } from './browser';
+import { Browser, type Look } from './browser';
 import { passwordHash as hash, Server } from './server';
 
 let server: Server;
@@ -18,8 +19,8 @@ afterAll(async () => {
   await server?.stop();
 });
 
-async function signIn(name: string, password: string) {
-  const page = await browser.page(server.url, '#/dashboards');
+async function signIn(name: string, password: string, look: Look = {}) {
+  const page = await browser.page(server.url, '#/dashboards', look);
   await page.getByLabel(session.name).fill(name);
   await page.getByLabel(session.password).fill(password);
   await page.getByRole('button', { name: session.signIn }).click();
@@ -52,6 +53,16 @@ test('a viewer sees and may not change; the session survives a reload and ends w
   // As the page asks: without the header the browser would put up a dialog of its own.
   const asked = page.evaluate(async () => (await fetch('api/v1/query?query=up', { headers: { 'X-Lingshao-UI': '1' } })).status);
   expect(await asked).toBe(401);
+  await page.close();
+});
+
+test('on a phone the frame is one row, and the way out is in the menu', async () => {
+  const page = await signIn('ming', 'ming secret', { width: 360, height: 740 });
+  await page.getByRole('button', { name: nav.open }).waitFor();
+  expect(await page.locator('header').first().evaluate((header) => (header as HTMLElement).offsetHeight)).toBeLessThan(64);
+  await page.getByRole('button', { name: nav.open }).click();
+  await page.getByRole('button', { name: session.signOut }).click();
+  await page.getByLabel(session.password).waitFor();
   await page.close();
 });
 

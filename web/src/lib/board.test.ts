@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { QueryAnswer } from './api/prometheus';
 import type { Row } from './alerts/rows';
 import { BATCH_MAX } from './api/prometheus';
-import { alarmOf, changeOf, lastOf, readTrend, readValues, staleAfter, trendQueries, valueQueries } from './board';
+import { alarmOf, changeOf, hasCeased, lastOf, readTrend, readValues, staleAfter, trendQueries, valueQueries } from './board';
 import { metricOf, TILES, windowsFor, type Tile } from './tiles';
 
 const WINDOWS = windowsFor(15, 41_000);
@@ -73,6 +73,11 @@ test('a tile without a value knows why', () => {
   expect(state(EMPTY, EMPTY)).toBe('missing');
   expect(state(vector('NaN'), vector(String(NOW)))).toBe('quiet');
   expect(state({ status: 'error', error: 'too much' }, EMPTY)).toBe('error');
+});
+
+test('a rate whose samples have stopped has ceased, and has not just begun', () => {
+  expect([hasCeased('quiet', true), hasCeased('quiet', false)]).toEqual([true, false]);
+  expect([hasCeased('missing', false), hasCeased('value', true), hasCeased(undefined, true)]).toEqual([true, false, false]);
 });
 
 test('stale is what three scrapes did not renew, at least ten seconds', () => {

@@ -119,6 +119,12 @@ export function lastOf(tile: Tile, trend: Trend): { value: number; time: number 
   return null;
 }
 
+/** Whether a tile's samples have ceased: there is no newer value, and none can be waited for. */
+export function hasCeased(state: Reading['state'] | undefined, isStale: boolean): boolean {
+  // A rate of samples that no longer come is nothing, long before the last sample is out of sight.
+  return state === 'missing' || (state === 'quiet' && isStale);
+}
+
 type Points = Map<number, number>;
 
 function points(answer: QueryAnswer | undefined): Points {

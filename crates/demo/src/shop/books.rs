@@ -151,8 +151,10 @@ impl Books {
         gauge("orders_total", "Orders placed in the shop's life.", figures.orders_total as f64);
         gauge("db_pool_size", "Connections of the database pool.", f64::from(POOL_SIZE));
         gauge("db_pool_available", "Connections of the pool that are not in use.", f64::from(pool_available));
-        let help = "Group buys that are out of time, and not settled or not given back.";
-        gauge("group_buy_expired_unsettled", help, pages.looked.expired_unsettled as f64);
+        if !self.is_looked_after {
+            let help = "Group buys that are out of time, and not settled or not given back.";
+            gauge("group_buy_expired_unsettled", help, pages.looked.expired_unsettled as f64);
+        }
         let mut counter = |name: &str, help: &str, value: u64| {
             page.family(name, MetricKind::Counter, help).sample(&[], value as f64);
         };

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
 use jiff::tz::TimeZone;
+use lingshao_shop::sql::check::Known;
 use lingshao_shop::sql::{Database, Shop};
 use serde_json::json;
 
@@ -73,7 +74,7 @@ fn unreachable(error: lingshao_shop::sql::ShopError) -> Failure {
 
 async fn check(arguments: &Arguments) -> Result<Outcome, Failure> {
     let (config, shop) = open(arguments)?;
-    let report = shop.check(None, now()).await.map_err(unreachable)?;
+    let report = shop.check(Known::default(), now()).await.map_err(unreachable)?;
     let errors = report.findings.iter().filter(|finding| finding.is_error).count();
     if arguments.format == Format::Json {
         let findings: Vec<_> = report
@@ -133,7 +134,7 @@ async fn look(arguments: &Arguments) -> Result<(), Failure> {
     let found = preview(&config, &shop, now()).await;
     if found.clock.is_none() && found.errors.len() > 1 {
         return Err(Failure::environment(anyhow!("{}", found.errors.join("; ")))
-            .remedy("check `shop.database`, and whether the server runs"));
+            .remedy("`lingshao shop check` tells what is wrong, and which rights are enough"));
     }
     if arguments.format == Format::Json {
         let text = serde_json::to_string_pretty(&found)

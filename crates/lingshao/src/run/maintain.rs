@@ -49,12 +49,20 @@ impl Maintainer {
     ) -> io::Result<Maintainer> {
         let (wake, woken) = sync_channel(1);
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            let mut failing = None;
             while matches!(woken.recv_timeout(pause), Ok(Wake::Look) | Err(RecvTimeoutError::Timeout)) {
                 // It is tried again after the pause; a full disk has room then, or a person has acted.
-                if let Err(error) = maintain() {
-                    let error = format!("{:#}", anyhow::Error::new(error));
-                    tracing::error!(error, "maintenance failed");
+                let failed = maintain().err().map(|error| format!("{:#}", anyhow::Error::new(error)));
+                // Once, not every two seconds: the log may lie on the disk that is full.
+                if failed != failing {
+                    match &failed {
+                        Some(error) => {
+                            tracing::error!(error, "maintenance failed; it is tried again and again");
+                        }
+                        None => tracing::info!("maintenance succeeds again"),
+                    }
                 }
+                failing = failed;
             }
         })?;
         Ok(Maintainer { wake: Waker(wake), thread })

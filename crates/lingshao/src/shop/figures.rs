@@ -54,8 +54,12 @@ fn monitors(page: &mut Page, view: &View) {
     page.family("lingshao_shop_monitor_refuses", "gauge", help);
     for monitor in &view.monitors {
         if let Some(refusal) = &monitor.refuses {
-            let labels = [("monitor", monitor.name), ("reason", refusal.reason)];
-            page.sample("lingshao_shop_monitor_refuses", &labels, 1.0);
+            // `share: 86 of 86 …` halts by `share`: a few words, none of which has a number.
+            let halt = monitor.halted.as_deref().filter(|_| refusal.reason == "halted").unwrap_or_default();
+            let halt = halt.split(':').next().unwrap_or_default();
+            let labels = [("monitor", monitor.name), ("reason", refusal.reason), ("halt", halt)];
+            let count = if halt.is_empty() { 2 } else { 3 };
+            page.sample("lingshao_shop_monitor_refuses", &labels[..count], 1.0);
         }
     }
     page.family("lingshao_shop_monitor_error", "gauge", "1 while a monitor's look at the shop fails.");
@@ -101,6 +105,11 @@ fn groups(page: &mut Page, view: &View) {
         let labels = [("group_id", group.group.as_str())];
         page.sample("group_buy_status", &labels, f64::from(group.status));
     }
+    page.gauge(
+        "group_buy_expired_unsettled",
+        "Group buys out of time that are open or have refunds outstanding.",
+        view.groups_unsettled as f64,
+    );
     page.family("group_buys_ended_total", "counter", "Group buys that ended, by result.");
     for result in ["success", "failed"] {
         let count = view.groups_ended.get(result).copied().unwrap_or(0);

@@ -50,6 +50,8 @@ pub(crate) struct View {
     pub(crate) stock: StockView,
     /// Groups that are open, or ended within a day.
     pub(crate) groups: Vec<GroupView>,
+    /// Groups out of time that are not at their end: still open, or with refunds outstanding.
+    pub(crate) groups_unsettled: usize,
     /// Groups that ended since the start, by result.
     pub(crate) groups_ended: BTreeMap<&'static str, u64>,
     /// Of the day, in Asia/Shanghai.

@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// For somebody else's write lock: others hold it for one commit.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Connects when it is first needed.
+/// Connects when it is first needed, and anew after each failure.
 #[derive(Debug)]
 pub(super) struct Aside {
     location: Location,
@@ -38,15 +38,50 @@ impl Aside {
         work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, sqlx::Error>,
     ) -> Result<T, StateError> {
         let done = timeout(PATIENCE, async {
-            let mut connection: MutexGuard<'_, Option<SqliteConnection>> = self.connection.lock().await;
-            if connection.is_none() {
-                *connection = Some(connect(&self.location.path, BUSY_TIMEOUT).await?);
-            }
-            let connection = connection.as_mut().expect("it was connected just now");
-            work(connection)
+            let mut place: MutexGuard<'_, Option<SqliteConnection>> = self.connection.lock().await;
+            let mut connection = match place.take() {
+                Some(connection) => connection,
+                None => connect(&self.location.path, BUSY_TIMEOUT).await?,
+            };
+            // Put back only after a success. On a full disk SQLite ends the transaction by itself, of which the driver knows
+            // nothing: every later one on this connection would be refused, long after there is room again.
+            let done = work(&mut connection)
                 .await
-                .map_err(|source| StateError::Use { path: self.location.path.clone(), source })
+                .map_err(|source| StateError::Use { path: self.location.path.clone(), source })?;
+            *place = Some(connection);
+            Ok(done)
         });
         done.await.unwrap_or(Err(StateError::Hangs))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Connection;
+
+    use super::super::State;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_disk_that_was_full_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let location = Location { path: folder.path().join("state.db"), member: None };
+        let _state = State::open(&location).await.unwrap();
+        let aside = Aside::new(location);
+        let write = async |connection: &mut SqliteConnection| {
+            let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+            let sql = "INSERT INTO shop_meta (shop, name, value) VALUES ('lx', 'x', hex(zeroblob(1000000)))";
+            sqlx::query(sql).execute(&mut *transaction).await?;
+            transaction.commit().await
+        };
+        let full = aside.in_time(async |connection| {
+            // SQLite's own idea of a full disk; it is the connection's, and ends with it.
+            sqlx::query("PRAGMA max_page_count=1").execute(&mut *connection).await?;
+            write(connection).await
+        });
+        let error = full.await.unwrap_err();
+        let StateError::Use { source, .. } = error else { panic!("{error:?}") };
+        assert!(source.to_string().contains("database or disk is full"), "{source}");
+        aside.in_time(write).await.unwrap();
     }
 }

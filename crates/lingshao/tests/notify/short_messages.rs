@@ -133,6 +133,30 @@ async fn many_faults_at_once_are_one_short_message() {
 }
 
 #[tokio::test]
+async fn one_fault_that_names_no_service_is_not_several_services() {
+    let fake = FakeAliyunSms::start(SmsAccount::default()).unwrap();
+    let bench = bench(config(SmsProvider::Aliyun, fake.base()));
+    bench.notifier.enqueue(vec![stock(IntegrationKind::Sms, 1, "critical")]);
+    bench.wait(1).await;
+    assert_eq!(values(&fake.messages()[0].values), ["1", "库存预警", "LowStock", "11:04"]);
+}
+
+#[tokio::test]
+async fn of_several_alerts_of_a_rule_the_first_is_told_in_the_shops_words() {
+    let fake = FakeAliyunSms::start(SmsAccount::default()).unwrap();
+    let bench = bench(config(SmsProvider::Aliyun, fake.base()));
+    let failing = |edition, summary| {
+        let labels =
+            [("alertname", "HighPaymentFailureRate"), ("severity", "critical"), ("edition", edition)];
+        alert(&labels, &[("summary", summary)])
+    };
+    let both = vec![failing("corrected", "支付失败率过高：78.58%"), failing("", "支付失败率过高")];
+    bench.notifier.enqueue(vec![delivery(IntegrationKind::Sms, 1, both)]);
+    bench.wait(1).await;
+    assert_eq!(values(&fake.messages()[0].values), ["2", "支付失败率过高78.58%", "多个服务", "11:04"]);
+}
+
+#[tokio::test]
 async fn own_variables_are_shortened_only_when_the_provider_wants_it() {
     let fake = FakeTencentSms::start(SmsAccount::default()).unwrap();
     let own = [("1", "{{ .CommonLabels.job }}"), ("2", "http://a.cn/{{ .Status }}"), ("3", "x"), ("4", "y")];

@@ -8,9 +8,11 @@ const PLAN: &str = include_str!("plan_alerts.yml");
 /// The same, put right.
 const CORRECTED: &str = include_str!("../../../../examples/lingxian/alerts.yml");
 const POSTGRES: &str = include_str!("../../../../examples/lingxian/postgres.yml");
+const SHOP: &str = include_str!("../../../../examples/lingxian/shop-alerts.yml");
+const WATCH: &str = include_str!("../../../../examples/lingxian/watch.yml");
 
 pub(super) fn cases() -> Vec<(Verdict, &'static str)> {
-    let mut cases = vec![(Good, PLAN), (Good, CORRECTED), (Good, POSTGRES)];
+    let mut cases = vec![(Good, PLAN), (Good, CORRECTED), (Good, POSTGRES), (Good, SHOP), (Good, WATCH)];
     cases.extend_from_slice(FILES);
     cases.extend_from_slice(GROUPS);
     cases.extend_from_slice(RULES);

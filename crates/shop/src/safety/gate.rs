@@ -152,13 +152,36 @@ pub struct Gate {
     acts: Vec<Timestamp>,
     failures: BTreeMap<OrderKey, Failures>,
     halt: Option<Halt>,
+    backlog: Backlog,
+}
+
+/// While a backlog is worked off, further orders become late; more than that is another fault.
+const BACKLOG_GROWS_PERCENT: usize = 50;
+
+/// Whether a person has agreed to work off more than the share that may go at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Backlog {
+    /// Nobody has.
+    #[default]
+    Unknown,
+    /// Somebody has just now; how many there are, the next tick says.
+    Agreed,
+    /// To as many as this.
+    AgreedTo(usize),
 }
 
 impl Gate {
     /// A gate that goes on where `history` ended.
     pub fn new(limits: Limits, history: MonitorHistory) -> Gate {
         let MonitorHistory { acts, halt } = history;
-        Gate { limits, seen: BTreeSet::new(), acts, failures: BTreeMap::new(), halt }
+        Gate {
+            limits,
+            seen: BTreeSet::new(),
+            acts,
+            failures: BTreeMap::new(),
+            halt,
+            backlog: Backlog::default(),
+        }
     }
 
     /// Sorts one tick's candidates. What is admitted counts as acted on, whatever comes of it.
@@ -200,8 +223,12 @@ impl Gate {
         self.halt.get_or_insert(halt);
     }
 
-    /// A person has looked.
+    /// A person has looked. After a halt for the share, what is late now is agreed to: it would halt again at once, and could
+    /// never be worked off. Limits of the tick, the hour and the day hold all the same.
     pub fn resume(&mut self) {
+        if let Some(Halt::Share { .. }) = self.halt {
+            self.backlog = Backlog::Agreed;
+        }
         self.halt = None;
         self.failures.clear();
         self.seen.clear(); // Two ticks must agree anew.
@@ -220,8 +247,17 @@ impl Gate {
     fn halt_on_share(&mut self, candidates: &[Candidate], pending: Pending, now: Timestamp) {
         let going = candidates.iter().filter(|candidate| !self.too_old(candidate, now)).count();
         let share = usize::from(self.limits.share_of_pending_percent_max);
-        if going >= self.limits.share_counts_from && going * 100 > pending.orders * share {
-            self.halt(Halt::Share { going, pending: pending.orders });
+        if going < self.limits.share_counts_from || going * 100 <= pending.orders * share {
+            self.backlog = Backlog::Unknown; // Worked off: the next one is asked for anew.
+            return;
+        }
+        match self.backlog {
+            Backlog::Agreed => self.backlog = Backlog::AgreedTo(going + going * BACKLOG_GROWS_PERCENT / 100),
+            Backlog::AgreedTo(most) if going <= most => {}
+            Backlog::AgreedTo(_) | Backlog::Unknown => {
+                self.backlog = Backlog::Unknown;
+                self.halt(Halt::Share { going, pending: pending.orders });
+            }
         }
     }
 
@@ -337,6 +373,23 @@ mod tests {
         check(&mut gate, 50..51, 100, 2, 0, Some(Held::Halted));
         gate.resume();
         check(&mut gate, 50..51, 100, 3, 1, None);
+    }
+
+    #[test]
+    fn a_backlog_that_a_person_agreed_to_is_worked_off_and_no_more_than_that() {
+        let mut gate = gate(|limits| (limits.two_ticks, limits.per_run) = (false, 40));
+        check(&mut gate, 0..80, 100, 0, 0, Some(Held::Halted));
+        gate.resume();
+        check(&mut gate, 0..80, 100, 1, 40, Some(Held::Limit));
+        check(&mut gate, 40..90, 60, 2, 40, Some(Held::Limit));
+        // Worked off, so the next one halts again.
+        check(&mut gate, 80..90, 60, 3, 10, None);
+        check(&mut gate, 90..170, 100, 4, 0, Some(Held::Halted));
+        gate.resume();
+        check(&mut gate, 90..170, 100, 5, 40, Some(Held::Limit));
+        // Nobody agreed to twice as many.
+        check(&mut gate, 130..300, 200, 6, 0, Some(Held::Halted));
+        assert_eq!(gate.halted(), Some(Halt::Share { going: 170, pending: 200 }));
     }
 
     #[test]

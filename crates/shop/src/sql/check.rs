@@ -21,6 +21,8 @@ const EIGHT_HOURS: TimeDelta = TimeDelta::from_secs(8 * 3600);
 pub struct Report {
     /// What is wrong.
     pub findings: Vec<CheckFinding>,
+    /// When the newest order was placed, if its time can be right.
+    pub newest: Option<Timestamp>,
     /// The tables as they are now: when it changes, acting halts until a person has looked.
     pub fingerprint: String,
     /// Statements that give a user of the shop's database the rights that are needed, and no others.
@@ -93,16 +95,31 @@ fn hint(skew: TimeDelta) -> &'static str {
     }
 }
 
-/// Judges the clocks from the newest order: it cannot be in the future, and eight hours sharp are no chance.
-pub fn clock_skew(newest: Timestamp, now: Timestamp, skew_max: TimeDelta) -> Option<TimeDelta> {
+/// What is known from before a check.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Known<'a> {
+    /// The fingerprint that a person has last agreed to.
+    pub fingerprint: Option<&'a str>,
+    /// When the newest order was placed at the last look at which its time could be right.
+    pub newest: Option<Timestamp>,
+}
+
+/// Judges the clocks from the newest order: it cannot be in the future, and eight hours sharp are no chance, but for an order
+/// that was seen when it lay closer (`known`): then nobody has bought anything since, as in every quiet night.
+pub fn clock_skew(
+    newest: Timestamp,
+    known: Option<Timestamp>,
+    now: Timestamp,
+    skew_max: TimeDelta,
+) -> Option<TimeDelta> {
     let skew = newest - now;
     let eight_behind = (skew.0 + EIGHT_HOURS.0).abs() <= skew_max.0;
-    (skew > skew_max || eight_behind).then_some(skew)
+    (skew > skew_max || eight_behind && known != Some(newest)).then_some(skew)
 }
 
 impl Shop {
-    /// Compares all of the mapping with the database. `known`: the fingerprint that a person has last agreed to.
-    pub async fn check(&self, known: Option<&str>, now: Timestamp) -> Result<Report, ShopError> {
+    /// Compares all of the mapping with the database.
+    pub async fn check(&self, known: Known<'_>, now: Timestamp) -> Result<Report, ShopError> {
         let catalogue = self.catalogue().await?;
         let fingerprint = fingerprint(&catalogue);
         let mut findings = Vec::new();
@@ -111,22 +128,32 @@ impl Shop {
                 findings.push(error(table, CheckProblem::NoTable(table.to_owned())));
             }
         }
-        if let Some(was) = known.filter(|was| *was != fingerprint) {
+        if let Some(was) = known.fingerprint.filter(|was| *was != fingerprint) {
             let problem = CheckProblem::Changed { was: was.to_owned(), is: fingerprint.clone() };
             findings.push(error("tables", problem));
         }
         if findings.is_empty() {
             self.check_statements(&mut findings).await?;
         }
+        let mut newest = None;
         if findings.iter().all(|finding| !finding.is_error) {
-            findings.extend(self.check_clock(now).await?);
+            newest = self.newest_order().await?;
+            let now = self.now(now).await?;
+            let skew_max = self.mapping().clock.skew_max;
+            if let Some(skew) = newest.and_then(|newest| clock_skew(newest, known.newest, now, skew_max)) {
+                findings.push(error("clock", CheckProblem::Clock(skew)));
+                newest = None;
+            }
         }
         let indexes = indexes(self.mapping(), self.dialect(), &findings);
-        Ok(Report { findings, fingerprint, grants: grants(self.mapping(), self.dialect()), indexes })
+        Ok(Report { findings, newest, fingerprint, grants: self.grants(), indexes })
     }
 
-    async fn check_clock(&self, now: Timestamp) -> Result<Option<CheckFinding>, ShopError> {
-        let now = self.now(now).await?;
+    fn grants(&self) -> Vec<String> {
+        grants(self.mapping(), self.dialect(), &self.database.user())
+    }
+
+    async fn newest_order(&self) -> Result<Option<Timestamp>, ShopError> {
         let orders = &self.mapping().orders;
         // Behind the largest key where keys grow, as `created` has no index there.
         let order_by = match orders.key {
@@ -140,9 +167,7 @@ impl Shop {
             orders.created
         );
         let rows = self.ask("the newest order", Statement::plain(sql)).await?;
-        let skew = first_integer(&rows)
-            .and_then(|newest| clock_skew(Timestamp(newest), now, self.mapping().clock.skew_max));
-        Ok(skew.map(|skew| error("clock", CheckProblem::Clock(skew))))
+        Ok(first_integer(&rows).map(Timestamp))
     }
 
     /// Every statement is explained, never run: that finds columns that are not there, and rows without an index.
@@ -195,7 +220,7 @@ impl Shop {
 
     /// The plan, or why the database refuses the statement.
     async fn explain(&self, sql: &str) -> Result<Result<String, String>, ShopError> {
-        let broken = |source| ShopError::Database { what: "a plan", source };
+        let broken = |source| ShopError::of("a plan", source);
         let mut refused = String::new();
         // A key is a number, a word or a UUID.
         for sample in ["0", "00000000-0000-0000-0000-000000000000"] {
@@ -312,11 +337,23 @@ fn fingerprint(catalogue: &BTreeMap<String, Vec<String>>) -> String {
 }
 
 /// SELECT on every table, and UPDATE of the columns that are set.
-fn grants(mapping: &Mapping, dialect: Dialect) -> Vec<String> {
-    let user = if dialect == Dialect::Mysql { "'lingshao'@'%'" } else { "lingshao" };
+/// The user of the address, as GRANT writes it; one of our own where it is the administrator, who has all rights.
+fn grantee(user: &str, dialect: Dialect) -> String {
+    let name = if ["root", "postgres", ""].contains(&user) { "lingshao" } else { user };
+    let is_plain = name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    match dialect {
+        Dialect::Mysql => format!("'{}'@'%'", name.replace('\\', "\\\\").replace('\'', "''")),
+        _ if is_plain => name.to_owned(),
+        _ => format!("\"{}\"", name.replace('"', "\"\"")),
+    }
+}
+
+fn grants(mapping: &Mapping, dialect: Dialect, user: &str) -> Vec<String> {
     if dialect == Dialect::Sqlite {
         return Vec::new(); // Whoever may open the file may do all.
     }
+    let user = grantee(user, dialect);
     let mut set: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut inserts = Vec::new();
     for step in mapping.actions().iter().flat_map(|(_, action)| &action.steps) {
@@ -386,8 +423,8 @@ mod tests {
 
     #[track_caller]
     fn check(newest: i64, expected: Option<&str>) {
-        let skew =
-            clock_skew(Timestamp(100 * HOUR + newest), Timestamp(100 * HOUR), TimeDelta::from_secs(300));
+        let newest = Timestamp(100 * HOUR + newest);
+        let skew = clock_skew(newest, None, Timestamp(100 * HOUR), TimeDelta::from_secs(300));
         assert_eq!(skew.map(|skew| CheckProblem::Clock(skew).to_string()).as_deref(), expected);
     }
 
@@ -409,8 +446,21 @@ mod tests {
     }
 
     #[test]
+    fn an_order_that_was_seen_before_the_night_is_no_wrong_zone_in_the_morning() {
+        let check = |known: Option<i64>, expected: bool| {
+            let (newest, now) = (Timestamp(92 * HOUR), Timestamp(100 * HOUR));
+            let skew = clock_skew(newest, known.map(Timestamp), now, TimeDelta::from_secs(300));
+            assert_eq!(skew.is_some(), expected, "{known:?}");
+        };
+        check(Some(92 * HOUR), false);
+        // It came since, and lies eight hours behind: so would every order in the wrong zone.
+        check(Some(91 * HOUR), true);
+        check(None, true);
+    }
+
+    #[test]
     fn rights_are_no_more_than_the_statements_need() {
-        let grants = grants(&crate::mapping::litemall(), Dialect::Mysql);
+        let grants = grants(&crate::mapping::litemall(), Dialect::Mysql, "root");
         let of = |table: &str| {
             let table = format!(" ON {table} TO 'lingshao'@'%';");
             let found = grants.iter().filter_map(|grant| grant.strip_suffix(&table)).collect::<Vec<_>>();
@@ -422,5 +472,17 @@ mod tests {
         );
         assert_eq!(of("litemall_goods_product"), "GRANT SELECT; GRANT UPDATE (number, update_time)");
         assert_eq!(of("litemall_order_goods"), "GRANT SELECT");
+    }
+
+    #[test]
+    fn rights_are_given_to_the_user_of_the_address() {
+        let check =
+            |user: &str, dialect: Dialect, expected: &str| assert_eq!(grantee(user, dialect), expected);
+        check("watcher", Dialect::Postgres, "watcher");
+        check("postgres", Dialect::Postgres, "lingshao");
+        check("Shop-1", Dialect::Postgres, "\"Shop-1\"");
+        check("a\"b", Dialect::Postgres, "\"a\"\"b\"");
+        check("watcher", Dialect::Mysql, "'watcher'@'%'");
+        check("o'b\\", Dialect::Mysql, "'o''b\\\\'@'%'");
     }
 }

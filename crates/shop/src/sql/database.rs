@@ -17,7 +17,7 @@ use super::render::{Statement, Value};
 /// A tick's acts run one after the other; more connections would only take them from the shop.
 const CONNECTIONS_MAX: u32 = 4;
 /// A shop that cannot be reached in this time is told about, and tried again at the next tick.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A lock that takes longer belongs to somebody who should not be waited for.
 const LOCK_TIMEOUT_SECONDS: u32 = 3;
 /// No statement of ours is worth more of the shop's time.
@@ -112,6 +112,15 @@ impl Database {
             Database::Postgres(_) => Dialect::Postgres,
             Database::Mysql(_) => Dialect::Mysql,
             Database::Sqlite(_) => Dialect::Sqlite,
+        }
+    }
+
+    /// Who it is used as, where it has users.
+    pub(super) fn user(&self) -> String {
+        match self {
+            Database::Postgres(pool) => pool.connect_options().get_username().to_owned(),
+            Database::Mysql(pool) => pool.connect_options().get_username().to_owned(),
+            Database::Sqlite(_) => String::new(),
         }
     }
 

@@ -386,7 +386,7 @@ impl Shop {
         what: &'static str,
         statement: Statement,
     ) -> Result<Vec<ValueRow>, ShopError> {
-        self.database.rows(statement).await.map_err(|source| ShopError::Database { what, source })
+        self.database.rows(statement).await.map_err(|source| ShopError::of(what, source))
     }
 }
 

@@ -42,6 +42,17 @@ pub enum ShopError {
         /// Why.
         source: sqlx::Error,
     },
+    /// Nobody answers at its address, or nobody in time.
+    #[error("no connection to the shop's database within {} s: it is away, or full", database::CONNECT_TIMEOUT.as_secs())]
+    Away,
+    /// The database answers that it will not.
+    #[error("the shop's database refuses to tell {what}: {said}")]
+    Refused {
+        /// What was asked.
+        what: &'static str,
+        /// Its own words.
+        said: String,
+    },
     /// An answer that is not what the mapping says.
     #[error("{what}: `{found}` is not what the mapping promises; correct the mapping")]
     Unexpected {
@@ -53,6 +64,22 @@ pub enum ShopError {
     /// A statement that cannot be written for this database.
     #[error("{0}")]
     Statement(String),
+}
+
+impl ShopError {
+    /// A question that had no answer, or a no.
+    fn of(what: &'static str, source: sqlx::Error) -> ShopError {
+        match source {
+            sqlx::Error::Database(error) => ShopError::Refused { what, said: error.message().to_owned() },
+            sqlx::Error::PoolTimedOut => ShopError::Away,
+            source => ShopError::Database { what, source },
+        }
+    }
+
+    /// Whether the next question would wait as long, for as little.
+    pub fn is_away(&self) -> bool {
+        matches!(self, ShopError::Away)
+    }
 }
 
 impl Shop {

@@ -1,6 +1,7 @@
 //! A mapping against real catalogues and plans.
 
 use lingshao_shop::mapping::{Mapping, litemall};
+use lingshao_shop::sql::check::Known;
 use lingshao_shop::sql::{Database, Shop};
 
 use super::litemall::{NOW, make, place};
@@ -10,7 +11,7 @@ async fn findings(server: &Server, known: Option<&str>, change: impl FnOnce(&mut
     let mut mapping = litemall();
     change(&mut mapping);
     let shop = Shop::new(Database::new(&server.url).unwrap(), mapping).unwrap();
-    let report = shop.check(known, NOW).await.unwrap();
+    let report = shop.check(Known { fingerprint: known, ..Known::default() }, NOW).await.unwrap();
     let line = |is_error, place, problem| {
         format!("{} {place}: {problem}", if is_error { "error" } else { "warning" })
     };
@@ -67,11 +68,14 @@ async fn what_does_not_fit_the_database_keeps_a_monitor_from_acting() {
 
 async fn changed_tables(server: &Server) {
     let shop = Shop::new(Database::new(&server.url).unwrap(), litemall()).unwrap();
-    let before = shop.check(None, NOW).await.unwrap().fingerprint;
-    assert_eq!(shop.check(Some(&before), NOW).await.unwrap().fingerprint, before);
+    let before = shop.check(Known::default(), NOW).await.unwrap().fingerprint;
+    assert_eq!(
+        shop.check(Known { fingerprint: Some(&before), ..Known::default() }, NOW).await.unwrap().fingerprint,
+        before
+    );
     let mut client = super::servers::Client::open(&server.url).await;
     client.run("ALTER TABLE litemall_order ADD COLUMN gift SMALLINT").await;
-    let report = shop.check(Some(&before), NOW).await.unwrap();
+    let report = shop.check(Known { fingerprint: Some(&before), ..Known::default() }, NOW).await.unwrap();
     assert_ne!(report.fingerprint, before);
     assert!(report.findings[0].is_error && report.findings[0].place == "tables");
 }

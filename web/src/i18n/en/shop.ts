@@ -90,7 +90,7 @@ export const shop = {
   halt_schema_changed: 'The tables have changed.',
   halt_clock_skew: 'The database’s clock is too far from ours.',
   halt_quarantine: 'Too many orders fail again and again.',
-  haltTodo_share: 'Find out: is payment down, did a sale end, or is a clock or the mapping wrong? Make sure that these must go, then press “Resume”.',
+  haltTodo_share: 'Find out: is payment down, did a sale end, or is a clock or the mapping wrong? Make sure that these must go, then press “Resume”: they go within the hour’s limit.',
   haltTodo_rows_mismatch: 'Compare the action’s SQL and the mapping with the order in the audit trail, correct them, then press “Resume”.',
   haltTodo_our_fault: 'Check merchant number, certificate serial and key files, then press “Resume”.',
   haltTodo_clock_skew: 'Set the clocks of database and this machine right, then press “Resume”.',

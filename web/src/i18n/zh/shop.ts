@@ -90,7 +90,7 @@ export const shop = {
   halt_schema_changed: '表结构变了。',
   halt_clock_skew: '数据库的时钟和本机相差太多。',
   halt_quarantine: '反复失败的订单太多。',
-  haltTodo_share: '查一查：是支付中断、活动结束，还是时钟或映射有误？确认这些确实该处理，再点「恢复」。',
+  haltTodo_share: '查一查：是支付中断、活动结束，还是时钟或映射有误？确认这些确实该处理，再点「恢复」，就会按每小时的上限处理完。',
   haltTodo_rows_mismatch: '对照审计记录里的订单检查动作的 SQL 和映射，修好后再点「恢复」。',
   haltTodo_our_fault: '检查商户号、证书序列号和密钥文件，修好后再点「恢复」。',
   haltTodo_clock_skew: '校准数据库和本机的时钟，再点「恢复」。',

@@ -25,7 +25,9 @@ impl Keeper {
         let shop = &desk.hands.shop;
         let clock = shop.now(at).await?;
         let open = shop.open_groups().await?;
-        self.look_at_groups(open.iter().map(|found| found.group.key.to_string()).collect(), clock).await?;
+        let late = open.iter().filter(|found| found.group.expires_at <= clock).count();
+        let keys = open.iter().map(|found| found.group.key.to_string()).collect();
+        self.look_at_groups(keys, late, clock).await?;
         let judged = open.iter().map(|found| (&found.group, verdict(&found.group, clock)));
         let ending: Vec<_> = judged.filter(|(_, verdict)| *verdict != Verdict::Ongoing).collect();
         self.tally(MONITOR).found = ending.len();
@@ -76,8 +78,13 @@ impl Keeper {
         Ok(())
     }
 
-    /// How groups stand, and which have ended since the last look.
-    async fn look_at_groups(&mut self, open: Vec<String>, clock: Timestamp) -> Result<(), Failed> {
+    /// How groups stand, and which have ended since the last look. `late`: open ones whose time is over.
+    async fn look_at_groups(
+        &mut self,
+        open: Vec<String>,
+        late: usize,
+        clock: Timestamp,
+    ) -> Result<(), Failed> {
         let ended = self.desk.hands.shop.ended_groups(clock - DAY).await?;
         let status = |succeeded: bool, outstanding: u32| match (succeeded, outstanding) {
             (true, _) => 2,
@@ -99,6 +106,7 @@ impl Keeper {
             status: status(group.succeeded, group.outstanding),
         });
         self.groups = open.chain(ended).collect();
+        self.groups_unsettled = late + self.groups.iter().filter(|group| group.status == 3).count();
         Ok(())
     }
 }

@@ -20,6 +20,7 @@ use lingshao_shop::day::{DAY, day};
 use lingshao_shop::safety::{
     Admission, CallbackLimits, Callbacks, Candidate, Gate, Halt, Limits, MonitorHistory,
 };
+use lingshao_shop::sql::check::{Known, Report};
 use lingshao_shop::sql::{ShopError, Tail};
 use lingshao_shop::{Fen, OrderKey};
 
@@ -34,12 +35,17 @@ use crate::state::StateError;
 
 /// The database is compared with the mapping so often; a deploy of the shop may change its tables at any time.
 const CHECK_EVERY: TimeDelta = TimeDelta::from_secs(3_600);
-/// After a comparison that failed.
-const CHECK_AGAIN_AFTER: TimeDelta = TimeDelta::from_secs(60);
+/// After a comparison that failed, or found an error: somebody is at work on it, and waits to see it gone.
+const CHECK_AGAIN_AFTER: TimeDelta = TimeDelta::from_secs(15);
 /// A tick that takes longer leaves the rest to the next, so that people's words are heard.
 const TICK_TIME: Duration = Duration::from_secs(60);
 /// Questions to the provider that are no part of an act: WeChat Pay allows far more, and a shop has few late orders.
 const QUESTIONS_PER_TICK: usize = 20;
+
+/// What is remembered over restarts: the tables that a person has agreed to, and when the newest order was placed, in
+/// milliseconds.
+const FINGERPRINT: &str = "fingerprint";
+const NEWEST_ORDER: &str = "newest_order";
 
 /// Why a monitor's look did not come to its end.
 #[derive(Debug)]
@@ -99,12 +105,15 @@ pub(super) struct Keeper {
     paid_after_cancel: usize,
     ended: BTreeMap<String, bool>,
     groups: Vec<GroupView>,
+    groups_unsettled: usize,
     groups_ended: BTreeMap<&'static str, u64>,
     stock: StockView,
     refunds: RefundsView,
     pending: usize,
     up: Result<(), String>,
     tallies: BTreeMap<Monitor, Tally>,
+    /// What failed at the last tick, and why.
+    failing: BTreeMap<Monitor, String>,
     begun: Instant,
     questions: usize,
 }
@@ -112,6 +121,14 @@ pub(super) struct Keeper {
 struct Checked {
     at: Timestamp,
     result: Result<CheckView, String>,
+}
+
+impl Checked {
+    /// Whether it came to its end and found no error.
+    fn is_good(&self) -> bool {
+        let errors = |view: &CheckView| view.findings.iter().any(|finding| finding.severity == "error");
+        self.result.as_ref().is_ok_and(|view| !errors(view))
+    }
 }
 
 impl Keeper {
@@ -159,12 +176,14 @@ impl Keeper {
             paid_after_cancel: 0,
             ended: BTreeMap::new(),
             groups: Vec::new(),
+            groups_unsettled: 0,
             groups_ended: BTreeMap::new(),
             stock: StockView::default(),
             refunds: RefundsView::default(),
             pending: 0,
             up: Err("not asked yet".to_owned()),
             tallies: BTreeMap::new(),
+            failing: BTreeMap::new(),
             begun: Instant::now(),
             questions: 0,
         })
@@ -189,32 +208,59 @@ impl Keeper {
         };
         self.hear().await;
         self.forget(at).await;
-        self.compare(at).await;
+        let away = self.compare(at).await;
         if standby.is_none() && lead.is_ok() {
-            self.work(at).await;
+            self.work(at, away).await;
         }
         self.view(at, standby).await
     }
 
-    async fn work(&mut self, at: Timestamp) {
+    /// `away`: the database is known not to answer.
+    async fn work(&mut self, at: Timestamp, mut away: Option<String>) {
         let wanted = self.desk.take_wanted();
-        let outcome = self.figures(at).await;
-        self.note(Monitor::Figures, outcome);
-        let outcome = self.order_timeout(at, &wanted).await;
-        self.note(Monitor::OrderTimeout, outcome);
-        let outcome = self.group_settle(at, &wanted).await;
-        self.note(Monitor::GroupSettle, outcome);
-        let outcome = self.money_back(at).await;
-        self.note(Monitor::Refunds, outcome);
-        let outcome = self.low_stock().await;
-        self.note(Monitor::LowStock, outcome);
+        let order = [
+            Monitor::Figures,
+            Monitor::OrderTimeout,
+            Monitor::GroupSettle,
+            Monitor::Refunds,
+            Monitor::LowStock,
+        ];
+        for monitor in order {
+            if let Some(error) = &away {
+                // Each would wait in vain, and a tick would take half a minute.
+                let error = Some(error.clone());
+                self.note(monitor, error);
+                continue;
+            }
+            let outcome = match monitor {
+                Monitor::Figures => self.figures(at).await,
+                Monitor::OrderTimeout => self.order_timeout(at, &wanted).await,
+                Monitor::GroupSettle => self.group_settle(at, &wanted).await,
+                Monitor::Refunds => self.money_back(at).await,
+                Monitor::LowStock => self.low_stock().await,
+            };
+            let is_away = matches!(&outcome, Err(Failed::Shop(error)) if error.is_away());
+            let error = outcome.err().map(Failed::describe);
+            away = error.clone().filter(|_| is_away);
+            self.note(monitor, error);
+        }
     }
 
-    fn note(&mut self, monitor: Monitor, outcome: Result<(), Failed>) {
-        let Err(failed) = outcome else { return };
-        let error = failed.describe();
-        tracing::warn!(monitor = monitor.name(), %error, "a monitor of the shop failed; it is tried again");
-        self.tally(monitor).error = Some(error);
+    fn note(&mut self, monitor: Monitor, error: Option<String>) {
+        // Once, not at every tick: a database that is away for a night is one line.
+        if self.failing.get(&monitor) != error.as_ref() {
+            match &error {
+                Some(error) => {
+                    tracing::warn!(monitor = monitor.name(), %error, "a monitor of the shop failed; it is tried again at every tick");
+                }
+                None => tracing::info!(monitor = monitor.name(), "a monitor of the shop looks again"),
+            }
+        }
+        match &error {
+            Some(error) => drop(self.failing.insert(monitor, error.clone())),
+            None => drop(self.failing.remove(&monitor)),
+        }
+        self.tally(monitor).error = error;
     }
 
     fn tally(&mut self, monitor: Monitor) -> &mut Tally {
@@ -244,7 +290,7 @@ impl Keeper {
             self.remember(&format!("halt:{}", monitor.name()), None).await;
         }
         if self.desk.take_agreed() {
-            self.remember("fingerprint", None).await;
+            self.remember(FINGERPRINT, None).await;
             self.check = None;
         }
     }
@@ -255,49 +301,45 @@ impl Keeper {
         }
     }
 
-    /// The mapping against the database, at the start and every hour.
-    async fn compare(&mut self, at: Timestamp) {
+    /// The mapping against the database, at the start and every hour; sooner while something is wrong. What is
+    /// returned: the database is away.
+    async fn compare(&mut self, at: Timestamp) -> Option<String> {
         let due = self.check.as_ref().is_none_or(|checked| {
-            let pause = if checked.result.is_ok() { CHECK_EVERY } else { CHECK_AGAIN_AFTER };
+            let pause = if checked.is_good() { CHECK_EVERY } else { CHECK_AGAIN_AFTER };
             pause <= at - checked.at
         });
         if !due {
-            return;
+            return None;
         }
         let desk = self.desk.clone();
-        let known = match desk.store.recall("fingerprint").await {
-            Ok(known) => known,
+        let remembered: HashMap<String, String> = match desk.store.remembered().await {
+            Ok(remembered) => remembered.into_iter().collect(),
             Err(error) => {
                 let result = Err(format!("state.db cannot be read: {}", describe(&error)));
                 self.check = Some(Checked { at, result });
-                return;
+                return None;
             }
         };
-        let result = desk.hands.shop.check(known.as_deref(), at).await;
+        let fingerprint = remembered.get(FINGERPRINT).map(String::as_str);
+        let newest = remembered.get(NEWEST_ORDER).and_then(|text| text.parse().ok()).map(Timestamp);
+        let result = desk.hands.shop.check(Known { fingerprint, newest }, at).await;
+        let is_away = result.as_ref().is_err_and(ShopError::is_away);
         self.up = result.as_ref().map(drop).map_err(|error| describe(error));
-        let result = result.map_err(|error| describe(&error)).map(|report| {
-            let mut view = CheckView {
-                at: Some(at.0),
-                grants: report.grants,
-                indexes: report.indexes,
-                fingerprint: report.fingerprint,
-                ..CheckView::default()
-            };
-            for finding in report.findings {
-                view.changed |= finding.place == "tables" && finding.is_error;
-                view.findings.push(FindingView {
-                    severity: finding.severity(),
-                    place: finding.place,
-                    message: finding.problem.to_string(),
-                });
-            }
-            view
-        });
-        if let (Ok(view), None) = (&result, &known) {
-            // The first look is agreed to by whoever wrote the configuration.
-            self.remember("fingerprint", Some(&view.fingerprint)).await;
+        let seen = result.as_ref().ok().and_then(|report| report.newest);
+        let checked = Checked {
+            at,
+            result: result.map(|report| check_view(report, at)).map_err(|error| describe(&error)),
+        };
+        if let (Ok(view), None, true) = (&checked.result, fingerprint, checked.is_good()) {
+            // The first look that finds nothing wrong is agreed to by whoever wrote the configuration. Not one by a user
+            // who may not see the tables yet: to give the rights would then be a change.
+            self.remember(FINGERPRINT, Some(&view.fingerprint)).await;
         }
-        self.check = Some(Checked { at, result });
+        if let Some(seen) = seen.filter(|seen| Some(*seen) != newest) {
+            self.remember(NEWEST_ORDER, Some(&seen.0.to_string())).await;
+        }
+        self.check = Some(checked);
+        self.up.clone().err().filter(|_| is_away)
     }
 
     /// Why a monitor does not act, the weightiest reason first.
@@ -402,6 +444,25 @@ impl Keeper {
         let desk = self.desk.clone();
         desk.hands.carry_out(monitor, act, by, &mut self.told).await
     }
+}
+
+fn check_view(report: Report, at: Timestamp) -> CheckView {
+    let mut view = CheckView {
+        at: Some(at.0),
+        grants: report.grants,
+        indexes: report.indexes,
+        fingerprint: report.fingerprint,
+        ..CheckView::default()
+    };
+    for finding in report.findings {
+        view.changed |= finding.place == "tables" && finding.is_error;
+        view.findings.push(FindingView {
+            severity: finding.severity(),
+            place: finding.place,
+            message: finding.problem.to_string(),
+        });
+    }
+    view
 }
 
 fn fact(kind: FactKind, order: &OrderKey, amount: Option<Fen>, detail: &str, at: Timestamp) -> Fact {

@@ -54,6 +54,7 @@ impl Keeper {
             paid_after_cancel: self.paid_after_cancel,
             stock: self.stock.clone(),
             groups: self.groups.clone(),
+            groups_unsettled: self.groups_unsettled,
             groups_ended: self.groups_ended.clone(),
             figures,
         }

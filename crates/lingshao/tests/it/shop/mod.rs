@@ -84,6 +84,7 @@ fn journey(kind: Kind) {
         (r#"product_stock{product_id="3"}"#, "4"),
         (r#"group_buy_status{group_id="2"}"#, "4"),
         ("orphan_payments_fen", "1990"),
+        ("group_buy_expired_unsettled", "0"),
         (r#"lingshao_shop_facts_total{monitor="order_timeout",fact="cancelled"}"#, "1"),
         ("orders_pending", "2"),
     ] {
@@ -121,6 +122,14 @@ fn what_nobody_switched_on_changes_nothing() {
     }
     assert_eq!([1, 2, 4, 6].map(|id| world.status(id)), [101, 101, 201, 201]);
     assert_eq!((world.stock(1), world.provider.refunds().len()), (1_000, 0));
+    // The corrected rules of examples/lingxian judge these.
+    for (expression, expected) in [
+        ("max by (job) (group_buy_expired_unsettled) > 0", "2"),
+        (r#"min by (product_id) (product_stock{on_sale!="0"}) < 10"#, "4"),
+    ] {
+        let path = format!("/api/v1/query?query={}", crate::harness::encoded(expression));
+        eventually(expression, || watched.0.data(&path)["result"][0]["value"][1] == expected);
+    }
     assert_eq!(world.provider.received().iter().filter(|one| one.request.method == "POST").count(), 0);
 }
 
@@ -198,6 +207,18 @@ fn brakes_hold_and_are_remembered() {
 }
 
 #[test]
+fn a_halt_is_a_figure_that_says_why() {
+    let mut world = World::new(Kind::Sqlite);
+    world.place(Order { id: 1, status: 101, placed: LATE });
+    let limits = "{max_share_of_pending: 50%, share_counts_from: 1, two_ticks: false}";
+    let watched = world.watch(&format!("order_timeout: {{mode: act, limits: {limits}}}"));
+    let series = r#"lingshao_shop_monitor_refuses{monitor="order_timeout",reason="halted",halt="share"}"#;
+    let path = format!("/api/v1/query?query={}", crate::harness::encoded(series));
+    eventually(series, || watched.0.data(&path)["result"][0]["value"][1] == "1");
+    assert_eq!(world.status(1), 101);
+}
+
+#[test]
 fn tables_that_changed_are_agreed_to_by_a_person() {
     let mut world = World::new(Kind::Sqlite);
     let watched = world.watch(ACT);
@@ -213,6 +234,53 @@ fn tables_that_changed_are_agreed_to_by_a_person() {
     assert_eq!((watched.look()["check"]["changed"].clone(), world.status(1)), (json!(true), 101));
     assert_eq!(watched.command("tables/agree", json!({})).status, 200);
     watched.wait_fact("cancelled:1");
+}
+
+#[test]
+fn rights_that_come_later_are_seen_without_a_word_and_are_no_change_of_the_tables() {
+    let mut world = World::new(Kind::Postgres);
+    world.place(Order { id: 1, status: 101, placed: LATE });
+    world.run("CREATE ROLE watcher LOGIN");
+    world.as_user("watcher");
+    let watched = world.watch("order_timeout: {mode: act}");
+    watched.tick();
+    let refuses = watched.monitor("order_timeout")["refuses"].clone();
+    assert_eq!(refuses["reason"], "mapping", "{refuses:#}");
+    watched.tick();
+    // Told once, in the database's words, and not at every tick.
+    let log = watched.0.log();
+    let told = "monitor=\"order_timeout\" error=the shop's database refuses to tell the first key of a time: permission \
+                denied for table litemall_order\n";
+    assert_eq!(log.matches("monitor=\"order_timeout\" error").count(), 1, "{log}");
+    assert!(log.contains(told), "{log}");
+    let output =
+        command().args(["shop", "preview", "--config", &world.configure("order_timeout: {}")]).output();
+    let said = String::from_utf8(output.unwrap().stderr).unwrap();
+    assert!(
+        said.contains("`lingshao shop check` tells what is wrong, and which rights are enough"),
+        "{said}"
+    );
+    for grant in watched.look()["check"]["grants"].as_array().unwrap() {
+        world.run(grant.as_str().unwrap());
+    }
+    watched.wait_fact("cancelled:1");
+    assert_eq!(watched.look()["check"]["changed"], false);
+}
+
+#[test]
+fn a_database_that_is_away_costs_one_wait_a_tick_and_one_line_a_monitor() {
+    let world = World::new(Kind::Sqlite);
+    world.at("postgres://lingshao@127.0.0.1:1/shop"); // Nobody listens there.
+    let watched = world.watch("order_timeout: {}");
+    let away = "no connection to the shop's database within 5 s: it is away, or full";
+    eventually("away", || watched.monitor("low_stock")["error"] == away);
+    watched.tick();
+    let shop = watched.look();
+    assert_eq!((&shop["up"], &shop["error"]), (&json!(false), &json!(away)));
+    let seconds = shop["tickSeconds"].as_f64().unwrap();
+    assert!(seconds < 8.0, "each of five monitors waited: {seconds} s");
+    let log = watched.0.log();
+    assert_eq!(log.matches(away).count(), 5, "{log}");
 }
 
 #[test]

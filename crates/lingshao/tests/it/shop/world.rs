@@ -90,6 +90,16 @@ impl World {
         }
     }
 
+    /// The monitors are to come as this role of PostgreSQL.
+    pub(crate) fn as_user(&self, name: &str) {
+        self.at(&self.database.url.replacen("//shop@", &format!("//{name}@"), 1));
+    }
+
+    /// The monitors are to look for the database there.
+    pub(crate) fn at(&self, url: &str) {
+        std::fs::write(self.folder.path().join("shop.url"), url).unwrap();
+    }
+
     pub(crate) fn run(&mut self, sql: &str) {
         self.runtime.block_on(self.client.run(sql));
     }

@@ -1,0 +1,1 @@
+"""A small shop: FastAPI, PostgreSQL with litemall's tables, Redis, WeChat Pay."""
