@@ -16,8 +16,8 @@ const SILENT: [&str; 6] = ["LOCK", "quarantine", "state.db", "state.db-wal", "st
 /// Whether it is a data folder that this release can read.
 pub(super) fn check(data: &Path) -> Result<(), Failure> {
     DataDir::look(&RealDisk::new(), data).map_err(|error| match error {
-        DataDirError::Permission { .. } | DataDirError::Io { .. } => {
-            let error = anyhow::Error::new(error).context(format!("cannot read `{}`", data.display()));
+        DataDirError::Permission { path, source, .. } | DataDirError::Io { path, source, .. } => {
+            let error = anyhow::Error::new(source).context(format!("cannot read `{}`", path.display()));
             Failure::environment(error).remedy(super::WHO)
         }
         error => {
