@@ -12,6 +12,7 @@ import secrets
 import sys
 import time
 import urllib.parse
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -51,11 +52,18 @@ class Told:
 
 class WechatPay:
     def __init__(self, keys: Path):
-        self.trades, self.refunds, self.outage, self.lost_notices = {}, {}, False, 0
+        self.outage, self.lost_notices = False, 0
+        self.file = keys.parent / "books.json"
+        books = json.loads(self.file.read_text()) if self.file.exists() else {"trades": {}, "refunds": {}}
+        self.trades, self.refunds = books["trades"], books["refunds"]
         self.merchant = serialization.load_pem_public_key((keys / "merchant_pub.pem").read_bytes())
         self.key = serialization.load_pem_private_key((keys / "platform_key.pem").read_bytes(), None)
         self.client = httpx.AsyncClient(timeout=5)
         self.waiting: set[asyncio.Task] = set()
+
+    def keep(self):
+        """A provider forgets no payment because it was restarted."""
+        self.file.write_text(json.dumps({"trades": self.trades, "refunds": self.refunds}))
 
     def headers(self, body: str) -> dict:
         at, nonce = str(int(time.time())), secrets.token_hex(16)
@@ -190,7 +198,12 @@ def money(fen: int) -> dict:
 
 
 def services(told: Told, pay: WechatPay) -> FastAPI:
-    app = FastAPI(openapi_url=None)
+    @asynccontextmanager
+    async def lifespan(_):
+        yield
+        pay.keep()
+
+    app = FastAPI(openapi_url=None, lifespan=lifespan)
 
     @app.api_route("/v3/{rest:path}", methods=["GET", "POST"])
     async def wechatpay(request: Request):

@@ -78,7 +78,7 @@ impl ShopError {
 
     /// Whether the next question would wait as long, for as little.
     pub fn is_away(&self) -> bool {
-        matches!(self, ShopError::Away)
+        matches!(self, ShopError::Away | ShopError::Database { source: sqlx::Error::Io(_), .. })
     }
 }
 

@@ -80,7 +80,7 @@ export const shop = {
   todo_halted: 'Find the cause first, then press “Resume”.',
   todo_mapping: 'Correct the mapping in lingshao.yml or the database as the findings say, and reload; it is also checked again every hour.',
   todo_database: 'Check that the database runs, and its URL and account; it goes on by itself.',
-  todo_callbacks: 'The shop does not hear of payments: check the callback’s address, certificates, and the shop’s service. It goes on by itself.',
+  todo_callbacks: 'The provider gives no answer, or the shop was not told of payments: see whether the provider is down; check the address of the callback, certificates and the shop. It goes on by itself.',
   pausedBy: 'paused by {by}',
   callbacksLate: 'Paid orders that the shop does not know of: {n}.',
   halt_share: '{going} of the {pending} that wait would go at once; that is too many.',

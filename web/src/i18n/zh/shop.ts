@@ -80,7 +80,7 @@ export const shop = {
   todo_halted: '先弄清原因，再点「恢复」。',
   todo_mapping: '按检查结果修改 lingshao.yml 里的映射或数据库，再重新加载；每小时也会自动重新检查。',
   todo_database: '检查数据库是否在运行、地址和账号是否正确；恢复后会自动继续。',
-  todo_callbacks: '店铺没有收到支付通知：检查回调地址、证书和店铺服务。回调恢复后会自动继续。',
+  todo_callbacks: '支付方答不上来，或店铺没有收到支付通知：看看支付平台是否中断，检查回调地址、证书和店铺服务。恢复后会自动继续。',
   pausedBy: '{by} 已暂停',
   callbacksLate: '{n} 笔已付的订单，店铺还不知道。',
   halt_share: '等着的 {pending} 个里，一次要处理 {going} 个，太多了。',

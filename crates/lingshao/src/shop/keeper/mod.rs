@@ -242,6 +242,9 @@ impl Keeper {
             let is_away = matches!(&outcome, Err(Failed::Shop(error)) if error.is_away());
             let error = outcome.err().map(Failed::describe);
             away = error.clone().filter(|_| is_away);
+            if let Some(error) = &away {
+                self.up = Err(error.clone());
+            }
             self.note(monitor, error);
         }
     }

@@ -268,6 +268,19 @@ fn rights_that_come_later_are_seen_without_a_word_and_are_no_change_of_the_table
 }
 
 #[test]
+fn a_database_that_goes_away_is_seen_and_its_return_too() {
+    let mut world = World::new(Kind::Postgres);
+    let watched = world.watch("order_timeout: {}");
+    eventually("up", || watched.look()["up"] == true);
+    world.database.stop();
+    eventually("away", || watched.look()["up"] == false);
+    assert!(watched.monitor("low_stock")["error"].is_string(), "it would have been asked in vain");
+    world.start_database();
+    eventually("up again", || watched.look()["up"] == true);
+    eventually("all look again", || watched.monitor("low_stock")["error"].is_null());
+}
+
+#[test]
 fn a_database_that_is_away_costs_one_wait_a_tick_and_one_line_a_monitor() {
     let world = World::new(Kind::Sqlite);
     world.at("postgres://lingshao@127.0.0.1:1/shop"); // Nobody listens there.

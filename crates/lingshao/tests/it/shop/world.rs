@@ -42,7 +42,7 @@ pub(crate) struct World {
     pub(crate) folder: TempDir,
     runtime: Runtime,
     client: Client,
-    database: DatabaseServer,
+    pub(crate) database: DatabaseServer,
 }
 
 impl World {
@@ -88,6 +88,10 @@ impl World {
         ] {
             std::fs::write(self.folder.path().join(name), text).unwrap();
         }
+    }
+
+    pub(crate) fn start_database(&mut self) {
+        self.runtime.block_on(self.database.start_again());
     }
 
     /// The monitors are to come as this role of PostgreSQL.
