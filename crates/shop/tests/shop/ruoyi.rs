@@ -4,6 +4,7 @@ use lingshao_model::TimeDelta;
 use lingshao_shop::act::{OrderState, ShopAnswer, ShopTx};
 use lingshao_shop::group::{Verdict, verdict};
 use lingshao_shop::mapping::preset;
+use lingshao_shop::sql::check::Known;
 use lingshao_shop::sql::{Database, Shop};
 use lingshao_shop::{Fen, GroupKey, OrderKey};
 
@@ -84,7 +85,7 @@ async fn ruoyi_mall_is_found_settled_and_given_back() {
         for (id, status, kind) in [(1, 0, 0), (2, 0, 1), (3, 10, 0), (4, 10, 3), (5, 10, 3), (6, 10, 3)] {
             place(&mut client, id, status, kind).await;
         }
-        let report = shop.check(None, NOW).await.unwrap();
+        let report = shop.check(Known::default(), NOW).await.unwrap();
         let errors: Vec<_> = report.findings.iter().filter(|found| found.is_error).collect();
         assert!(errors.is_empty(), "{server_kind:?}: {errors:#?}");
         unpaid(&shop, &mut client).await;
