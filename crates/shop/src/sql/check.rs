@@ -145,8 +145,18 @@ impl Shop {
                 newest = None;
             }
         }
-        let indexes = indexes(self.mapping(), self.dialect(), &findings);
+        let is_found_whole =
+            findings.iter().any(|finding| finding.is_error) || !self.finds_pending_by_index().await?;
+        let indexes = indexes(self.mapping(), self.dialect(), is_found_whole, &findings);
         Ok(Report { findings, newest, fingerprint, grants: self.grants(), indexes })
+    }
+
+    /// Whether an index leads to the orders that wait for payment.
+    async fn finds_pending_by_index(&self) -> Result<bool, ShopError> {
+        let orders = &self.mapping().orders;
+        let (pending, created) = (&orders.states.pending, &orders.created);
+        let sql = format!("SELECT {created} FROM {} WHERE {pending} AND {created} <= :now", orders.table);
+        Ok(self.explain(&sql).await?.is_ok_and(|plan| !reads_all(self.dialect(), &plan)))
     }
 
     fn grants(&self) -> Vec<String> {
@@ -248,7 +258,11 @@ impl Shop {
                 "EXPLAIN"
             }
             Dialect::Mysql => "EXPLAIN FORMAT=JSON",
-            Dialect::Sqlite => "EXPLAIN QUERY PLAN",
+            Dialect::Sqlite => {
+                // An explanation alone does not see that somebody else has made an index.
+                tx.rows(Statement::plain("SELECT 1 FROM sqlite_master LIMIT 1".to_owned())).await?;
+                "EXPLAIN QUERY PLAN"
+            }
         };
         let mut params = Params::new();
         for token in tokens(sql).unwrap_or_default().iter().filter(|token| token.kind == TokenKind::Parameter)
@@ -394,9 +408,14 @@ fn written(sql: &str) -> Option<(String, Vec<String>)> {
 }
 
 /// What would make the finders cheap, and every table that is read whole by an undo step.
-fn indexes(mapping: &Mapping, dialect: Dialect, findings: &[CheckFinding]) -> Vec<String> {
+fn indexes(
+    mapping: &Mapping,
+    dialect: Dialect,
+    is_found_whole: bool,
+    findings: &[CheckFinding],
+) -> Vec<String> {
     let orders = &mapping.orders;
-    let mut indexes = vec![match dialect {
+    let pending = || match dialect {
         Dialect::Mysql => {
             let state = crate::mapping::lint::columns_of(&orders.states.pending).join(", ");
             format!("CREATE INDEX lingshao_pending ON {} ({state}, {});", orders.table, orders.created)
@@ -405,7 +424,8 @@ fn indexes(mapping: &Mapping, dialect: Dialect, findings: &[CheckFinding]) -> Ve
             let pending = &orders.states.pending;
             format!("CREATE INDEX lingshao_pending ON {} ({}) WHERE {pending};", orders.table, orders.created)
         }
-    }];
+    };
+    let mut indexes: Vec<String> = is_found_whole.then(pending).into_iter().collect();
     let whole = findings.iter().filter(|finding| finding.problem == CheckProblem::ReadsAll);
     for finding in whole {
         let mut line = String::new();
