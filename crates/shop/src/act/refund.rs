@@ -343,8 +343,8 @@ impl Refund {
 
     /// Tried once more after a pause, or given to a person when that was often enough.
     fn later(&mut self, state: RefundState, kind: FactKind, why: &str, now: Timestamp) -> Vec<Effect> {
-        self.row.attempts += 1;
         self.row.next_at = now + pause(self.row.attempts);
+        self.row.attempts += 1;
         if self.row.attempts >= ATTEMPTS_MAX && state != RefundState::Done {
             return self.settle(RefundState::Human, FactKind::RefundNeedsHuman, why, now);
         }

@@ -242,6 +242,24 @@ fn a_request_is_written_down_before_it_leaves_and_its_answer_after() {
 }
 
 #[test]
+fn what_waits_is_tried_again_after_a_minute_then_later_and_later() {
+    let mut row = row(RefundState::Unknown);
+    for minutes in [1, 2, 4, 8] {
+        let mut refund = Refund::new(row.clone(), &[], Mode::Act);
+        refund.step(Event::Start, NOW);
+        refund.step(self::refund(RefundAnswer::NotEnough), NOW);
+        row = refund.row().clone();
+        assert_eq!((row.next_at - NOW).0 / 60_000, minutes);
+        assert!(row.waits_for_money());
+    }
+    row.attempts = ATTEMPTS_MAX - 2;
+    let mut refund = Refund::new(row, &[], Mode::Act);
+    refund.step(Event::Start, NOW);
+    refund.step(self::refund(RefundAnswer::NotEnough), NOW);
+    assert_eq!((refund.row().next_at - NOW).0 / 3_600_000, 6);
+}
+
+#[test]
 fn what_may_have_left_is_asked_for_before_it_is_sent_again() {
     let sent = |answers, expected: &str| {
         for state in [RefundState::Sent, RefundState::Unknown] {
