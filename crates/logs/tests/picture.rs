@@ -3,20 +3,19 @@
 
 #![allow(clippy::unwrap_used)] // A failed step is a failed test.
 
-use std::fs;
+#[path = "../../disk/tests/pictures/mod.rs"]
+mod pictures;
+
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::time::Duration;
 
-use lingshao_disk::{Disk, Picture, RealDisk};
+use lingshao_disk::{Disk, RealDisk};
 use lingshao_logs::{Options, SearchLimits, Store};
 use lingshao_model::Cancel;
 use lingshao_model::log::{LogBatch, LogQuery, LogSearch, LogTime, LogValue, TotalWanted};
 
 const NOW: LogTime = LogTime(1_750_000_000_000_000_000);
 const DAY: i64 = 86_400_000_000_000;
-const PICTURES: usize = 25;
 
 fn open(dir: &Path) -> Store {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk::new());
@@ -53,60 +52,26 @@ fn records(store: &Store) -> i64 {
     count("shop") + count("depot")
 }
 
-/// Lets the other thread end, also when this one fails.
-struct Stop<'a>(&'a AtomicBool);
-
-impl Drop for Stop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
 #[test]
 fn a_picture_of_a_busy_storage_holds_all_that_was_appended_before() {
     let folder = tempfile::tempdir().unwrap();
-    let (dir, copies) = (folder.path().join("logs"), folder.path().join("copies"));
+    let dir = folder.path().join("logs");
     let store = open(&dir);
-    let (appended, stop, sealed) = (AtomicI64::new(0), AtomicBool::new(false), AtomicI64::new(0));
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let mut step = 0;
-            while !stop.load(Ordering::Relaxed) {
-                append(&store, step);
-                step += 1;
-                appended.store(step * 3, Ordering::Release);
-                // Sealing and merging without a pause: hours of a server's life in each picture's time.
-                if step % 5 == 0 {
-                    store.seal(NOW).unwrap();
-                    store.maintain(NOW).unwrap();
-                    sealed.fetch_add(1, Ordering::Relaxed);
-                }
-                std::thread::sleep(Duration::from_micros(300));
-            }
-        });
-        let _stop = Stop(&stop);
-        for number in 0..PICTURES {
-            std::thread::sleep(Duration::from_millis(15));
-            let before = appended.load(Ordering::Acquire);
-            let turn = |path: &Path, _: bool| match path.to_str()? {
-                name if name.ends_with(".tmp") => None,
-                name => Some(u8::from(!name.ends_with(".wal"))),
-            };
-            let picture = Picture::take(&RealDisk::new(), &dir, &turn).unwrap();
-            // The storage goes on, and deletes what is in the picture.
-            std::thread::sleep(Duration::from_millis(10));
-            let copy = copies.join(number.to_string());
-            for file in &picture.files {
-                let mut content = vec![0; file.bytes as usize];
-                let read = file.read_at(0, &mut content).unwrap();
-                assert_eq!(read, content.len());
-                fs::create_dir_all(copy.join(&file.path).parent().unwrap()).unwrap();
-                fs::write(copy.join(&file.path), content).unwrap();
-            }
-            let kept = records(&open(&copy));
-            assert!(before <= kept, "picture {number}: {before} records were appended, {kept} are there");
+    pictures::of_a_busy_storage(
+        &dir,
+        &folder.path().join("copies"),
+        |step| {
+            append(&store, step);
+            (step + 1) * 3
+        },
+        |_| {
+            store.seal(NOW).unwrap();
+            store.maintain(NOW).unwrap();
+        },
+        |copy| {
+            let kept = records(&open(copy));
             assert_eq!(kept % 3, 0, "batches are whole");
-        }
-    });
-    assert!(sealed.load(Ordering::Relaxed) > 20, "parts came and went meanwhile");
+            kept
+        },
+    );
 }

@@ -3,13 +3,14 @@
 
 #![allow(clippy::unwrap_used)] // A failed step is a failed test.
 
-use std::fs;
+#[path = "../../disk/tests/pictures/mod.rs"]
+mod pictures;
+
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
-use lingshao_disk::{Disk, Picture, RealDisk};
+use lingshao_disk::{Disk, RealDisk};
 use lingshao_model::{
     Cancel, LabelsBuilder, MatchOp, Matcher, Selection, SeriesBatch, SeriesSource, Timestamp,
 };
@@ -17,7 +18,6 @@ use lingshao_tsdb::{Db, Options};
 
 const BEGIN: i64 = 1_700_000_000_000;
 const STEP: i64 = 1_000;
-const PICTURES: usize = 25;
 
 fn disk() -> Arc<dyn Disk> {
     Arc::new(RealDisk::new())
@@ -59,59 +59,22 @@ fn steps(db: &Db) -> i64 {
     if known.len() == 3 { known.into_iter().min().unwrap() } else { 0 }
 }
 
-/// Lets the other thread end, also when this one fails.
-struct Stop<'a>(&'a AtomicBool);
-
-impl Drop for Stop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
 #[test]
 fn a_picture_of_a_busy_storage_holds_all_that_was_appended_before() {
     let folder = tempfile::tempdir().unwrap();
-    let (dir, copies) = (folder.path().join("metrics"), folder.path().join("copies"));
+    let dir = folder.path().join("metrics");
     let db = open(&dir);
-    let (appended, stop, sealed) = (AtomicI64::new(0), AtomicBool::new(false), AtomicI64::new(0));
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let mut step = 0;
-            while !stop.load(Ordering::Relaxed) {
-                append(&db, step);
-                step += 1;
-                appended.store(step, Ordering::Release);
-                // Sealing and merging without a pause: hours of a server's life in each picture's time.
-                if step % 5 == 0 {
-                    db.seal(Timestamp(BEGIN + step * STEP)).unwrap();
-                    db.maintain(Timestamp(BEGIN + step * STEP)).unwrap();
-                    sealed.fetch_add(1, Ordering::Relaxed);
-                }
-                std::thread::sleep(std::time::Duration::from_micros(300));
-            }
-        });
-        let _stop = Stop(&stop);
-        for number in 0..PICTURES {
-            std::thread::sleep(std::time::Duration::from_millis(15));
-            let before = appended.load(Ordering::Acquire);
-            let turn = |path: &Path, _: bool| match path.to_str()? {
-                name if name.ends_with(".tmp") => None,
-                name => Some(u8::from(!name.ends_with(".wal"))),
-            };
-            let picture = Picture::take(&RealDisk::new(), &dir, &turn).unwrap();
-            // The storage goes on, and deletes what is in the picture.
-            std::thread::sleep(std::time::Duration::from_millis(10));
-            let copy = copies.join(number.to_string());
-            for file in &picture.files {
-                let mut content = vec![0; file.bytes as usize];
-                let read = file.read_at(0, &mut content).unwrap();
-                assert_eq!(read, content.len());
-                fs::create_dir_all(copy.join(&file.path).parent().unwrap()).unwrap();
-                fs::write(copy.join(&file.path), content).unwrap();
-            }
-            let kept = steps(&open(&copy));
-            assert!(before <= kept, "picture {number}: {before} steps were appended, {kept} are there");
-        }
-    });
-    assert!(sealed.load(Ordering::Relaxed) > 20, "blocks came and went meanwhile");
+    pictures::of_a_busy_storage(
+        &dir,
+        &folder.path().join("copies"),
+        |step| {
+            append(&db, step);
+            step + 1
+        },
+        |step| {
+            db.seal(Timestamp(BEGIN + step * STEP)).unwrap();
+            db.maintain(Timestamp(BEGIN + step * STEP)).unwrap();
+        },
+        |copy| steps(&open(copy)),
+    );
 }

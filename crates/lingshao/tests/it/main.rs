@@ -40,6 +40,8 @@ mod servers;
 mod service;
 mod sessions;
 mod shop;
+#[path = "../../../shop/tests/shop/tables.rs"]
+mod tables;
 mod tls;
 mod upgrade;
 mod users;

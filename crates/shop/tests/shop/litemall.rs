@@ -5,26 +5,10 @@ use lingshao_shop::mapping::litemall;
 use lingshao_shop::sql::{Database, Shop};
 
 use super::servers::{Client, Server};
+use super::tables::LITEMALL;
 
 /// What SQLite takes for now; the others have their own clocks, by which the orders are placed.
 pub(crate) const NOW: Timestamp = Timestamp(1_800_000_000_000);
-
-const TABLES: [&str; 7] = [
-    "litemall_goods_product (id BIGINT PRIMARY KEY, goods_id BIGINT NOT NULL, number BIGINT NOT NULL, \
-     update_time TIME_TYPE, deleted SMALLINT DEFAULT 0)",
-    "litemall_order (id BIGINT PRIMARY KEY, user_id BIGINT NOT NULL, order_sn VARCHAR(63) NOT NULL, \
-     order_status SMALLINT NOT NULL, actual_price DECIMAL(10,2) NOT NULL, pay_time TIME_TYPE, \
-     refund_amount DECIMAL(10,2), refund_type VARCHAR(63), refund_time TIME_TYPE, end_time TIME_TYPE, \
-     add_time TIME_TYPE, update_time TIME_TYPE, deleted SMALLINT DEFAULT 0)",
-    "litemall_order_goods (id BIGINT PRIMARY KEY, order_id BIGINT NOT NULL, product_id BIGINT NOT NULL, \
-     number SMALLINT NOT NULL)",
-    "litemall_coupon_user (id BIGINT PRIMARY KEY, user_id BIGINT NOT NULL, coupon_id BIGINT NOT NULL, status SMALLINT, \
-     used_time TIME_TYPE, order_id BIGINT, update_time TIME_TYPE)",
-    "litemall_groupon (id BIGINT PRIMARY KEY, order_id BIGINT NOT NULL, groupon_id BIGINT, rules_id BIGINT NOT NULL, \
-     status SMALLINT, update_time TIME_TYPE, deleted SMALLINT DEFAULT 0)",
-    "litemall_groupon_rules (id BIGINT PRIMARY KEY, discount_member BIGINT NOT NULL, expire_time TIME_TYPE)",
-    "litemall_user (id BIGINT PRIMARY KEY)",
-];
 
 /// A time in Shanghai, so many seconds ago, as the database's own expression.
 pub(crate) fn ago(client: &Client, seconds: i64) -> String {
@@ -44,7 +28,7 @@ pub(crate) fn ago(client: &Client, seconds: i64) -> String {
 pub(crate) async fn make(server: &Server) -> Client {
     let mut client = Client::open(&server.url).await;
     let time = if matches!(client, Client::Postgres(_)) { "TIMESTAMP" } else { "DATETIME" };
-    for table in TABLES {
+    for table in LITEMALL {
         let name = table.split(' ').next().unwrap();
         client.run(&format!("DROP TABLE IF EXISTS {name}")).await;
         client.run(&format!("CREATE TABLE {}", table.replace("TIME_TYPE", time))).await;

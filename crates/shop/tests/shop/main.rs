@@ -7,3 +7,4 @@ mod litemall;
 mod race;
 mod ruoyi;
 mod servers;
+mod tables;

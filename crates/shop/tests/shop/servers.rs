@@ -36,13 +36,24 @@ impl Server {
     /// Starts it after a stop, and waits until it answers.
     pub(crate) async fn start_again(&mut self) {
         self.process = self.command.as_mut().map(spawn);
+        drop(self.first_client().await);
+    }
+}
+
+impl Server {
+    /// Waits until it answers. A port of its own may be somebody else's for a moment: whoever ends by that begins anew.
+    async fn first_client(&mut self) -> Client {
         for _ in 0..600 {
-            if Client::connect(&self.url).await.is_ok() {
-                return;
+            if let Ok(client) = Client::connect(&self.url).await {
+                return client;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
+            let has_ended = |process: &mut Child| process.try_wait().is_ok_and(|status| status.is_some());
+            if self.process.as_mut().is_some_and(has_ended) {
+                self.process = self.command.as_mut().map(spawn);
+            }
         }
-        panic!("{} did not start again", self.url);
+        panic!("no answer in a minute; run `make setup`, and look at {}", self.url);
     }
 }
 
@@ -62,7 +73,7 @@ pub(crate) async fn start(kind: Kind) -> Server {
 /// The same, on a port of 127.0.0.1 too, where passwords are asked for.
 pub(crate) async fn start_at(kind: Kind, port: Option<u16>) -> Server {
     let folder = tempfile::tempdir().unwrap();
-    let server = match kind {
+    let mut server = match kind {
         Kind::Sqlite => {
             let url = format!("sqlite:{}?mode=rwc", folder.path().join("shop.db").display());
             Server { url, command: None, process: None, _folder: folder }
@@ -70,19 +81,13 @@ pub(crate) async fn start_at(kind: Kind, port: Option<u16>) -> Server {
         Kind::Postgres => postgres(folder, port),
         Kind::Mariadb => mariadb(folder, port),
     };
-    for _ in 0..600 {
-        if let Ok(mut client) = Client::connect(&server.url).await {
-            if kind == Kind::Sqlite {
-                client.run("PRAGMA journal_mode=WAL").await;
-            }
-            if kind == Kind::Mariadb {
-                client.run("SET GLOBAL max_connections=100").await;
-            }
-            return server;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
+    let mut client = server.first_client().await;
+    match kind {
+        Kind::Sqlite => client.run("PRAGMA journal_mode=WAL").await,
+        Kind::Mariadb => client.run("SET GLOBAL max_connections=100").await,
+        Kind::Postgres => {}
     }
-    panic!("{kind:?} did not start; run `make setup`, and look at {}", server.url);
+    server
 }
 
 fn postgres(folder: tempfile::TempDir, port: Option<u16>) -> Server {

@@ -11,22 +11,7 @@ use tokio::runtime::Runtime;
 use crate::harness::{Answer, Server, eventually, folder, text};
 use crate::servers::Client;
 pub(crate) use crate::servers::{Kind, Server as DatabaseServer, start};
-
-const TABLES: [&str; 6] = [
-    "litemall_goods_product (id BIGINT PRIMARY KEY, goods_id BIGINT NOT NULL, number BIGINT NOT NULL, \
-     update_time TIME_TYPE, deleted SMALLINT DEFAULT 0)",
-    "litemall_order (id BIGINT PRIMARY KEY, user_id BIGINT NOT NULL, order_sn VARCHAR(63) NOT NULL, \
-     order_status SMALLINT NOT NULL, actual_price DECIMAL(10,2) NOT NULL, pay_time TIME_TYPE, \
-     refund_amount DECIMAL(10,2), refund_type VARCHAR(63), refund_time TIME_TYPE, end_time TIME_TYPE, \
-     add_time TIME_TYPE, update_time TIME_TYPE, deleted SMALLINT DEFAULT 0)",
-    "litemall_order_goods (id BIGINT PRIMARY KEY, order_id BIGINT NOT NULL, product_id BIGINT NOT NULL, \
-     number SMALLINT NOT NULL)",
-    "litemall_coupon_user (id BIGINT PRIMARY KEY, user_id BIGINT NOT NULL, coupon_id BIGINT NOT NULL, status SMALLINT, \
-     used_time TIME_TYPE, order_id BIGINT, update_time TIME_TYPE)",
-    "litemall_groupon (id BIGINT PRIMARY KEY, order_id BIGINT NOT NULL, groupon_id BIGINT, rules_id BIGINT NOT NULL, \
-     status SMALLINT, update_time TIME_TYPE, deleted SMALLINT DEFAULT 0)",
-    "litemall_groupon_rules (id BIGINT PRIMARY KEY, discount_member BIGINT NOT NULL, expire_time TIME_TYPE)",
-];
+use crate::tables::LITEMALL;
 
 /// What of an order stands where: `placed` seconds ago, in this state.
 #[derive(Clone, Copy)]
@@ -53,7 +38,7 @@ impl World {
         let mut world =
             World { provider: FakeWechatPay::start().unwrap(), folder: folder(), runtime, client, database };
         let time = if kind == Kind::Postgres { "TIMESTAMP" } else { "DATETIME" };
-        for table in TABLES {
+        for table in LITEMALL {
             world.run(&format!("CREATE TABLE {}", table.replace("TIME_TYPE", time)));
         }
         for (name, column) in [
@@ -70,7 +55,7 @@ impl World {
 
     /// Another shop on the same server: nobody has ordered yet, and nobody has watched.
     pub(crate) fn clear(&mut self) {
-        for table in TABLES {
+        for table in LITEMALL {
             let name = table.split(' ').next().unwrap();
             self.run(&format!("DELETE FROM {name}"));
         }
