@@ -12,6 +12,12 @@ pub(crate) enum Fault {
     Environment,
 }
 
+/// An error with its causes, each behind a colon.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 /// The end of a command that could not do its work.
 #[derive(Debug)]
 pub(crate) struct Failure {

@@ -9,6 +9,7 @@ use lingshao_disk::{DataDir, DataDirError, Disk, RealDisk, SealedError, SealedFi
 
 use crate::check::{self, Language};
 use crate::config::{Config, Severity};
+use crate::failure::with_causes;
 use crate::state::{self, StateError, known_schema};
 
 /// What was found, a line each.
@@ -87,7 +88,7 @@ impl Report {
                 self.lines
                     .push(format!("data folder `{shown}`: there is none yet; the first start makes it"));
             }
-            Err(error) => self.refusals.push(reason(&error)),
+            Err(error) => self.refusals.push(with_causes(&error)),
         }
     }
 
@@ -97,13 +98,13 @@ impl Report {
         for path in ["metrics", "logs"].iter().flat_map(|name| files(disk, &data.join(name), 0)) {
             let looked = match path.extension().and_then(|ending| ending.to_str()) {
                 Some("wal") => Wal::look(disk, &path).map_err(|error| match error {
-                    WalError::NewerFormat { .. } => Some(reason(&error)),
+                    WalError::NewerFormat { .. } => Some(with_causes(&error)),
                     _ => None,
                 }),
                 Some("block" | "part") => SealedFile::open(std::sync::Arc::new(*disk), &path)
                     .map(drop)
                     .map_err(|error| match error {
-                        SealedError::NewerFormat { .. } => Some(reason(&error)),
+                        SealedError::NewerFormat { .. } => Some(with_causes(&error)),
                         _ => None,
                     }),
                 _ => continue,
@@ -129,7 +130,7 @@ impl Report {
         }
         let found = match state::copy::schema(path).await {
             Ok(found) => found.unwrap_or(0),
-            Err(error) => return self.refusals.push(reason(&error)),
+            Err(error) => return self.refusals.push(with_causes(&error)),
         };
         if known < found {
             let error = StateError::Newer { path: path.clone(), found, known };
@@ -147,12 +148,6 @@ impl Report {
              make one before: lingshao backup --data {data} --to FOLDER"
         ));
     }
-}
-
-/// An error with its causes.
-fn reason(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// All files below a folder; what cannot be listed holds none.

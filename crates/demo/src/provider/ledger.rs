@@ -6,7 +6,7 @@ use std::time::Duration;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, Row};
+use sqlx::{ConnectOptions, Row, SqliteExecutor};
 
 use crate::time::Moment;
 
@@ -114,11 +114,8 @@ impl Ledger {
         now: Moment,
     ) -> Result<Refunded, sqlx::Error> {
         let mut transaction = self.0.begin_with("BEGIN IMMEDIATE").await?;
-        let statement = "SELECT out_trade_no, amount FROM refund WHERE out_refund_no = ?1";
-        let known = sqlx::query(statement).bind(out_refund_no).fetch_optional(&mut *transaction).await?;
-        if let Some(known) = known {
-            let same =
-                known.try_get::<String, _>(0)? == out_trade_no && known.try_get::<i64, _>(1)? == amount;
+        if let Some(known) = known_refund(&mut *transaction, out_refund_no).await? {
+            let same = known == (out_trade_no.to_owned(), amount);
             return Ok(if same { Refunded::Done } else { Refunded::WrongAmount });
         }
         let statement = "SELECT 1 FROM trade WHERE out_trade_no = ?1 AND state = ?2";
@@ -141,8 +138,7 @@ impl Ledger {
 
     /// The trade and the amount of a refund.
     pub(crate) async fn refund_of(&self, out_refund_no: &str) -> Result<Option<(String, i64)>, sqlx::Error> {
-        let statement = "SELECT out_trade_no, amount FROM refund WHERE out_refund_no = ?1";
-        sqlx::query_as(statement).bind(out_refund_no).fetch_optional(&self.0).await
+        known_refund(&self.0, out_refund_no).await
     }
 
     /// Forgets what is older than `before`.
@@ -155,4 +151,13 @@ impl Ledger {
     pub(crate) async fn close(&self) {
         self.0.close().await;
     }
+}
+
+/// The trade and the amount of a refund.
+async fn known_refund(
+    books: impl SqliteExecutor<'_>,
+    out_refund_no: &str,
+) -> Result<Option<(String, i64)>, sqlx::Error> {
+    let statement = "SELECT out_trade_no, amount FROM refund WHERE out_refund_no = ?1";
+    sqlx::query_as(statement).bind(out_refund_no).fetch_optional(books).await
 }

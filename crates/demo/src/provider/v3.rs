@@ -8,15 +8,13 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Provider;
 use super::ledger::{Refunded, Trade, state};
 use crate::fakes;
-use crate::fakes::wechatpay::{self, Account, Signing, Wish};
+use crate::fakes::wechatpay::{self, Account, REFUNDS, RefundSaid, Signing, TRADES, Wish};
 
-const TRADES: &str = "/v3/pay/transactions/out-trade-no/";
-const REFUNDS: &str = "/v3/refund/domestic/refunds";
 const NO_TRADE: wechatpay::Refusal = (404, "ORDER_NOT_EXIST", "订单不存在");
 const NO_REFUND: wechatpay::Refusal = (404, "RESOURCE_NOT_EXISTS", "退款单不存在");
 const POOR: wechatpay::Refusal = (403, "NOT_ENOUGH", "基本账户余额不足，请充值后重新发起");
@@ -83,23 +81,15 @@ async fn trade(provider: &Provider, number: &str, is_ours: bool) -> Judged {
         return Err(NOT_UNDERSTOOD);
     }
     let trade = find(provider, number).await?;
-    let is_paid = trade.state == state::SUCCESS;
-    let (said, words) = match trade.state.as_str() {
+    let said = match trade.state.as_str() {
         state::SUCCESS if trade.refunded > 0 => ("REFUND", "订单发生过退款"),
         state::SUCCESS => ("SUCCESS", "支付成功"),
         state::CLOSED => ("CLOSED", "订单已关闭"),
         _ => ("NOTPAY", "订单未支付"),
     };
-    let mut answer = json!({
-        "mchid": Account::MCHID, "out_trade_no": number, "trade_state": said, "trade_state_desc": words,
-        "promotion_detail": [],
-    });
-    if is_paid {
-        answer["transaction_id"] = transaction(number).into();
-        answer["trade_type"] = "JSAPI".into();
-        answer["amount"] = wechatpay::money(trade.total);
-    }
-    Ok((200, Some(answer)))
+    let transaction = transaction(number);
+    let paid = (trade.state == state::SUCCESS).then_some((transaction.as_str(), trade.total));
+    Ok((200, Some(wechatpay::trade_answer(number, said, paid))))
 }
 
 async fn close(provider: &Provider, number: &str, request: &fakes::Request) -> Judged {
@@ -129,24 +119,19 @@ async fn refund(provider: &Provider, body: &Value) -> Judged {
     }
 }
 
+/// Money goes back at once here.
 fn refund_answer(number: &str, trade: &Trade, fen: i64) -> Value {
-    let now = wechatpay::rfc3339(SystemTime::now());
-    json!({
-        "refund_id": format!("50{}", own_number(number)),
-        "out_refund_no": number,
-        "transaction_id": transaction(&trade.out_trade_no),
-        "out_trade_no": trade.out_trade_no,
-        "channel": "ORIGINAL",
-        "user_received_account": "支付用户零钱",
-        "create_time": now,
-        "success_time": now,
-        "status": "SUCCESS",
-        "funds_account": "UNSETTLED",
-        "amount": {
-            "total": trade.total, "refund": fen, "payer_total": trade.total, "payer_refund": fen,
-            "settlement_refund": fen, "settlement_total": trade.total, "discount_refund": 0, "currency": "CNY",
-        },
-    })
+    let mut answer = wechatpay::refund_answer(&RefundSaid {
+        id: &format!("50{}", own_number(number)),
+        number,
+        transaction: Some(&transaction(&trade.out_trade_no)),
+        order: &trade.out_trade_no,
+        status: "SUCCESS",
+        fen,
+        total_fen: trade.total,
+    });
+    answer["success_time"] = wechatpay::rfc3339(SystemTime::now()).into();
+    answer
 }
 
 /// Numbers of the provider's own have letters and digits only, 32 of them at most.
@@ -161,11 +146,7 @@ pub(crate) fn transaction(out_trade_no: &str) -> String {
 
 fn signed(provider: &Provider, request: &fakes::Request, status: u16, body: Option<&Value>) -> Response {
     let body = body.map(Value::to_string).unwrap_or_default();
-    let key = match request.header("wechatpay-serial") {
-        Some(Account::PUBLIC_KEY_ID) => Account::PUBLIC_KEY_ID,
-        _ => Account::PLATFORM_SERIAL,
-    };
-    let headers = provider.signer.headers(Signing::Honest, key, &body);
+    let headers = provider.signer.headers(Signing::Honest, wechatpay::key_wanted(request), &body);
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let json = [(CONTENT_TYPE, "application/json; charset=utf-8")];
     let mut response = (status, json, body).into_response();

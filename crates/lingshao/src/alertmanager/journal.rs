@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use super::desk::Desk;
 use super::failpoint;
 use crate::clock;
+use crate::failure::with_causes;
 use crate::notify::Finished;
 use crate::state::{Batch, HEARTBEAT, Member, State, StateError, Told};
 use crate::telemetry::alertmanager::AlertmanagerTelemetry;
@@ -357,15 +358,4 @@ async fn share(
         state.roll_back().await;
     }
     shared
-}
-
-/// An error with its causes on one line.
-fn with_causes(error: &StateError) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use tar::{Builder, EntryType, Header};
 use zstd::stream::{read::Decoder, write::Encoder};
 
+use crate::security::hex;
+
 /// Version of the file's layout.
 const VERSION: u32 = 1;
 /// The first member, so that a stranger's file is known at once.
@@ -144,7 +146,11 @@ impl<W: Write> Writer<W> {
     pub(crate) fn member(&mut self, name: &str, bytes: u64, content: impl Read) -> io::Result<()> {
         let mut hashed = Hashed { content, context: Context::new(&SHA256) };
         self.append(name, bytes, &mut hashed)?;
-        self.members.push(Member { name: name.to_owned(), bytes, sha256: hex(hashed.context) });
+        self.members.push(Member {
+            name: name.to_owned(),
+            bytes,
+            sha256: hex(hashed.context.finish().as_ref()),
+        });
         Ok(())
     }
 
@@ -185,10 +191,6 @@ impl<R: Read> Read for Hashed<R> {
         self.context.update(&into[..read]);
         Ok(read)
     }
-}
-
-fn hex(context: Context) -> String {
-    context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Takes what is read from a backup.
@@ -238,7 +240,7 @@ pub(crate) fn read(path: &Path, sink: &mut dyn Sink) -> Result<Manifest, Archive
             sink.write(&buffer[..read]).map_err(refused)?;
         }
         sink.end().map_err(refused)?;
-        reading.found.push(Member { name: name.clone(), bytes, sha256: hex(context) });
+        reading.found.push(Member { name: name.clone(), bytes, sha256: hex(context.finish().as_ref()) });
         reading.place = Place::Behind(name);
     }
     Err(reading.cut())

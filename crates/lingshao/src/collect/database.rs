@@ -97,7 +97,55 @@ pub(super) struct Group {
     pub(super) error: Option<String>,
 }
 
+/// Why a statement gave nothing.
+pub(super) enum Stop {
+    /// The server refused it; others may go.
+    Statement(String),
+    /// There is no server any more.
+    Connection(String),
+}
+
+impl From<sqlx::Error> for Stop {
+    fn from(error: sqlx::Error) -> Stop {
+        match &error {
+            // PostgreSQL's class 57P: the server is going down or has ended our session.
+            sqlx::Error::Database(refused) if !refused.code().is_some_and(|code| code.starts_with("57P")) => {
+                Stop::Statement(refused.message().to_owned())
+            }
+            _ => Stop::Connection(error.to_string()),
+        }
+    }
+}
+
+impl Stop {
+    /// The statement was not sent.
+    pub(super) fn late() -> Stop {
+        Stop::Statement("not asked: no time left of scrape_timeout".to_owned())
+    }
+
+    pub(super) fn message(self) -> String {
+        match self {
+            Stop::Statement(message) | Stop::Connection(message) => message,
+        }
+    }
+}
+
 impl Gathered {
+    /// Notes how a group went. The error: there is no server any more.
+    pub(super) fn conclude(
+        &mut self,
+        name: &'static str,
+        begun: Instant,
+        outcome: Result<(), Stop>,
+    ) -> Result<(), String> {
+        match outcome {
+            Ok(()) => self.note(name, begun, None),
+            Err(Stop::Statement(error)) => self.note(name, begun, Some(error)),
+            Err(Stop::Connection(error)) => return Err(error),
+        }
+        Ok(())
+    }
+
     /// Notes how a statement of a group went; a group fails with its first statement that does.
     pub(super) fn note(&mut self, name: &'static str, begun: Instant, error: Option<String>) {
         let took = begun.elapsed();

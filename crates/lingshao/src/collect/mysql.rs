@@ -10,7 +10,7 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlRow};
 use sqlx::{AssertSqlSafe, Column, ConnectOptions, Row};
 use tokio::time::Instant;
 
-use super::database::{Gathered, Limits};
+use super::database::{Gathered, Limits, Stop};
 use super::dsn::Dsn;
 use super::figures::Figures;
 
@@ -26,31 +26,6 @@ const LOCK_WAIT_SECONDS: u32 = 1;
 pub(super) struct Connection {
     connection: MySqlConnection,
     version: String,
-}
-
-/// Why a statement gave nothing.
-enum Stop {
-    /// The server refused it; others may go.
-    Statement(String),
-    /// There is no server any more.
-    Connection(String),
-}
-
-impl From<sqlx::Error> for Stop {
-    fn from(error: sqlx::Error) -> Stop {
-        match &error {
-            sqlx::Error::Database(refused) => Stop::Statement(refused.message().to_owned()),
-            _ => Stop::Connection(error.to_string()),
-        }
-    }
-}
-
-impl Stop {
-    fn message(self) -> String {
-        match self {
-            Stop::Statement(message) | Stop::Connection(message) => message,
-        }
-    }
 }
 
 /// Name and value of a row of SHOW.
@@ -100,7 +75,7 @@ impl Connection {
         let shown = self.shown("SHOW GLOBAL VARIABLES").await;
         note(gathered, "collect.global_variables", begun, shown, variables)?;
         if limits.is_short() {
-            let late = Err(Stop::Statement("not asked: no time left of scrape_timeout".to_owned()));
+            let late = Err(Stop::late());
             return note(gathered, "collect.slave_status", Instant::now(), late, sources);
         }
         let begun = Instant::now();
@@ -143,15 +118,8 @@ fn note<T>(
     shown: Result<T, Stop>,
     add: impl Fn(&T, &mut Figures),
 ) -> Result<(), String> {
-    match shown {
-        Ok(shown) => {
-            add(&shown, &mut gathered.figures);
-            gathered.note(collector, begun, None);
-        }
-        Err(Stop::Statement(error)) => gathered.note(collector, begun, Some(error)),
-        Err(Stop::Connection(error)) => return Err(error),
-    }
-    Ok(())
+    let outcome = shown.map(|shown| add(&shown, &mut gathered.figures));
+    gathered.conclude(collector, begun, outcome)
 }
 
 /// A column as text, whatever its type; empty for NULL. MariaDB calls some of its texts binary.

@@ -145,6 +145,7 @@ struct Checked {
     live: Live,
     settings: scrape::Settings,
     pages: Pages,
+    shop: Option<shop::Settings>,
 }
 
 fn check(arguments: &Arguments, config: &Config) -> Result<Checked, Failure> {
@@ -156,8 +157,8 @@ fn check(arguments: &Arguments, config: &Config) -> Result<Checked, Failure> {
     let settings = scrape::Settings::new(config).map_err(Failure::input)?;
     let pages = Pages::new(arguments.ui_dir.clone()).map_err(Failure::input)?;
     logs::Settings::new(config, MaskingKey::for_checks()).map_err(Failure::input)?;
-    shop::Settings::new(config.shop.as_ref()).map_err(Failure::input)?;
-    Ok(Checked { listen, address, live, settings, pages })
+    let shop = shop::Settings::new(config.shop.as_ref()).map_err(Failure::input)?;
+    Ok(Checked { listen, address, live, settings, pages, shop })
 }
 
 /// Starts every part, or says which one could not be.
@@ -167,7 +168,8 @@ pub(crate) async fn start(
     config: Config,
     extras: Extras,
 ) -> Result<Running, Failure> {
-    let Checked { listen: wanted, live, settings, pages, .. } = check(&arguments, &config)?;
+    let Checked { listen: wanted, live, settings, pages, shop: shop_settings, .. } =
+        check(&arguments, &config)?;
     let Site { disk, folder, data, listener, address, doors } = site;
     let memory_bytes = memory::available_bytes();
     let storage = options(&config.metrics, memory_bytes);
@@ -196,7 +198,6 @@ pub(crate) async fn start(
     let location = alerting::location(&config, &folder, address);
     let boards = boards::Running::start(&location, board_files(arguments.config.as_deref(), &config)).await?;
     let member = alerting::member(&config, address);
-    let shop_settings = shop::Settings::new(config.shop.as_ref()).map_err(Failure::input)?;
     let shop = shop::Running::start(shop_settings, location.clone(), &folder, logs.clone())
         .map_err(Failure::environment)?;
     let scraper = start_scraper(settings, &config, &db, &logs, &telemetry, &shop, address);

@@ -112,6 +112,17 @@ pub struct Times {
     pub timeout: TimeDelta,
 }
 
+/// A page as it came.
+#[derive(Clone, Copy, Debug)]
+pub struct Body<'a> {
+    /// Decompressed.
+    pub bytes: &'a [u8],
+    /// How to read them.
+    pub format: Format,
+    /// The page tells of a target that is down: `up 0` stands beside it.
+    pub is_down: bool,
+}
+
 /// What a page held.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -172,45 +183,18 @@ impl Appender {
     pub fn page(
         &mut self,
         db: &Db,
-        body: &[u8],
-        format: Format,
+        page: Body<'_>,
         rules: Rules<'_>,
         times: Times,
         counts: &mut Counts,
-    ) -> Result<(), PageError> {
-        self.store(db, body, format, rules, times, counts, 1.0)
-    }
-
-    /// Stores the page that is there of a target that is down, and reports `up 0`. As [`Appender::page`] otherwise.
-    pub fn page_of_down(
-        &mut self,
-        db: &Db,
-        body: &[u8],
-        format: Format,
-        rules: Rules<'_>,
-        times: Times,
-        counts: &mut Counts,
-    ) -> Result<(), PageError> {
-        self.store(db, body, format, rules, times, counts, 0.0)
-    }
-
-    #[allow(clippy::too_many_arguments, reason = "those of the two above, and what they differ in")]
-    fn store(
-        &mut self,
-        db: &Db,
-        body: &[u8],
-        format: Format,
-        rules: Rules<'_>,
-        times: Times,
-        counts: &mut Counts,
-        up: f64,
     ) -> Result<(), PageError> {
         let before = self.entries.len();
         self.begin(rules);
-        counts.body_bytes = body.len() as u64;
-        let read = self.read(body, format, rules, counts);
+        counts.body_bytes = page.bytes.len() as u64;
+        let read = self.read(page.bytes, page.format, rules, counts);
         let stored = read.and_then(|()| {
             self.push_vanished();
+            let up = if page.is_down { 0.0 } else { 1.0 };
             self.push_report(up, rules, times, counts, counts.body_bytes as f64);
             self.flush(db, times, &mut counts.refusals).map_err(PageError::from)
         });

@@ -12,7 +12,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
-use super::append::{Appender, Counts, Rules, Times};
+use super::append::{Appender, Body, Counts, Rules, Times};
 use super::client::Job;
 use super::fetch::{self, Budget, Fetched};
 use super::slots::Slots;
@@ -303,7 +303,7 @@ fn store(
     let mut counts = Counts::default();
     let mut down = None;
     let read = page.and_then(|mut page| {
-        let (body, format) = match &mut page {
+        let (bytes, format) = match &mut page {
             Page::Own { page, failure } => {
                 down = failure.take();
                 (page.as_slice(), Format::Text)
@@ -314,10 +314,8 @@ fn store(
             }
         };
         let times = times(begun.elapsed());
-        let stored = match down {
-            None => appender.page(&context.db, body, format, plan.rules(), times, &mut counts),
-            Some(_) => appender.page_of_down(&context.db, body, format, plan.rules(), times, &mut counts),
-        };
+        let page = Body { bytes, format, is_down: down.is_some() };
+        let stored = appender.page(&context.db, page, plan.rules(), times, &mut counts);
         stored.map_err(|error| error.to_string())
     });
     let took = begun.elapsed();

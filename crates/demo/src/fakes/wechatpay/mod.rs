@@ -26,8 +26,8 @@ pub use notices::{NoticeFault, SentNotice};
 pub(crate) use signature::Signer;
 pub use signature::Signing;
 
-const TRADES: &str = "/v3/pay/transactions/out-trade-no/";
-const REFUNDS: &str = "/v3/refund/domestic/refunds";
+pub(crate) const TRADES: &str = "/v3/pay/transactions/out-trade-no/";
+pub(crate) const REFUNDS: &str = "/v3/refund/domestic/refunds";
 
 /// A running service.
 pub type FakeWechatPay = Fake<WechatPay>;
@@ -202,16 +202,8 @@ impl WechatPay {
             TradeState::Paid if given_back => ("REFUND", "订单发生过退款"),
             TradeState::Paid => ("SUCCESS", "支付成功"),
         };
-        let mut answer = json!({
-            "mchid": Account::MCHID, "out_trade_no": order, "trade_state": state, "trade_state_desc": words,
-            "promotion_detail": [],
-        });
-        if let Some(transaction) = &trade.transaction {
-            answer["transaction_id"] = transaction.as_str().into();
-            answer["trade_type"] = "JSAPI".into();
-            answer["amount"] = money(trade.fen);
-        }
-        Ok((200, Some(answer)))
+        let paid = trade.transaction.as_deref().map(|transaction| (transaction, trade.fen));
+        Ok((200, Some(trade_answer(order, (state, words), paid))))
     }
 
     fn close(&mut self, order: &str, body: &Value) -> Result<(u16, Option<Value>), Refusal> {
@@ -234,21 +226,14 @@ impl WechatPay {
 
     fn refund_answer(&self, refund: &BookedRefund) -> Value {
         let trade = self.books.trades.get(&refund.order).expect("a refund has its order");
-        json!({
-            "refund_id": refund.id,
-            "out_refund_no": refund.number,
-            "transaction_id": trade.transaction,
-            "out_trade_no": refund.order,
-            "channel": "ORIGINAL",
-            "user_received_account": "支付用户零钱",
-            "create_time": rfc3339(SystemTime::now()),
-            "status": status(refund.state),
-            "funds_account": "UNSETTLED",
-            "amount": {
-                "total": trade.fen, "refund": refund.fen, "payer_total": trade.fen, "payer_refund": refund.fen,
-                "settlement_refund": refund.fen, "settlement_total": trade.fen, "discount_refund": 0,
-                "currency": "CNY",
-            },
+        refund_answer(&RefundSaid {
+            id: &refund.id,
+            number: &refund.number,
+            transaction: trade.transaction.as_deref(),
+            order: &refund.order,
+            status: status(refund.state),
+            fen: refund.fen,
+            total_fen: trade.fen,
         })
     }
 
@@ -311,10 +296,7 @@ impl Service for WechatPay {
         if let Some(reason) = self.signer.refuses(request, now) {
             return Reply::json(401, &error("SIGN_ERROR", reason), false);
         }
-        let key = match request.header("wechatpay-serial") {
-            Some(Account::PUBLIC_KEY_ID) => Account::PUBLIC_KEY_ID,
-            _ => Account::PLATFORM_SERIAL,
-        };
+        let key = key_wanted(request);
         match self.judge(request) {
             Ok((status, body)) => self.signed(status, body.as_ref(), key, true),
             Err((status, code, message)) => self.signed(status, Some(&error(code, message)), key, false),
@@ -335,13 +317,65 @@ impl Service for WechatPay {
     }
 }
 
+/// By which key an answer is to be signed: the one that the other side says it has.
+pub(crate) fn key_wanted(request: &Request) -> &'static str {
+    match request.header("wechatpay-serial") {
+        Some(Account::PUBLIC_KEY_ID) => Account::PUBLIC_KEY_ID,
+        _ => Account::PLATFORM_SERIAL,
+    }
+}
+
+/// What is said of a trade: its state in two words, and its number and amount once it is paid.
+pub(crate) fn trade_answer(order: &str, (state, words): (&str, &str), paid: Option<(&str, i64)>) -> Value {
+    let mut answer = json!({
+        "mchid": Account::MCHID, "out_trade_no": order, "trade_state": state, "trade_state_desc": words,
+        "promotion_detail": [],
+    });
+    if let Some((transaction, fen)) = paid {
+        answer["transaction_id"] = transaction.into();
+        answer["trade_type"] = "JSAPI".into();
+        answer["amount"] = money(fen);
+    }
+    answer
+}
+
+/// What there is to say of a refund.
+pub(crate) struct RefundSaid<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) number: &'a str,
+    pub(crate) transaction: Option<&'a str>,
+    pub(crate) order: &'a str,
+    pub(crate) status: &'a str,
+    pub(crate) fen: i64,
+    pub(crate) total_fen: i64,
+}
+
+/// What is said of a refund.
+pub(crate) fn refund_answer(refund: &RefundSaid<'_>) -> Value {
+    let RefundSaid { fen, total_fen, .. } = *refund;
+    json!({
+        "refund_id": refund.id,
+        "out_refund_no": refund.number,
+        "transaction_id": refund.transaction,
+        "out_trade_no": refund.order,
+        "channel": "ORIGINAL",
+        "user_received_account": "支付用户零钱",
+        "create_time": rfc3339(SystemTime::now()),
+        "status": refund.status,
+        "funds_account": "UNSETTLED",
+        "amount": {
+            "total": total_fen, "refund": fen, "payer_total": total_fen, "payer_refund": fen,
+            "settlement_refund": fen, "settlement_total": total_fen, "discount_refund": 0, "currency": "CNY",
+        },
+    })
+}
+
 /// What is answered to a request that is not done.
 pub(crate) fn error(code: &str, message: &str) -> Value {
     json!({ "code": code, "message": message })
 }
 
-/// An amount of a trade.
-pub(crate) fn money(fen: i64) -> Value {
+fn money(fen: i64) -> Value {
     json!({ "total": fen, "payer_total": fen, "currency": "CNY", "payer_currency": "CNY" })
 }
 

@@ -13,7 +13,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 use tokio::time::Instant;
 
-use super::database::{Gathered, Limits};
+use super::database::{Gathered, Limits, Stop};
 use super::dsn::Dsn;
 use tables::{TABLES, Table};
 
@@ -25,34 +25,6 @@ const SETTINGS_MAX: usize = 1_000;
 /// A connection to a server.
 #[derive(Debug)]
 pub(super) struct Connection(PgConnection);
-
-/// Why a statement gave nothing.
-enum Stop {
-    /// The server refused it; others may go.
-    Statement(String),
-    /// There is no server any more.
-    Connection(String),
-}
-
-impl From<sqlx::Error> for Stop {
-    fn from(error: sqlx::Error) -> Stop {
-        match &error {
-            // Class 57P: the server is going down or has ended our session.
-            sqlx::Error::Database(refused) if !refused.code().is_some_and(|code| code.starts_with("57P")) => {
-                Stop::Statement(refused.message().to_owned())
-            }
-            _ => Stop::Connection(error.to_string()),
-        }
-    }
-}
-
-impl Stop {
-    fn message(self) -> String {
-        match self {
-            Stop::Statement(message) | Stop::Connection(message) => message,
-        }
-    }
-}
 
 impl Connection {
     pub(super) async fn open(dsn: &Dsn, limits: Limits) -> Result<Connection, String> {
@@ -72,14 +44,14 @@ impl Connection {
         let version = self.server(gathered).await.map_err(Stop::message)?;
         let begun = Instant::now();
         let outcome = self.settings(gathered).await;
-        note(gathered, "settings", begun, outcome)?;
+        gathered.conclude("settings", begun, outcome)?;
         for table in TABLES.iter().filter(|table| (table.since..table.until).contains(&version)) {
             let begun = Instant::now();
             let outcome = match limits.is_short() {
-                true => Err(Stop::Statement("not asked: no time left of scrape_timeout".to_owned())),
+                true => Err(Stop::late()),
                 false => self.table(table, gathered).await,
             };
-            note(gathered, table.collector, begun, outcome)?;
+            gathered.conclude(table.collector, begun, outcome)?;
         }
         Ok(())
     }
@@ -151,20 +123,6 @@ impl Connection {
     async fn rows(&mut self, sql: &str) -> Result<Vec<PgRow>, Stop> {
         Ok(sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).fetch_all(&mut self.0).await?)
     }
-}
-
-fn note(
-    gathered: &mut Gathered,
-    collector: &'static str,
-    begun: Instant,
-    outcome: Result<(), Stop>,
-) -> Result<(), String> {
-    match outcome {
-        Ok(()) => gathered.note(collector, begun, None),
-        Err(Stop::Statement(error)) => gathered.note(collector, begun, Some(error)),
-        Err(Stop::Connection(error)) => return Err(error),
-    }
-    Ok(())
 }
 
 /// A setting in seconds, bytes or as it is; what its name gets for that. -1 means none and stays.

@@ -38,7 +38,8 @@ impl Bench {
         let rules = Rules { job: &self.job, labels: &self.labels };
         let mut counts = Counts::default();
         let appender = &mut self.appender;
-        let stored = appender.page(&self.db, page.as_bytes(), Format::Text, rules, times, &mut counts);
+        let page = Body { bytes: page.as_bytes(), format: Format::Text, is_down: false };
+        let stored = appender.page(&self.db, page, rules, times, &mut counts);
         let error = stored.err().map(|error| error.to_string()).unwrap_or_default();
         if !error.is_empty() {
             appender.failed(&self.db, rules, times, &mut counts, 0.0).unwrap();
