@@ -1,6 +1,7 @@
 //! The provider as whoever watches the shop's money asks it: WeChat Pay, API v3, under the merchant's RSA signature, over
 //! the ledger that the shop's own payments stand in. Forms and words are those of [`crate::fakes::FakeWechatPay`].
 
+use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 use axum::body::Bytes;
@@ -22,6 +23,7 @@ const WRONG_AMOUNT: wechatpay::Refusal =
     (400, "INVALID_REQUEST", "累计退款金额大于支付金额，或与之前的请求不一致");
 const NOT_UNDERSTOOD: wechatpay::Refusal = (400, "PARAM_ERROR", "参数错误，请根据接口文档检查");
 const NO_PLACE: wechatpay::Refusal = (404, "NOT_FOUND", "接口不存在");
+const OUT: wechatpay::Refusal = (502, "SYSTEM_ERROR", "系统维护中，请稍后重试");
 const BOOKS_FAIL: wechatpay::Refusal = (500, "SYSTEM_ERROR", "系统异常，请稍后重试");
 
 type Judged = Result<(u16, Option<Value>), wechatpay::Refusal>;
@@ -42,7 +44,11 @@ pub(super) async fn answer(provider: &Provider, parts: &Parts, body: &Bytes) -> 
         return (StatusCode::UNAUTHORIZED, axum::Json(wechatpay::error("SIGN_ERROR", reason)))
             .into_response();
     }
-    let (status, body) = match judge(provider, &request).await {
+    let judged = match provider.is_out.load(Ordering::Relaxed) {
+        true => Err(OUT),
+        false => judge(provider, &request).await,
+    };
+    let (status, body) = match judged {
         Ok(judged) => judged,
         Err((status, code, words)) => (status, Some(wechatpay::error(code, words))),
     };

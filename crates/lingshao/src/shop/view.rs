@@ -120,7 +120,7 @@ pub(crate) struct MonitorView {
 /// Why a monitor does not act.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Refusal {
-    /// `standby`, `stopped`, `paused`, `halted`, `mapping`, `database`, `callbacks`.
+    /// `standby`, `stopped`, `paused`, `halted`, `mapping`, `database`, `callbacks`, `provider`.
     pub(crate) reason: &'static str,
     /// More of it.
     pub(crate) detail: String,

@@ -30,7 +30,7 @@ fn facts(server: &Server, kind: &str) -> Vec<Value> {
 }
 
 #[test]
-fn unpaid_orders_are_cancelled_and_a_failed_group_has_its_money_back_once_there_is_some() {
+fn unpaid_orders_are_cancelled_failed_groups_have_their_money_back_and_an_outage_is_waited_for() {
     let folder = tempfile::tempdir().unwrap();
     let server = start_at(&folder, "30");
     wait(&server, "the monitors have looked", || shop(&server)["monitors"].is_array());
@@ -65,4 +65,16 @@ fn unpaid_orders_are_cancelled_and_a_failed_group_has_its_money_back_once_there_
     for monitor in shop(&server)["monitors"].as_array().unwrap() {
         assert_eq!(monitor["refuses"], Value::Null, "{monitor}");
     }
+
+    // Who does not know what was paid cancels nothing.
+    begin(&server, "payment-outage");
+    let refuses = || {
+        let monitors = shop(&server)["monitors"].as_array().cloned().unwrap_or_default();
+        let timeout = monitors.into_iter().find(|monitor| monitor["name"] == "order_timeout").unwrap();
+        timeout["refuses"]["reason"].as_str().map(str::to_owned)
+    };
+    wait(&server, "the order timeout waits", || refuses().as_deref() == Some("provider"));
+    let cancelled = facts(&server, "cancelled").len();
+    wait(&server, "the order timeout goes on", || refuses().is_none());
+    wait(&server, "and cancels again", || cancelled < facts(&server, "cancelled").len());
 }

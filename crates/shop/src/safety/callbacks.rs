@@ -7,10 +7,9 @@ use lingshao_model::{TimeDelta, Timestamp};
 
 use crate::OrderKey;
 
-/// Answers of the provider that are looked back at.
-const ANSWERS_MAX: usize = 50;
-/// Fewer answers say nothing about the provider.
-const ANSWERS_MIN: usize = 5;
+/// So many answers in a row that say nothing are an outage. One in a thousand says nothing on a good day; and what is paused
+/// for goes on with the first that says something.
+const SILENT_ANSWERS: usize = 3;
 /// More orders than this need not be remembered to know that callbacks are down.
 const ORDERS_MAX: usize = 1_000;
 
@@ -36,6 +35,15 @@ impl Default for CallbackLimits {
             answers_within: TimeDelta::from_secs(600),
         }
     }
+}
+
+/// Why the order timeout must pause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// So many orders are paid for which no callback came in time.
+    Late(usize),
+    /// The provider's last answers, so many, all say nothing: it is down, or not reached.
+    Silent(usize),
 }
 
 /// The detector.
@@ -68,7 +76,7 @@ impl Callbacks {
 
     /// The provider answered, clearly or not.
     pub fn answered(&mut self, clear: bool, now: Timestamp) {
-        if self.answers.len() == ANSWERS_MAX {
+        if self.answers.len() == SILENT_ANSWERS {
             self.answers.pop_front();
         }
         self.answers.push_back((now, clear));
@@ -83,13 +91,16 @@ impl Callbacks {
             .count()
     }
 
-    /// Whether the order timeout must pause: callbacks are down, or most of the provider's answers say nothing.
-    pub fn down(&self, now: Timestamp) -> bool {
-        let recent = self.answers.iter().filter(|(at, _)| now - *at <= self.limits.answers_within);
-        let (clear, doubtful): (Vec<bool>, Vec<bool>) =
-            recent.map(|(_, clear)| *clear).partition(|clear| *clear);
-        let provider_down = clear.len() + doubtful.len() >= ANSWERS_MIN && doubtful.len() > clear.len();
-        self.late(now) >= self.limits.late_orders || provider_down
+    /// Why the order timeout must pause, if it must.
+    pub fn trouble(&self, now: Timestamp) -> Option<Trouble> {
+        let late = self.late(now);
+        if self.limits.late_orders <= late {
+            return Some(Trouble::Late(late));
+        }
+        let says_nothing =
+            |(at, clear): &&(Timestamp, bool)| !clear && now - *at <= self.limits.answers_within;
+        let silent = self.answers.iter().filter(says_nothing).count();
+        (silent == SILENT_ANSWERS).then_some(Trouble::Silent(silent))
     }
 
     /// Which orders the provider must be asked for while the timeout pauses: only their answers can end the pause.
@@ -115,10 +126,10 @@ mod tests {
         let mut callbacks = Callbacks::new(CallbackLimits::default());
         callbacks.paid_but_pending(&order(1), at(0));
         callbacks.paid_but_pending(&order(2), at(60));
-        assert!(!callbacks.down(at(179)));
-        assert!(callbacks.down(at(180)));
+        assert_eq!(callbacks.trouble(at(179)), None);
+        assert_eq!(callbacks.trouble(at(180)), Some(Trouble::Late(2)));
         callbacks.settled(&order(1));
-        assert!(!callbacks.down(at(181)));
+        assert_eq!(callbacks.trouble(at(181)), None);
     }
 
     #[test]
@@ -127,7 +138,7 @@ mod tests {
         callbacks.paid_but_pending(&order(1), at(0));
         callbacks.paid_but_pending(&order(1), at(600));
         assert_eq!(callbacks.late(at(600)), 1);
-        assert!(!callbacks.down(at(600)));
+        assert_eq!(callbacks.trouble(at(600)), None);
     }
 
     #[test]
@@ -135,24 +146,27 @@ mod tests {
         let mut callbacks = Callbacks::new(CallbackLimits::default());
         callbacks.paid_but_pending(&order(1), at(0));
         callbacks.paid_but_pending(&order(2), at(0));
-        assert!(callbacks.down(at(3_600)));
-        assert!(!callbacks.down(at(3_601)));
+        assert_eq!(callbacks.trouble(at(3_600)), Some(Trouble::Late(2)));
+        assert_eq!(callbacks.trouble(at(3_601)), None);
     }
 
     #[test]
     fn a_provider_that_does_not_answer_pauses_too() {
         let mut callbacks = Callbacks::new(CallbackLimits::default());
-        for clear in [true, true, false, false] {
-            callbacks.answered(clear, at(0));
-        }
-        assert!(!callbacks.down(at(0)));
-        callbacks.answered(false, at(0));
-        assert!(callbacks.down(at(600)));
+        let mut answer = |clear, second| {
+            callbacks.answered(clear, at(second));
+            callbacks.trouble(at(second))
+        };
+        let heard = [true, true, true, true, false, true, false, false, false, false, true, false];
+        let paused: Vec<bool> =
+            (0..).zip(heard).map(|(second, clear)| answer(clear, second).is_some()).collect();
+        let silent = Some(Trouble::Silent(3));
+        let expected = [false; 8].into_iter().chain([true, true, false, false]);
+        assert_eq!(paused, expected.collect::<Vec<_>>());
+        assert_eq!(answer(false, 12), None);
+        assert_eq!(answer(false, 13), silent);
         // Nobody asks while all pauses: the pause must end without answers.
-        assert!(!callbacks.down(at(601)));
-        for _ in 0..3 {
-            callbacks.answered(true, at(0));
-        }
-        assert!(!callbacks.down(at(0)));
+        assert_eq!(callbacks.trouble(at(611)), silent);
+        assert_eq!(callbacks.trouble(at(612)), None);
     }
 }

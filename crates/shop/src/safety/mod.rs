@@ -9,7 +9,7 @@ mod callbacks;
 mod caps;
 mod gate;
 
-pub use callbacks::{CallbackLimits, Callbacks};
+pub use callbacks::{CallbackLimits, Callbacks, Trouble};
 pub use caps::{RefundCaps, RefundHeld};
 pub use gate::{Admission, Candidate, Gate, Halt, Held, Limits, MonitorHistory, Pending};
 

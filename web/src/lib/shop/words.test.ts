@@ -28,7 +28,7 @@ test('every kind of fact that the monitors write has words', () => {
 test('every reason, hold, halt and state has words', () => {
   const keeper = 'lingshao/src/shop/keeper';
   const reasons = ['mod', 'seen'].flatMap((part) => named(`${keeper}/${part}.rs`, /Refusal::new\("(\w+)"/g));
-  expect(new Set(reasons)).toEqual(new Set(['standby', 'stopped', 'paused', 'halted', 'mapping', 'database', 'callbacks']));
+  expect(new Set(reasons)).toEqual(new Set(['standby', 'stopped', 'paused', 'halted', 'mapping', 'database', 'callbacks', 'provider']));
   for (const reason of reasons) expect([reason, has(`shop.reason_${reason}`) && has(`shop.todo_${reason}`)]).toEqual([reason, true]);
   for (const held of named(`${keeper}/gates.rs`, /Held::\w+ => "(\w+)"/g)) expect([held, has(`shop.held_${held}`)]).toEqual([held, true]);
   const halts = named('shop/src/safety/gate.rs', /Halt::\w+(?: \{ \.\. \})? => "(\w+)"/g);
@@ -57,9 +57,10 @@ test('a halt says how many would have gone, and what to find out', () => {
   expect(refusalAdvice({ reason: 'halted', detail: 'quarantine' }).todo).toBe('Find the cause first, then press “Resume”.');
 });
 
-test('who has paused it and how many callbacks are late is said', () => {
+test('who has paused it how many callbacks are late and how silent the provider is is said', () => {
   expect(refusalAdvice({ reason: 'paused', detail: 'li' }).what).toBe('paused by li');
   expect(refusalAdvice({ reason: 'callbacks', detail: '3 late' }).detail).toBe('Paid orders that the shop does not know of: 3.');
+  expect(refusalAdvice({ reason: 'provider', detail: '3 unclear' }).detail).toBe('Its last 3 answers said nothing of the payment.');
 });
 
 const MONITOR: Monitor = {

@@ -34,6 +34,7 @@ export function refusalAdvice(refuses: { reason: string; detail: string }): Advi
   const by = { by: detail };
   if (reason === 'paused') return { what: t('shop.pausedBy', by), detail: '', todo };
   if (reason === 'callbacks') return { what: word('shop.reason_callbacks', reason), detail: t('shop.callbacksLate', { n: parseInt(detail, 10) || 0 }), todo };
+  if (reason === 'provider') return { what: word('shop.reason_provider', reason), detail: t('shop.providerSilent', { n: parseInt(detail, 10) || 0 }), todo };
   if (reason === 'standby') return { what: word('shop.reason_standby', reason), detail: t('shop.standbyOf', { member: detail }), todo };
   return { what: word(`shop.reason_${reason}`, reason), detail: reason === 'mapping' ? findingText(detail) : saidText(detail), todo };
 }

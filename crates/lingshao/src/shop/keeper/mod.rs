@@ -18,7 +18,7 @@ use lingshao_model::{TimeDelta, Timestamp};
 use lingshao_shop::act::{Act, Fact, FactKind, Subject};
 use lingshao_shop::day::{DAY, day};
 use lingshao_shop::safety::{
-    Admission, CallbackLimits, Callbacks, Candidate, Gate, Halt, Limits, MonitorHistory,
+    Admission, CallbackLimits, Callbacks, Candidate, Gate, Halt, Limits, MonitorHistory, Trouble,
 };
 use lingshao_shop::sql::check::{Known, Report};
 use lingshao_shop::sql::{ShopError, Tail};
@@ -367,10 +367,10 @@ impl Keeper {
         if let Some(halt) = self.gates.halted(monitor) {
             return Some(Refusal::new("halted", halt_detail(halt)));
         }
-        if monitor == Monitor::OrderTimeout && self.callbacks.down(at) {
-            return Some(Refusal::new("callbacks", format!("{} late", self.callbacks.late(at))));
+        match self.callbacks.trouble(at).filter(|_| monitor == Monitor::OrderTimeout)? {
+            Trouble::Late(late) => Some(Refusal::new("callbacks", format!("{late} late"))),
+            Trouble::Silent(answers) => Some(Refusal::new("provider", format!("{answers} unclear"))),
         }
-        None
     }
 
     /// What an act's facts mean for what comes next.

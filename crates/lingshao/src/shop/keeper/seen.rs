@@ -48,7 +48,10 @@ impl Keeper {
             tick_seconds: self.begun.elapsed().as_secs_f64(),
             every_seconds: desk.config.every.0 as f64 / 1e3,
             check,
-            callbacks: CallbacksView { down: self.callbacks.down(at), late: self.callbacks.late(at) },
+            callbacks: CallbacksView {
+                down: self.callbacks.trouble(at).is_some(),
+                late: self.callbacks.late(at),
+            },
             refunds: self.refunds.clone(),
             orphans,
             paid_after_cancel: self.paid_after_cancel,
