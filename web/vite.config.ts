@@ -5,6 +5,26 @@ import { defineConfig } from 'vite';
 // `npm run dev` talks to a Lingshao that already runs.
 const server = process.env.LINGSHAO_URL ?? 'http://127.0.0.1:9090';
 
+/**
+ * What is loaded together comes in one piece: small ones compress badly, and each is a request that the browser's one thread
+ * pays for. What stands in none of them (a page, a kind of panel, a dialog) comes by itself when it is wanted.
+ */
+const PIECES = [
+  // Of every page.
+  { name: 'base', test: /node_modules\/svelte\/|src\/(lib\/(api\/|session|preferences|about|router|poll|clipboard|format\/|time\/)|i18n\/index|components\/(CodeText|CopyButton|Icon|Labels|Menu|SeverityMark|Ticked|TimeRangePicker)|pages\/dashboards\/first)/ },
+  // Of whatever draws a chart over time.
+  { name: 'charts', test: /node_modules\/uplot\/|src\/(charts\/(?!BarGauge|DataTable|Gauge|Pie)|lib\/grafana\/(colors|display|interval|json|reduce|size)\.)/ },
+  // Of every board.
+  { name: 'boards', test: /src\/(pages\/dashboards\/(Board(Header|Page|View)|Grid|slots|draft)|panels\/(Note|PanelBody|PanelFrame|Slot|Stat\.|Timeseries|Unsupported|doctor|layout|run|series|tiles|values|view)|lib\/grafana\/(apply|data|fields|frame|interpolate|layout|matchers|model|names|options|read-|regexp|repeat|source|variables))/ },
+  // Of boards written for an older Grafana.
+  { name: 'lift', test: /src\/lib\/grafana\/(lift|migrat)/ },
+  // What is read on nearly every page, and on every board, a language each.
+  { name: 'zh', test: /src\/i18n\/zh\/(charts|common|frame|nav|range|session|units)\./ },
+  { name: 'en', test: /src\/i18n\/en\/(charts|common|frame|nav|range|session|units)\./ },
+  { name: 'zh-boards', test: /src\/i18n\/zh\/(dashboards|panels|why)\./ },
+  { name: 'en-boards', test: /src\/i18n\/en\/(dashboards|panels|why)\./ },
+];
+
 export default defineConfig({
   plugins: [svelte()],
   // Relative, so that the page works behind any `web.route_prefix`.
@@ -18,8 +38,7 @@ export default defineConfig({
     chunkSizeWarningLimit: 600,
     rolldownOptions: {
       output: {
-        // What every page needs comes in one piece: small ones compress badly, and each is a request.
-        codeSplitting: { groups: [{ name: 'base', test: /node_modules\/svelte\/|src\/(lib\/(api\/http|session|preferences|about|router|poll)|i18n\/index)/ }] },
+        codeSplitting: { groups: PIECES },
       },
     },
   },

@@ -27,6 +27,9 @@ export function identify(): Promise<void> {
 }
 
 async function ask(): Promise<void> {
+  // Both at once: nearly always we may know.
+  const facts = server.facts === null ? server.load() : undefined;
+  facts?.catch(() => undefined);
   if (session.state === 'unknown') await session.refresh();
-  if (session.state === 'in' && server.facts === null) await server.load();
+  if (session.state === 'in') await facts;
 }

@@ -22,6 +22,8 @@ export interface Advice {
   suggestion: string | null;
 }
 
+/** What is there is drawn first. */
+const WONDER_PAUSE_MS = 200;
 /** A board with hundreds of empty panels is not asked about all at once. */
 const AT_ONCE = 2;
 
@@ -31,6 +33,7 @@ export class Doctor {
   private readonly asked = new Set<string>();
   private waiting: (() => Promise<void>)[] = [];
   private working = 0;
+  private pause: ReturnType<typeof setTimeout> | undefined;
 
   /** Checks a board. A server that cannot check says nothing, and the board is shown without notes. */
   async examine(json: JsonObject, signal: AbortSignal): Promise<void> {
@@ -53,7 +56,10 @@ export class Doctor {
       const causes = await reasons(expr, time).catch(() => []);
       this.causes.set(expr, causes);
     });
-    this.work();
+    this.pause ??= setTimeout(() => {
+      this.pause = undefined;
+      this.work();
+    }, WONDER_PAUSE_MS);
   }
 
   /** What is to be told of a panel in its state of the moment. */
