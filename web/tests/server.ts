@@ -37,14 +37,14 @@ export class Server {
     return Server.start(folder, ['demo', '--listen', '127.0.0.1:0', '--data', join(folder, 'data'), '--seed', '7', ...more]);
   }
 
-  /** `lingshao run` with a config of this text. */
-  static run(config: string, files: Record<string, string> = {}): Promise<Server> {
+  /** `lingshao run` with a config of this text; where the data lie, if that matters. */
+  static run(config: string, files: Record<string, string> = {}, data?: string): Promise<Server> {
     const folder = mkdtempSync(join(tmpdir(), 'lingshao-run-'));
     for (const [name, text] of Object.entries({ ...files, 'lingshao.yml': config })) {
       writeFileSync(join(folder, name), text);
     }
     const arguments_ = ['run', '--config', join(folder, 'lingshao.yml'), '--listen', '127.0.0.1:0'];
-    return Server.start(folder, [...arguments_, '--data', join(folder, 'data')]);
+    return Server.start(folder, [...arguments_, '--data', data ?? join(folder, 'data')]);
   }
 
   private static async start(folder: string, arguments_: string[]): Promise<Server> {

@@ -31,4 +31,6 @@ pub use picture::{Picture, Pictured};
 pub use real::RealDisk;
 pub use sealed::{SealedError, SealedFile, SealedWriter, Section};
 pub use sim::SimDisk;
-pub use wal::{Commit, Cut, Loss, PAYLOAD_BYTES_MAX, Recovery, Replayed, Wal, WalError, WalOptions, WalSync};
+pub use wal::{
+    Commit, Cut, Loss, PAYLOAD_BYTES_MAX, Recovery, Refusal, Replayed, Wal, WalError, WalOptions, WalSync,
+};

@@ -50,6 +50,15 @@ mod table;
 mod texts;
 mod zip;
 
+/// Reads all of a file of sealed records, and says what of it is damaged, each with its place; nothing if it is whole.
+/// Changes nothing, and needs no lock.
+pub fn examine_part(
+    disk: &std::sync::Arc<dyn lingshao_disk::Disk>,
+    path: &std::path::Path,
+) -> Result<Vec<String>, lingshao_disk::SealedError> {
+    part::Part::examine(disk, path)
+}
+
 pub use error::{AppendError, IndexError, OpenReport, RecordRefusal, SearchError, StoreError};
 pub use maintain::Maintained;
 pub use options::Options;

@@ -98,6 +98,20 @@ impl Part {
         Ok(Part { file, number, day, generations, sizes: sizes(&blocks), blocks })
     }
 
+    /// Reads all of it, and says what is damaged, with the place; nothing if it is whole.
+    pub(crate) fn examine(disk: &Arc<dyn Disk>, path: &Path) -> Result<Vec<String>, SealedError> {
+        let damage = |error: PartError| match error {
+            PartError::File(error) if !error.is_damage() => Err(error),
+            error => Ok(error.to_string()),
+        };
+        let part = match Part::open(disk, path) {
+            Ok(part) => Arc::new(part),
+            Err(error) => return Ok(vec![damage(error)?]),
+        };
+        let read = |block| BlockReader::open(&part, block, None).and_then(|reader| reader.read_all());
+        (0..part.blocks.len() as u32).filter_map(|block| read(block).err()).map(damage).collect()
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.file.path()
     }
@@ -220,6 +234,12 @@ impl BlockReader {
             Cached::Ints(ints) => Ok(ints),
             _ => Err(self.part.content("numbers")(Corrupt)),
         }
+    }
+
+    /// Reads every section; the first that is damaged ends it.
+    fn read_all(&self) -> Result<(), PartError> {
+        let whole = |section| self.part.section(section).map(|_| section);
+        self.directory.moved(whole).map(drop)
     }
 
     pub(crate) fn times(&self) -> Result<Arc<Vec<i64>>, PartError> {

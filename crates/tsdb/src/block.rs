@@ -262,6 +262,31 @@ impl Block {
         })
     }
 
+    /// Reads all of it, and says what is damaged, with the place; nothing if it is whole.
+    pub(crate) fn examine(disk: &Arc<dyn Disk>, path: &Path) -> Result<Vec<String>, BlockError> {
+        let block = match Block::open(disk, path) {
+            Ok(block) => Arc::new(block),
+            Err(error) if error.is_damage() => return Ok(vec![error.to_string()]),
+            Err(error) => return Err(error),
+        };
+        let mut damage = Vec::new();
+        for name in block.names() {
+            match block.lists(name) {
+                Err(error) if error.is_damage() => damage.push(error.to_string()),
+                lists => drop(lists?),
+            }
+        }
+        let mut cursor = BlockCursor::all(Arc::clone(&block));
+        let mut columns = Columns::default();
+        while cursor.labels().is_some() {
+            columns.clear();
+            cursor.read(i64::MIN, i64::MAX, &mut columns);
+            cursor.advance();
+        }
+        damage.append(&mut cursor.damage);
+        Ok(damage)
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

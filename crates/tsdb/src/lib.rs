@@ -44,6 +44,15 @@ pub use options::Options;
 pub use snapshot::{Found, Snapshot};
 pub use stats::{Cardinality, Stats};
 
+/// Reads all of a block's file, and says what of it is damaged, each with its place; nothing if it is whole. Changes
+/// nothing, and needs no lock.
+pub fn examine_block(
+    disk: &std::sync::Arc<dyn lingshao_disk::Disk>,
+    path: &std::path::Path,
+) -> Result<Vec<String>, BlockError> {
+    block::Block::examine(disk, path)
+}
+
 #[doc(hidden)]
 pub mod fuzzing {
     //! Entry points for the fuzz targets: readers of bytes that come from disk. Each says whether it accepted them.

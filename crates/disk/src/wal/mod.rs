@@ -15,7 +15,7 @@ use format::{Head, RECORD_HEADER_BYTES, RecordHeader, SEGMENT_HEADER_BYTES, Segm
 pub use recover::{Cut, Loss, Recovery, Replayed};
 use recover::{Recovered, failed, recover};
 use sync::Shared;
-pub use sync::WalSync;
+pub use sync::{Refusal, WalSync};
 
 use crate::disk::{Disk, WriteFile, is_full, read_full, write_all_at};
 
@@ -156,9 +156,23 @@ impl Wal {
         }
     }
 
+    /// Reads a whole log as opening does, and says what of it is lost. Changes nothing, and needs no lock.
+    pub fn examine(disk: &dyn Disk, dir: &Path) -> Result<Recovery, WalError> {
+        recover::examine(disk, dir)
+    }
+
+    /// The name of a segment's file.
+    pub fn segment_name(segment: u64) -> String {
+        segment_name(segment)
+    }
+
     /// Appends a record with one write, without syncing.
     pub fn append(&mut self, kind: u8, payload: &[u8]) -> Result<Commit, WalError> {
-        self.append_record(kind, payload, false)
+        let appended = self.append_record(kind, payload, false);
+        if let Err(error @ (WalError::Full { .. } | WalError::Io { .. })) = &appended {
+            self.shared.refused(payload.len(), error);
+        }
+        appended
     }
 
     /// For the thread that syncs, and for those who wait for it.

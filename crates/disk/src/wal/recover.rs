@@ -82,10 +82,9 @@ pub(super) fn recover(
     refuse_newer(disk, &segments)?;
     let mut reading = Reading::new(disk, &segments);
     reading.run(replay)?;
-    let Reading { mut report, good, keep_tail, unproven, proof, expected, .. } = reading;
+    let Reading { report, good, keep_tail, unproven, proof, expected, .. } = reading;
     let last_sequence = expected.map_or(0, |expected| expected - 1);
-    report.segments = segments.len() as u64;
-    report.bytes = segments.iter().map(|segment| segment.bytes).sum();
+    let mut report = totalled(report, &segments);
     set_aside(disk, dir, &segments, &mut report)?;
     let next_segment = segments.last().map_or(1, |segment| segment.number + 1);
     if !keep_tail {
@@ -98,6 +97,20 @@ pub(super) fn recover(
     }
     disk.sync_dir(dir).map_err(failed("sync folder", dir))?;
     Ok(Recovered { report, segments, last_sequence, next_segment })
+}
+
+/// What opening would find, without a change to anything.
+pub(super) fn examine(disk: &dyn Disk, dir: &Path) -> Result<Recovery, WalError> {
+    let segments = list(disk, dir)?;
+    refuse_newer(disk, &segments)?;
+    let mut reading = Reading::new(disk, &segments);
+    reading.run(&mut |_| {})?;
+    Ok(totalled(reading.report, &segments))
+}
+
+fn totalled(report: Recovery, segments: &[SegmentFile]) -> Recovery {
+    let bytes = segments.iter().map(|segment| segment.bytes).sum();
+    Recovery { segments: segments.len() as u64, bytes, ..report }
 }
 
 fn list(disk: &dyn Disk, dir: &Path) -> Result<Vec<SegmentFile>, WalError> {

@@ -1,5 +1,6 @@
 //! What the appender and those who sync share.
 
+use std::error::Error;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
@@ -34,6 +35,23 @@ struct State {
     syncing: bool,
     /// Why nothing is taken any more.
     poisoned: Option<Arc<str>>,
+    /// The last record that was not taken, although nothing is broken.
+    refusal: Option<Refusal>,
+}
+
+/// A record that a log did not take, as there was no room for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Counted from the opening of the log, from 1.
+    pub number: u64,
+    /// Its length.
+    pub bytes: usize,
+    /// That it was for want of room; else a file could not be made.
+    pub is_full: bool,
+    /// Why.
+    pub error: Arc<str>,
+    /// A record was taken since.
+    pub is_over: bool,
 }
 
 impl WalSync {
@@ -54,6 +72,16 @@ impl WalSync {
     pub fn appended(&self) -> Commit {
         self.0.commit(self.0.lock().appended)
     }
+
+    /// The last record that was not taken for the moment.
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.0.lock().refusal.clone()
+    }
+}
+
+/// With its cause.
+fn told(error: &WalError) -> String {
+    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
 impl Shared {
@@ -66,6 +94,7 @@ impl Shared {
             begun: false,
             syncing: false,
             poisoned: None,
+            refusal: None,
         };
         Shared { disk, dir, base, state: Mutex::new(state), changed: Condvar::new() }
     }
@@ -83,7 +112,19 @@ impl Shared {
 
     /// The record of this sequence is written.
     pub(super) fn publish(&self, sequence: u64) {
-        self.lock().appended = sequence;
+        let mut state = self.lock();
+        state.appended = sequence;
+        if let Some(refusal) = &mut state.refusal {
+            refusal.is_over = true;
+        }
+    }
+
+    /// A record was not taken.
+    pub(super) fn refused(&self, bytes: usize, error: &WalError) {
+        let mut state = self.lock();
+        let number = state.refusal.as_ref().map_or(1, |last| last.number + 1);
+        let is_full = matches!(error, WalError::Full { .. });
+        state.refusal = Some(Refusal { number, bytes, is_full, error: told(error).into(), is_over: false });
     }
 
     /// Records go to this segment from now on.

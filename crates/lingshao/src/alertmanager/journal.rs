@@ -262,7 +262,7 @@ impl Journal {
 
     fn cannot_write(&mut self, error: &str) {
         self.telemetry.commits_failed.add(1);
-        self.telemetry.state_failed.set(1.0);
+        self.telemetry.state_failed.set(Some(error.to_owned()));
         if self.retry_at.replace(Instant::now() + RETRY_AFTER).is_none() {
             tracing::error!(%error, "state.db cannot be written; people are told all the same, and it is tried again");
         }
@@ -270,7 +270,7 @@ impl Journal {
 
     fn recovered(&mut self) {
         if self.retry_at.take().is_some() {
-            self.telemetry.state_failed.set(0.0);
+            self.telemetry.state_failed.set(None);
             tracing::info!("state.db can be written again, and everything is in it");
         }
     }

@@ -138,6 +138,7 @@ async fn answer(
         E::Notifications => Ok(either(alertmanager::notifications(app, parameters).await)),
         E::SearchBoards => Ok(boards::search(app, parameters).await),
         E::About => Ok(own::about(app)),
+        E::Troubles => Ok(own::troubles(app)),
         E::ReceiverDetails => Ok(own::receivers(app)),
         E::ShopRefunds => Ok(shop::refunds(app, parameters).await),
         E::ShopAudit => Ok(shop::audit(app, parameters).await),

@@ -25,6 +25,23 @@ pub(super) fn about(app: &App) -> Reply {
     reply::value(StatusCode::OK, &body)
 }
 
+/// `troubles`: what of us does not work at the moment, and the folder that it is about.
+pub(super) fn troubles(app: &App) -> Reply {
+    let troubles = app.telemetry.health.troubles();
+    let list: Vec<_> = troubles
+        .iter()
+        .map(|trouble| {
+            json!({
+                "part": trouble.part.name(),
+                "kind": trouble.kind.name(),
+                "since": alertmanager_api::time(trouble.since),
+                "error": &*trouble.error,
+            })
+        })
+        .collect();
+    reply::value(StatusCode::OK, &json!({ "data": app.about.data.display().to_string(), "troubles": list }))
+}
+
 /// `receivers`: who can be told, by which channels; without any address or secret.
 pub(super) fn receivers(app: &App) -> Reply {
     let live = app.live();

@@ -45,6 +45,34 @@ pub(super) fn turn(path: &Path, is_dir: bool) -> Option<u8> {
     }
 }
 
+/// What a member of a backup holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    /// A segment of a log.
+    Log,
+    Block,
+    Part,
+    /// A sealed file of one footer.
+    Sealed,
+    /// A format of somebody else, which is looked at as a whole.
+    Kept,
+    /// No checksums.
+    Plain,
+}
+
+/// By its name.
+pub(super) fn content(path: &Path) -> Content {
+    let in_storage = STORAGES.iter().any(|storage| path.starts_with(storage));
+    match path.extension().and_then(|ending| ending.to_str()) {
+        _ if [super::FORMAT, super::STATE].iter().any(|name| path == Path::new(name)) => Content::Kept,
+        Some("wal") if in_storage => Content::Log,
+        Some("block") if in_storage => Content::Block,
+        Some("part") if in_storage => Content::Part,
+        None if in_storage => Content::Sealed,
+        _ => Content::Plain,
+    }
+}
+
 /// A word about what is not ours.
 pub(super) fn strangers(left_out: &[PathBuf]) -> Option<String> {
     let is_strange = |path: &&PathBuf| {
@@ -77,6 +105,23 @@ mod tests {
         check("metrics/blocks/importing", false, Some(2));
         check("logs/indices", false, Some(2));
         check("logs/days/2026-11-26", true, Some(2));
+    }
+
+    #[test]
+    fn every_file_of_a_storage_is_known_by_its_name() {
+        for (path, expected) in [
+            ("FORMAT", Content::Kept),
+            ("state.db", Content::Kept),
+            ("mask.key", Content::Plain),
+            ("log-files.json", Content::Plain),
+            ("metrics/wal/0000000001.wal", Content::Log),
+            ("metrics/blocks/0000000001-0000000004.block", Content::Block),
+            ("metrics/blocks/importing", Content::Sealed),
+            ("logs/indices", Content::Sealed),
+            ("logs/days/2026-11-26/0000000001-0000000001.part", Content::Part),
+        ] {
+            assert_eq!(content(Path::new(path)), expected, "{path}");
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Backups: one file that holds a data folder as it was at one moment, and a data folder made of such a file.
 //!
 //! Contract: [`take`] needs no server and disturbs none. Everything that was acknowledged before it began is in the file,
-//! which has its name only once it is whole, read back, and on disk. [`verify`] reads all of a file and says what is wrong
-//! with it. [`restore`] makes a folder of a file that it has verified; a folder that is half restored is never taken for
+//! which has its name only once it is whole, read back, and on disk. [`verify`] reads all of a file, and the storages' files
+//! within it, and says what is wrong with them. [`restore`] makes a folder of a file that it has verified; a folder that is half restored is never taken for
 //! a whole one.
 //!
 //! Why from outside and not through the server's API: it works the same on a server that runs, hangs, or was killed; it
@@ -11,12 +11,13 @@
 
 mod archive;
 mod content;
+mod examine;
 mod place;
 mod progress;
 mod restore;
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -28,10 +29,12 @@ use crate::failure::Failure;
 use crate::state;
 pub(crate) use archive::Manifest;
 use archive::{ArchiveError, Sink, Writer};
+pub(crate) use examine::Damage;
+use examine::Examiner;
 use place::Place;
 use progress::Progress;
 pub(crate) use progress::megabytes;
-pub(crate) use restore::restore;
+pub(crate) use restore::{Rotten, restore};
 
 /// The member, and the file in a restored folder, wherever the original lies.
 const STATE: &str = "state.db";
@@ -91,33 +94,61 @@ pub(crate) async fn take(request: &Request) -> Result<Taken, Failure> {
     })?;
     drop(picture);
     // What the disk gives back, not what was meant: a backup is looked at again when it is too late.
-    verify_in(&written, &place).await?;
+    let verified = verify_in(&written, &place).await?;
+    warnings.extend(verified.damage.iter().map(|damage| {
+        format!("{}; it was so in the data folder already, and the backup holds it as it is", damage.what)
+    }));
     let (path, bytes) = place.publish(&written)?;
     let deleted =
         request.keep.map_or(Ok(Vec::new()), |keep| place::delete_old(&request.target, &path, keep))?;
     Ok(Taken { path, bytes, manifest, deleted, warnings })
 }
 
-/// Reads all of a backup, and `state.db` in it; says what is wrong.
-pub(crate) async fn verify(path: &Path) -> Result<Manifest, Failure> {
+/// A backup that is as it was written.
+#[derive(Debug)]
+pub(crate) struct Verified {
+    pub(crate) manifest: Manifest,
+    /// What was rotten before it was written.
+    pub(crate) damage: Vec<Damage>,
+}
+
+impl Verified {
+    /// Unless something in it was rotten.
+    pub(crate) fn whole(self, path: &Path) -> Result<Manifest, Failure> {
+        if self.damage.is_empty() {
+            return Ok(self.manifest);
+        }
+        let lines: String = self.damage.iter().map(|damage| format!("\n  {}", damage.what)).collect();
+        let error = anyhow::anyhow!(
+            "backup `{}` holds files that were damaged before it was made:{lines}",
+            path.display()
+        );
+        Err(Failure::input(error).remedy(
+            "use an older backup, or leave out what is damaged: lingshao restore --without-damaged BACKUP --data DIR",
+        ))
+    }
+}
+
+/// Reads all of a backup, the storages' files and `state.db` in it; says what is wrong.
+pub(crate) async fn verify(path: &Path) -> Result<Verified, Failure> {
     // Beside it, where there is room for it; a folder that cannot be written is no reason not to look.
     let place = Place::beside(path).map_err(Failure::environment)?;
     verify_in(path, &place).await
 }
 
-async fn verify_in(path: &Path, place: &Place) -> Result<Manifest, Failure> {
+async fn verify_in(path: &Path, place: &Place) -> Result<Verified, Failure> {
     let room = place.path("read");
     DirBuilder::new().mode(0o700).create(&room).map_err(Failure::environment)?;
-    let mut looking = Looking { room: &room, file: None, progress: Progress::new("verified") };
+    let mut looking = Looking { examiner: Examiner::new(&room), progress: Progress::new("verified") };
     let manifest = archive::read(path, &mut looking)?;
-    drop(looking);
+    let damage = looking.examiner.finish();
     let within = |name: &str| format!("`{name}` within backup `{}`", path.display());
     DataDir::look(&RealDisk::new(), &room).with_context(|| within("FORMAT")).map_err(Failure::input)?;
     if room.join(STATE).exists() {
         let examined = state::copy::examine(&room.join(STATE)).await;
         examined.with_context(|| within(STATE)).map_err(Failure::input)?;
     }
-    Ok(manifest)
+    Ok(Verified { manifest, damage })
 }
 
 /// `None`: there is none.
@@ -193,30 +224,24 @@ impl Read for Content<'_> {
     }
 }
 
-/// Keeps what is to be looked into; the rest has only to be readable.
-struct Looking<'a> {
-    room: &'a Path,
-    file: Option<File>,
+/// Looks into all files.
+struct Looking {
+    examiner: Examiner,
     progress: Progress,
 }
 
-impl Sink for Looking<'_> {
+impl Sink for Looking {
     fn begin(&mut self, name: &str, _bytes: u64) -> io::Result<()> {
-        if [FORMAT, STATE].contains(&name) {
-            let mut options = OpenOptions::new();
-            self.file = Some(options.write(true).create_new(true).mode(0o600).open(self.room.join(name))?);
-        }
-        Ok(())
+        self.examiner.begin(name)
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.progress.add(bytes.len());
-        self.file.as_mut().map_or(Ok(()), |file| file.write_all(bytes))
+        self.examiner.write(bytes)
     }
 
     fn end(&mut self) -> io::Result<()> {
-        self.file = None;
-        Ok(())
+        self.examiner.end()
     }
 }
 

@@ -8,16 +8,29 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 use lingshao_disk::{DataDirError, Disk, Lock, RealDisk};
 
-use super::archive::{self, Manifest, Sink};
+use super::archive::{self, Sink};
 use super::progress::Progress;
-use super::{FORMAT, verify};
+use super::{FORMAT, Verified, verify};
 use crate::failure::Failure;
 use crate::run::owner;
 
-/// Makes a data folder of a backup, in a folder that is empty or not there.
-pub(crate) async fn restore(path: &Path, data: &Path) -> Result<Manifest, Failure> {
+/// What to do about files that were rotten before they were backed up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rotten {
+    /// Nothing is restored.
+    Refuse,
+    /// All else is. A log is taken as it is: recovery keeps what is right in it.
+    LeaveOut,
+}
+
+/// Makes a data folder of a backup, in a folder that is empty or not there; answers what was left out.
+pub(crate) async fn restore(path: &Path, data: &Path, rotten: Rotten) -> Result<Verified, Failure> {
     check_empty(data)?;
-    let manifest = verify(path).await?;
+    let verified = verify(path).await?;
+    let (manifest, damage) = match rotten {
+        Rotten::Refuse => (verified.whole(path)?, Vec::new()),
+        Rotten::LeaveOut => (verified.manifest, verified.damage),
+    };
     let disk = RealDisk::new();
     let failed = |error: io::Error| {
         let error =
@@ -30,10 +43,11 @@ pub(crate) async fn restore(path: &Path, data: &Path) -> Result<Manifest, Failur
     let Lock::Held(_held) = lock else { return Err(held(data)) };
     let owner = Ownership::of(data).map_err(failed)?;
     owner.give(&data.join("LOCK")).map_err(failed)?;
-    let mut writing = Writing::new(&disk, data, owner);
+    let left_out = damage.iter().filter(|damage| damage.is_whole_file).map(|damage| damage.name.clone());
+    let mut writing = Writing::new(&disk, data, owner, left_out.collect());
     let written = archive::read(path, &mut writing).map_err(Failure::from);
     let finished = written.and_then(|manifest| writing.finish().map(|()| manifest).map_err(failed));
-    finished.map_err(|failure| match writing.take_back() {
+    finished.map(|manifest| Verified { manifest, damage }).map_err(|failure| match writing.take_back() {
         Ok(()) => failure,
         Err(_) => {
             failure.remedy(format!("`{}` is not complete; empty it before you try again", data.display()))
@@ -109,6 +123,8 @@ struct Writing<'a> {
     /// What `FORMAT` is to hold, once all else is on disk.
     format: Option<Vec<u8>>,
     in_format: bool,
+    /// Names of members that are not written.
+    left_out: Vec<String>,
     /// Folders that were made, each after those that it lies in.
     folders: Vec<PathBuf>,
     files: Vec<PathBuf>,
@@ -116,7 +132,7 @@ struct Writing<'a> {
 }
 
 impl<'a> Writing<'a> {
-    fn new(disk: &'a RealDisk, data: &'a Path, owner: Ownership) -> Writing<'a> {
+    fn new(disk: &'a RealDisk, data: &'a Path, owner: Ownership, left_out: Vec<String>) -> Writing<'a> {
         Writing {
             disk,
             data,
@@ -124,6 +140,7 @@ impl<'a> Writing<'a> {
             file: None,
             format: None,
             in_format: false,
+            left_out,
             folders: Vec::new(),
             files: Vec::new(),
             progress: Progress::new("restored"),
@@ -179,6 +196,9 @@ impl Sink for Writing<'_> {
         self.in_format = name == FORMAT;
         if self.in_format {
             self.format = Some(Vec::new());
+            return Ok(());
+        }
+        if self.left_out.iter().any(|left_out| left_out == name) {
             return Ok(());
         }
         let path = self.data.join(name);

@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
     /// Config file that says where the data are
     #[arg(long, env = "LINGSHAO_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Reads all of a backup instead, and says what is wrong with it
+    /// Reads all of a backup instead, and all files within it, and says what is wrong with them
     #[arg(long, value_name = "BACKUP", conflicts_with = "to")]
     verify: Option<PathBuf>,
 }
@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let runtime = crate::run::runtime()?;
     if let Some(path) = &arguments.verify {
-        let manifest = runtime.block_on(backup::verify(path))?;
+        let manifest = runtime.block_on(backup::verify(path))?.whole(path)?;
         return print(&format!("{} is right: {}\n", path.display(), described(&manifest)));
     }
     // Without a word about its warnings: every night's backup would repeat them by mail.

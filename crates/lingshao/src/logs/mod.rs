@@ -19,7 +19,7 @@ mod syslog;
 pub(crate) mod take;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use lingshao_disk::Commit;
@@ -31,6 +31,8 @@ use tokio::sync::watch;
 
 use crate::clock::now;
 use crate::durable::{Durable, SyncFailed};
+use crate::failure::with_causes;
+use crate::outage::{News, Outage};
 use crate::run::Waker;
 use crate::server::intake::Intake;
 use crate::telemetry::logs::LogsTelemetry;
@@ -63,6 +65,7 @@ pub(crate) struct Logs {
     settings: RwLock<Arc<Settings>>,
     telemetry: Arc<LogsTelemetry>,
     requests: Arc<Requests>,
+    own_outage: Mutex<Outage>,
     /// The newest record's number.
     arrivals: watch::Sender<u64>,
 }
@@ -88,6 +91,7 @@ impl Logs {
             settings: RwLock::new(Arc::new(settings)),
             telemetry,
             requests: Arc::default(),
+            own_outage: Mutex::default(),
             arrivals,
         }
     }
@@ -139,6 +143,21 @@ impl Logs {
             });
         }
         Ok(appended)
+    }
+
+    /// Stores records of our own, which nobody waits for; blocks like [`Logs::append`]. That they are not stored is told
+    /// once, until one is.
+    pub(crate) fn append_own(&self, batch: &LogBatch) {
+        let error = self.append(batch).err().map(|error| with_causes(&error));
+        match self.own_outage.lock().unwrap_or_else(PoisonError::into_inner).note(error.as_deref()) {
+            Some(News::Failed(error)) => {
+                tracing::warn!(%error, "facts of the shop's monitors are not among the log records");
+            }
+            Some(News::Over { failures }) => {
+                tracing::info!(failures, "facts of the shop's monitors are among the log records again");
+            }
+            None => {}
+        }
     }
 
     fn append_in_time(&self, batch: &LogBatch, arrived: LogTime) -> Result<Appended, AppendError> {

@@ -21,6 +21,7 @@ use super::store::Store;
 use super::view::{GroupView, Health, RuleView};
 use crate::alertmanager::RuleReport;
 use crate::clock::now;
+use crate::outage::{News, Outage};
 
 /// A group with what its rules remember.
 #[derive(Debug)]
@@ -45,6 +46,7 @@ struct RuleState {
     work: Work,
     health: Health,
     last_error: Option<String>,
+    outage: Outage,
     evaluated_at: Option<Timestamp>,
     took: Duration,
 }
@@ -108,6 +110,7 @@ impl Group {
             work,
             health: Health::Unknown,
             last_error: None,
+            outage: Outage::default(),
             evaluated_at: None,
             took: Duration::ZERO,
         });
@@ -254,7 +257,7 @@ impl RuleState {
     /// Goes on where the rule of the same key stood; answers what has to end because it is told under other labels now.
     fn take_over(&mut self, old: RuleState, outlet: &Outlet, next: &Outlet, at: Timestamp) -> Vec<Alert> {
         if self.spec.rule == old.spec.rule {
-            (self.health, self.last_error) = (old.health, old.last_error);
+            (self.health, self.last_error, self.outage) = (old.health, old.last_error, old.outage);
             (self.evaluated_at, self.took) = (old.evaluated_at, old.took);
         }
         match (&mut self.work, old.work) {
@@ -297,6 +300,8 @@ struct Batch {
     of_rules: Vec<(usize, Range<usize>)>,
     /// Names of the series among them.
     names: Vec<String>,
+    /// What became of the rules that were evaluated: of some, only appending tells.
+    outcomes: Vec<(usize, Option<String>)>,
 }
 
 impl Batch {
@@ -393,11 +398,10 @@ impl Turn<'_> {
             self.figures.samples += samples.len() as u64;
         }
         let error = outcome.map(|samples| self.batch.push(index, rule, samples)).err();
-        self.figures.failures += u64::from(error.is_some());
+        self.batch.outcomes.push((index, error));
         let Some(mut group) = self.group() else { return };
         let state = &mut group.rules[index];
         (state.took, state.evaluated_at) = (began.elapsed(), Some(began_at));
-        state.set_health(error);
     }
 
     /// Lets a rule see its result; answers the samples.
@@ -431,17 +435,34 @@ impl Turn<'_> {
         outcome.map(|()| samples).map_err(|error| error.to_string())
     }
 
-    /// Appends what has come together. A batch of which something was refused is appended again rule by rule, which
-    /// changes nothing that was taken, so that the rule can be named.
+    /// Appends what has come together, and says how the rules are: once a round, as a rule whose samples are refused
+    /// was never well.
     fn flush(&mut self, store: &mut dyn Store) {
         let batch = std::mem::take(&mut self.batch);
+        let refused = self.append(&batch, store);
+        let Some(mut group) = self.group() else { return };
+        let mut failures = 0;
+        for (index, error) in batch.outcomes {
+            let refusal = refused.iter().find(|(refused, _)| *refused == index).map(|(_, why)| why.clone());
+            let error = error.or(refusal);
+            failures += u64::from(error.is_some());
+            group.rules[index].set_health(error);
+        }
+        drop(group);
+        self.figures.failures += failures;
+    }
+
+    /// What was refused, by rule. A batch of which something was refused is appended again rule by rule, which changes
+    /// nothing that was taken, so that the rule can be named.
+    fn append(&self, batch: &Batch, store: &mut dyn Store) -> Vec<(usize, String)> {
         let at = self.sample_time();
         let is_whole = |outcome: &Result<Refusals, String>| outcome.as_ref().is_ok_and(Refusals::is_empty);
         if batch.samples.is_empty() || is_whole(&store.append(at, &batch.samples)) {
-            return;
+            return Vec::new();
         }
-        for (index, range) in batch.of_rules {
-            let mut samples = batch.samples[range].to_vec();
+        let mut refused = Vec::new();
+        for (index, range) in &batch.of_rules {
+            let mut samples = batch.samples[range.clone()].to_vec();
             // A series that ended here may go on in another rule.
             samples.retain(|sample| !is_stale(sample.value));
             let error = match store.append(at, &samples) {
@@ -449,11 +470,9 @@ impl Turn<'_> {
                 Ok(refusals) => refusals.to_string(),
                 Err(error) => error,
             };
-            self.figures.failures += 1;
-            if let Some(mut group) = self.group() {
-                group.rules[index].set_health(Some(error));
-            }
+            refused.push((*index, error));
         }
+        refused
     }
 
     /// Ends the series of rules that are gone, unless another rule of the group writes them now.
@@ -483,11 +502,13 @@ pub(super) fn end_series(series: impl Iterator<Item = Labels>, at: Timestamp, st
 
 impl RuleState {
     fn set_health(&mut self, error: Option<String>) {
-        if error != self.last_error
-            && let Some(error) = &error
-        {
-            let RuleKey { file, group, name, .. } = &*self.spec.key;
-            tracing::warn!(%file, %group, rule = %name, %error, "rule failed");
+        let RuleKey { file, group, name, .. } = &*self.spec.key;
+        match self.outage.note(error.as_deref()) {
+            Some(News::Failed(error)) => tracing::warn!(%file, %group, rule = %name, %error, "rule failed"),
+            Some(News::Over { failures }) => {
+                tracing::info!(%file, %group, rule = %name, failures, "a rule that failed is well again");
+            }
+            None => {}
         }
         self.health = if error.is_some() { Health::Bad } else { Health::Good };
         self.last_error = error;

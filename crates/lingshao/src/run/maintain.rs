@@ -8,6 +8,8 @@ use std::time::Duration;
 use lingshao_tsdb::{Db, DbError, Maintained};
 
 use crate::clock::now;
+use crate::failure::with_causes;
+use crate::outage::{News, Outage};
 use crate::telemetry::Telemetry;
 use crate::telemetry::storage::StorageTelemetry;
 
@@ -49,20 +51,17 @@ impl Maintainer {
     ) -> io::Result<Maintainer> {
         let (wake, woken) = sync_channel(1);
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-            let mut failing = None;
+            let mut outage = Outage::default();
             while matches!(woken.recv_timeout(pause), Ok(Wake::Look) | Err(RecvTimeoutError::Timeout)) {
                 // It is tried again after the pause; a full disk has room then, or a person has acted.
                 let failed = maintain().err().map(|error| format!("{:#}", anyhow::Error::new(error)));
-                // Once, not every two seconds: the log may lie on the disk that is full.
-                if failed != failing {
-                    match &failed {
-                        Some(error) => {
-                            tracing::error!(error, "maintenance failed; it is tried again and again");
-                        }
-                        None => tracing::info!("maintenance succeeds again"),
+                match outage.note(failed.as_deref()) {
+                    Some(News::Failed(error)) => {
+                        tracing::error!(error, "maintenance failed; it is tried again and again");
                     }
+                    Some(News::Over { failures }) => tracing::info!(failures, "maintenance succeeds again"),
+                    None => {}
                 }
-                failing = failed;
             }
         })?;
         Ok(Maintainer { wake: Waker(wake), thread })
@@ -86,7 +85,10 @@ impl Maintainer {
 
 /// Lets the metrics' storage seal, merge and forget.
 pub(super) fn metrics(db: &Db, telemetry: &Telemetry) -> Result<(), DbError> {
-    db.maintain(now()).map(|done| report(&done, &telemetry.storage))
+    let done = db.maintain(now());
+    telemetry.maintenance.set(done.as_ref().err().map(|error| with_causes(error)));
+    report(&done?, &telemetry.storage);
+    Ok(())
 }
 
 /// A block that cannot be merged is reported once; its readable part still answers queries.

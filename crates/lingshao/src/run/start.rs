@@ -28,6 +28,7 @@ use crate::demo::{DemoHandle, History};
 use crate::durable::{Committer, SyncFailed};
 use crate::elasticsearch::{Contexts, LastRead, Stored};
 use crate::failure::Failure;
+use crate::health;
 use crate::logs::doors::{Busy, Doors};
 use crate::logs::settings::MaskingKey;
 use crate::logs::{self, Files, Logs};
@@ -184,6 +185,7 @@ pub(crate) async fn start(
     telemetry.reload.successful.set(1.0);
     telemetry.reload.last_success.set(now().as_seconds());
     let threads = Threads::start(&db, &store, &telemetry)?;
+    tokio::spawn(health::watch(db.wal(), store.wal(), folder.clone(), telemetry.clone()));
     let logs = Logs::new(
         store.clone(),
         threads.log_committer.durable(),
@@ -301,8 +303,8 @@ impl Threads {
         };
         let (own_db, own_telemetry) = (db.clone(), telemetry.clone());
         let maintain = move || maintain::metrics(&own_db, &own_telemetry);
-        let own_store = store.clone();
-        let maintain_logs = move || log_store::maintain(&own_store);
+        let (own_store, own_telemetry) = (store.clone(), telemetry.clone());
+        let maintain_logs = move || log_store::maintain(&own_store, &own_telemetry);
         Ok(Threads {
             committer: Committer::start(db.wal(), telemetry.wal.clone()).map_err(failed)?,
             maintainer: Maintainer::start("maintainer", maintain::METRICS_PAUSE, maintain).map_err(failed)?,

@@ -334,14 +334,10 @@ pub(super) async fn log(logs: &Arc<Logs>, entries: Vec<AuditEntry>) {
         for entry in &entries {
             record(&mut batch, entry);
         }
-        logs.append(&batch).map(drop)
+        logs.append_own(&batch);
     });
-    match appended.await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => {
-            tracing::warn!(%error, "facts of the shop's monitors are not among the log records");
-        }
-        Err(error) => tracing::error!(%error, "logging facts of the shop's monitors panicked"),
+    if let Err(error) = appended.await {
+        tracing::error!(%error, "logging facts of the shop's monitors panicked");
     }
 }
 

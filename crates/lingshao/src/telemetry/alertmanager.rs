@@ -1,6 +1,6 @@
 //! Figures of alerts, silences and `state.db`, under Alertmanager's names where it has them.
 
-use super::{Counter, Gauge, Page, Seconds};
+use super::{Counter, Fault, Gauge, Page, Seconds};
 
 /// What the owner of alerts counts.
 #[derive(Debug, Default)]
@@ -33,8 +33,8 @@ pub(crate) struct AlertmanagerTelemetry {
     pub(crate) commits: Seconds,
     /// Transactions that failed.
     pub(crate) commits_failed: Counter,
-    /// 1 while `state.db` refuses what is written.
-    pub(crate) state_failed: Gauge,
+    /// Why `state.db` refuses what is written.
+    pub(crate) state_failed: Fault,
     /// Steps of the wall clock into the past.
     pub(crate) clock_steps: Counter,
 }
@@ -79,7 +79,7 @@ impl AlertmanagerTelemetry {
         let name = "lingshao_state_commit_failures_total";
         page.counter(name, "Transactions of state.db that failed.", self.commits_failed.get() as f64);
         let help = "1 while state.db cannot be written; people are told, but a crash would forget it.";
-        page.gauge("lingshao_state_failed", help, self.state_failed.get());
+        page.gauge("lingshao_state_failed", help, self.state_failed.figure());
         let name = "lingshao_clock_steps_back_total";
         page.counter(name, "Times the wall clock was set back.", self.clock_steps.get() as f64);
     }

@@ -17,8 +17,9 @@ use std::time::Duration;
 use http::StatusCode;
 use lingshao_model::Refusals;
 
-pub(crate) use page::{Counter, Gauge, Page, Seconds, UnderWay};
+pub(crate) use page::{Counter, Fault, Gauge, Page, Seconds, UnderWay};
 
+use crate::health::Health;
 use crate::server::routes::Door;
 
 /// Everything that this process counts about itself. One per process, shared.
@@ -36,6 +37,12 @@ pub(crate) struct Telemetry {
     pub(crate) log_wal: std::sync::Arc<WalTelemetry>,
     /// Log records.
     pub(crate) logs: std::sync::Arc<logs::LogsTelemetry>,
+    /// Why metrics are not sealed, merged or forgotten.
+    pub(crate) maintenance: Fault,
+    /// Why log records are not.
+    pub(crate) log_maintenance: Fault,
+    /// What of us does not work.
+    pub(crate) health: Health,
     /// Damage to what is stored.
     pub(crate) storage: storage::StorageTelemetry,
     /// The configuration.
@@ -260,6 +267,7 @@ impl Telemetry {
         self.ingest.render(page);
         self.queries.render(page);
         render_wals(page, &self.wal, &self.log_wal);
+        self.health.render(page);
         self.storage.render(page);
         self.reload.render(page);
         self.rules.render(page);

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// A number that only grows.
@@ -33,6 +34,27 @@ impl Gauge {
     /// As it was last set.
     pub(crate) fn get(&self) -> f64 {
         f64::from_bits(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// Why something does not work at the moment; nothing while it does.
+#[derive(Debug, Default)]
+pub(crate) struct Fault(Mutex<Option<String>>);
+
+impl Fault {
+    /// Replaces it.
+    pub(crate) fn set(&self, error: Option<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = error;
+    }
+
+    /// As it was last set.
+    pub(crate) fn get(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// 1 while there is one.
+    pub(crate) fn figure(&self) -> f64 {
+        f64::from(u8::from(self.get().is_some()))
     }
 }
 

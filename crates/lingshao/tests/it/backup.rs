@@ -5,8 +5,14 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Output;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
+use lingshao_disk::{Disk, RealDisk};
+use lingshao_logs::Store;
+use lingshao_model::log::{LogBatch, LogTime};
+use lingshao_model::{TimeDelta, Timestamp};
+use lingshao_tsdb::Db;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -207,6 +213,99 @@ fn a_changed_byte_and_a_missing_end_are_named() {
     fs::write(&changed, "hello").unwrap();
     fails(&verify(), 1, &["is no backup of Lingshao"]);
     fails(&run(&["backup", "--verify", "/nowhere"]), 3, &["cannot read `/nowhere`"]);
+}
+
+/// A folder that nobody uses, with files of all kinds.
+fn sealed(folder: &TempDir) -> PathBuf {
+    let data = used(folder);
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk::new());
+    let later = Timestamp(now_millis()) + TimeDelta::from_secs(3 * 3600);
+    let (db, _) =
+        Db::open(disk.clone(), &data.join("metrics"), lingshao_tsdb::Options::default(), later).unwrap();
+    db.maintain(later).unwrap();
+    db.append(&batch(&[(&[("__name__", "later")], &[(later.0, 1.0)])]), later).unwrap();
+    db.close().unwrap();
+    let at = LogTime::from(later);
+    let (store, _) = Store::open(disk, &data.join("logs"), lingshao_logs::Options::default(), at).unwrap();
+    store.maintain(at).unwrap();
+    let mut records = LogBatch::default();
+    records.begin("shop").time(at);
+    store.append(&records, at).unwrap();
+    store.close().unwrap();
+    data
+}
+
+/// The files below a folder with this ending, the longest first.
+fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if path.is_dir() {
+            found.append(&mut files(&path, ending));
+        } else if text(&path).ends_with(ending) {
+            found.push(path);
+        }
+    }
+    found.sort_by_key(|path| std::cmp::Reverse(fs::metadata(path).unwrap().len()));
+    found
+}
+
+/// What is rotten in the data folder is rotten in its backup, whose own checksums are right.
+#[test]
+fn a_file_that_was_rotten_before_its_backup_is_named_with_the_place_and_not_restored() {
+    let folder = folder();
+    let (data, target) = (sealed(&folder), target(&folder));
+    let new = folder.path().join("new");
+    let name = |path: &Path| text(path.strip_prefix(&data).unwrap());
+    let made = |target: &Path| {
+        let made = backups(target).remove(0);
+        fs::rename(&made, folder.path().join("made.tar.zst")).unwrap();
+        folder.path().join("made.tar.zst")
+    };
+    let said = succeeds(&backup(&data, &target, &[]));
+    assert!(!said.contains("damaged"), "{said}");
+    succeeds(&run(&["backup", "--verify", &text(made(&target))]));
+
+    let kinds = [
+        ("metrics", ".block", true),
+        ("metrics", ".wal", false),
+        ("logs", ".part", true),
+        ("logs", ".wal", false),
+        ("logs", "indices", true),
+    ];
+    for (storage, ending, is_whole_file) in kinds {
+        let path = files(&data.join(storage), ending).first().expect(ending).clone();
+        let whole = fs::read(&path).unwrap();
+        // Beginning, middle, end; what stands in a file's first bytes only names its format. A log loses nothing with the
+        // headers of its segments and the mark at its end.
+        let everywhere = [20, whole.len() / 3, whole.len() / 2, whole.len() - 1];
+        for at in if is_whole_file { &everywhere[..] } else { &everywhere[2..3] }.iter().copied() {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0x10;
+            fs::write(&path, &bytes).unwrap();
+            let place = format!("`{}` is damaged at byte ", name(&path));
+            let said = succeeds(&backup(&data, &target, &[]));
+            let made = made(&target);
+            // Damage is told where what does not check begins: never behind the byte that was turned.
+            let told = |said: &str| {
+                let (_, rest) = said.split_once(&place).unwrap_or_else(|| panic!("{at} of {place}: {said}"));
+                let offset: String = rest.chars().take_while(char::is_ascii_digit).collect();
+                assert!(offset.parse::<usize>().unwrap() <= at, "{at}: {said}");
+            };
+            told(&said);
+            let verified = run(&["backup", "--verify", &text(&made)]);
+            fails(&verified, 1, &["holds files that were damaged before it was made", "--without-damaged"]);
+            told(&self::said(&verified));
+            fails(&restore(&made, &new), 1, &[&place]);
+            assert!(!new.exists(), "nothing was written");
+            let restored = run(&["restore", &text(&made), "--data", &text(&new), "--without-damaged"]);
+            told(&succeeds(&restored));
+            assert_eq!(new.join(name(&path)).exists(), !is_whole_file, "{}", name(&path));
+            assert!(new.join("FORMAT").exists());
+            fs::remove_dir_all(&new).unwrap();
+            fs::remove_file(&made).unwrap();
+        }
+        fs::write(&path, whole).unwrap();
+    }
 }
 
 /// A shop's state.db whose trail somebody has changed; the copy keeps the change, and says so.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use lingshao_model::SeriesBatch;
 use serde_json::json;
 
-use crate::harness::{Server, batch, encoded, folder, now_millis, push, text};
+use crate::harness::{Server, batch, encoded, eventually, folder, now_millis, push, text};
 
 /// Values that a careless path would change.
 const VALUES: [f64; 10] = [
@@ -212,4 +212,71 @@ fn a_full_disk_stops_intake_but_not_queries_and_room_resumes_it() {
     server.kill();
     let server = Server::start(&disk.0);
     assert_eq!(count(&server), (stored + 1).to_string());
+}
+
+/// Ten hours of a full disk are two lines about each thing, and a sentence for whoever looks.
+#[test]
+fn a_full_disk_is_told_once_with_its_end_and_shown_meanwhile() {
+    let Some(disk) = SmallDisk::mount(12) else { return };
+    let path = |name: &str| disk.0.path().join(name);
+    let followed = path("app.log");
+    std::fs::write(&followed, "").unwrap();
+    let config = format!(
+        "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\nrule_files: [rules.yml]\n\
+         logs: {{files: [{{path: '{}', from_beginning: true}}]}}\n",
+        followed.display()
+    );
+    let rules =
+        "groups: [{name: told, rules: [{record: told:one, expr: '1'}, {record: told:two, expr: time()}]}]\n";
+    std::fs::write(path("told.yml"), config).unwrap();
+    std::fs::write(path("rules.yml"), rules).unwrap();
+    let server = Server::start_with(&disk.0, &["--config", &text(path("told.yml"))]);
+    let troubles = || server.get("/api/lingshao/v1/troubles").json();
+    let health = || server.data("/api/v1/rules")["groups"][0]["rules"][1]["health"].clone();
+    eventually("the rules work", || health() == "ok");
+    assert_eq!(troubles()["troubles"], json!([]));
+
+    // Lines first, as they need room in their file.
+    let line = format!("{{\"message\":\"waits\",\"noise\":\"{}\"}}\n", "x".repeat(5000));
+    std::fs::write(path("lines"), line.repeat(200)).unwrap();
+    let full_at = now_millis();
+    let mut ballast = std::fs::File::create(path("ballast")).unwrap();
+    while ballast.write(&[1; 4096]).is_ok() {}
+    std::fs::rename(path("lines"), &followed).unwrap();
+    let kinds = || {
+        let told = troubles();
+        let list = told["troubles"].as_array().unwrap().clone();
+        list.iter().map(|one| format!("{} {}", one["part"], one["kind"]).replace('"', "")).collect::<Vec<_>>()
+    };
+    eventually("both parts are told", || {
+        let found = kinds();
+        ["metrics full", "logs full"].iter().all(|one| found.contains(&(*one).to_owned()))
+    });
+    std::thread::sleep(Duration::from_secs(5));
+    assert_eq!(health(), "err", "not well between evaluating and appending either");
+    let told = troubles();
+    let metrics = &told["troubles"][0];
+    assert!(metrics["error"].as_str().unwrap().contains("No space left on device"), "{metrics}");
+    assert_eq!(told["data"], text(path("data")));
+    let since = metrics["since"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap().as_millisecond();
+    assert!((full_at - 1000..full_at + 5000).contains(&since), "{metrics}, full at {full_at}");
+    assert_eq!(server.figure("lingshao_degraded{part=\"metrics\"}"), 1.0);
+
+    drop(ballast);
+    std::fs::remove_file(path("ballast")).unwrap();
+    eventually("it is over", || troubles()["troubles"] == json!([]));
+    assert_eq!(health(), "ok");
+    assert_eq!(server.figure("lingshao_degraded{part=\"metrics\"}"), 0.0);
+    let log = server.log();
+    let count = |text: &str| log.lines().filter(|line| line.contains(text)).count();
+    for (text, expected) in [
+        ("rule failed", 2),
+        ("a rule that failed is well again", 2),
+        ("lines of a file could not be stored", 1),
+        ("lines of a file are stored again", 1),
+        ("what is given to us is not kept part=\"metrics\" kind=\"full\"", 1),
+        ("what is given to us is kept again part=\"metrics\"", 1),
+    ] {
+        assert_eq!(count(text), expected, "{text}:\n{log}");
+    }
 }

@@ -18,6 +18,23 @@ export interface About {
 
 export const about = () => request<About>('api/lingshao/v1/about');
 
+/** A part of the server that cannot keep what it is given. */
+export interface Trouble {
+  part: 'metrics' | 'logs' | 'state';
+  /** `full`: no room; `refused`: cannot write, tries again; `unsynced`: nothing is kept before the next start. */
+  kind: 'full' | 'refused' | 'unsynced';
+  since: string;
+  error: string;
+}
+
+export interface Troubles {
+  /** The folder that is written to. */
+  data: string;
+  troubles: Trouble[];
+}
+
+export const troubles = (signal?: AbortSignal) => request<Troubles>('api/lingshao/v1/troubles', { signal });
+
 export type Words = { zh: string; en: string };
 
 /** What a check found fault with. */

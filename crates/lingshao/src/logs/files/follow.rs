@@ -12,6 +12,7 @@ use lingshao_wire::log_lines::{ContainerLine, ContainerLines, Joiner, LINE_BYTES
 
 use super::positions::Position;
 use crate::config::LogFile;
+use crate::outage::{News, Outage};
 
 /// Read at a time, of each file.
 const PIECE_BYTES: usize = 256 << 10;
@@ -50,6 +51,8 @@ pub(super) struct Followed {
     from_beginning: bool,
     open: Option<Open>,
     is_over: bool,
+    /// Of storing its lines.
+    outage: Outage,
 }
 
 #[derive(Debug)]
@@ -78,7 +81,7 @@ enum Ending {
 
 impl Followed {
     pub(super) fn new(path: PathBuf, config: LogFile, from_beginning: bool) -> Followed {
-        Followed { path, config, from_beginning, open: None, is_over: false }
+        Followed { path, config, from_beginning, ..Followed::default() }
     }
 
     /// Where it is being read.
@@ -99,6 +102,20 @@ impl Followed {
     /// Whether it has been away for so long that nobody will write into it.
     pub(super) fn is_over(&self) -> bool {
         self.is_over
+    }
+
+    /// Whether a piece could be stored.
+    pub(super) fn note(&mut self, error: Option<&String>) {
+        let path = self.path.display();
+        match self.outage.note(error.map(String::as_str)) {
+            Some(News::Failed(error)) => {
+                tracing::warn!(%path, %error, "lines of a file could not be stored; they are read again");
+            }
+            Some(News::Over { failures }) => {
+                tracing::info!(%path, failures, "lines of a file are stored again");
+            }
+            None => {}
+        }
     }
 
     /// What a piece was, has been stored.

@@ -26,6 +26,7 @@ use tokio::time::sleep;
 
 use super::take::Work;
 use super::{AskError, Logs};
+use crate::failure::with_causes;
 use crate::server::stopped;
 use find::Found;
 use follow::{Followed, Piece};
@@ -172,47 +173,39 @@ impl Follower {
             self.looked_at = None; // There is a new file at its path, or will be soon.
         }
         let opened = followed.position().filter(|_| !was_open).cloned();
-        let path = followed.path.clone();
         self.followed[place] = followed;
         let is_new = opened.is_some();
         if let Some(position) = opened {
             self.positions.set(position);
         }
         let Some(piece) = piece else { return is_new };
-        match self.store(&path, piece).await {
-            Some(position) => {
+        let stored = self.store(piece).await;
+        self.followed[place].note(stored.as_ref().err());
+        match stored {
+            Ok(position) => {
                 self.followed[place].advance(&position);
                 self.positions.set(position);
                 true
             }
-            None => {
+            Err(_) => {
                 self.followed[place].again();
                 is_new
             }
         }
     }
 
-    /// Up to where the file is durable now; `None` if nothing of the piece could be stored.
-    async fn store(&self, path: &Path, piece: Piece) -> Option<Position> {
-        match self.stored_already(&piece).await {
-            Ok(None) => {}
-            Ok(stored) => return stored,
-            Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "cannot see what of a file is stored; it is tried again");
-                return None;
-            }
+    /// Up to where the file is durable now; nothing of the piece is stored after an error.
+    async fn store(&self, piece: Piece) -> Result<Position, String> {
+        let stored = self.stored_already(&piece).await;
+        if let Some(position) = stored.map_err(|error| format!("cannot see what of it is stored: {error}"))? {
+            return Ok(position);
         }
         let position = piece.position.clone();
-        if piece.records.is_empty() {
-            return Some(position);
+        if !piece.records.is_empty() {
+            let taken = self.logs.take_decoded(move |_, work| decode(&piece, work)).await;
+            taken.map_err(|error| with_causes(&error))?;
         }
-        match self.logs.take_decoded(move |_, work| decode(&piece, work)).await {
-            Ok(()) => Some(position),
-            Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "lines of a file could not be stored; they are read again");
-                None
-            }
-        }
+        Ok(position)
     }
 
     /// How far we had stored the file when we were killed, if that is further than was noted.

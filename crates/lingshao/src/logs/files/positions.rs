@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use rapidhash::v3::rapidhash_v3;
 use serde::{Deserialize, Serialize};
 
+use crate::outage::{News, Outage};
+
 /// Most places that are kept; the oldest go. Some years of daily rotation of a few files.
 const POSITIONS_MAX: usize = 2_000;
 /// How a file begins is told by so many bytes: log files begin with an instant, so two of them hardly begin alike.
@@ -103,11 +105,13 @@ struct Known {
 pub(super) struct Positions {
     file: PathBuf,
     known: Known,
+    /// Of writing the file.
+    outage: Outage,
 }
 
 impl Positions {
     pub(super) fn new(file: PathBuf) -> Positions {
-        Positions { file, known: Known::default() }
+        Positions { file, known: Known::default(), outage: Outage::default() }
     }
 
     /// Reads the file; one that cannot be read is told, and files are read from where new ones would be.
@@ -151,15 +155,22 @@ impl Positions {
     }
 
     /// Writes the file anew, whole or not at all.
-    pub(super) async fn save(&self) {
+    pub(super) async fn save(&mut self) {
         let (file, text) = (self.file.clone(), serde_json::to_vec_pretty(&self.known));
         let saved = tokio::task::spawn_blocking(move || write(&file, &text?)).await;
-        match saved {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                tracing::warn!(path = %self.file.display(), %error, "the places in followed files are not kept");
+        let Ok(saved) = saved else {
+            tracing::error!("saving the places in followed files panicked");
+            return;
+        };
+        let (path, error) = (self.file.display(), saved.err().map(|error| error.to_string()));
+        match self.outage.note(error.as_deref()) {
+            Some(News::Failed(error)) => {
+                tracing::warn!(%path, %error, "the places in followed files are not kept");
             }
-            Err(_) => tracing::error!("saving the places in followed files panicked"),
+            Some(News::Over { failures }) => {
+                tracing::info!(%path, failures, "the places in followed files are kept again");
+            }
+            None => {}
         }
     }
 }
