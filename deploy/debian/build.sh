@@ -1,5 +1,6 @@
 #!/bin/sh
-# Builds the Debian package of a binary: build.sh BINARY FOLDER. Needs dpkg-deb, objdump (binutils), gzip.
+# Builds the Debian package of a binary: build.sh BINARY FOLDER. Needs dpkg-deb, objdump and strip (binutils), gzip.
+# MAINTAINER: who answers for this package, "NAME <ADDRESS>", for whoever gives it to others.
 # DEB_COMPRESS: for dpkg-deb, e.g. "-Zgzip -z1" where time counts more than size.
 set -eu
 
@@ -14,6 +15,7 @@ chmod 0755 "$root"
 
 version=$("$binary" version | cut -d' ' -f2)
 architecture=$(dpkg --print-architecture)
+maintainer=${MAINTAINER:-The Lingshao authors <lingshao@lingshao.example>}
 # The newest that a symbol asks for.
 glibc=$(objdump -T "$binary" | sed -n 's/.*GLIBC_\([0-9.]*\).*/\1/p' | sort -V | tail -n 1)
 
@@ -22,6 +24,8 @@ put() { # put MODE FILE NAME
 }
 
 put 0755 "$binary" usr/bin/lingshao
+# A binary of `make dist` has no symbols already.
+strip --remove-section=.comment --remove-section=.note "$root/usr/bin/lingshao"
 put 0644 "$source/deploy/lingshao.service" usr/lib/systemd/system/lingshao.service
 put 0644 "$own/sysusers.conf" usr/lib/sysusers.d/lingshao.conf
 put 0644 "$own/lingshao.yml" etc/lingshao/lingshao.yml
@@ -52,8 +56,11 @@ help_page() {
 
 documents=usr/share/doc/lingshao
 put 0644 "$own/copyright" $documents/copyright
-gzip -9nc "$source/CHANGELOG.md" >"$root/$documents/changelog.gz"
-for file in README.md README.zh-CN.md; do put 0644 "$source/$file" $documents/$file; done
+# What dpkg's tools read, and what people do.
+built=$(LC_ALL=C date -u -R -d "@${SOURCE_DATE_EPOCH:-$(stat -c %Y "$source/CHANGELOG.md")}")
+printf 'lingshao (%s) stable; urgency=medium\n\n  * See /usr/share/doc/lingshao/CHANGELOG.md.\n\n -- %s  %s\n' \
+    "$version" "$maintainer" "$built" | gzip -9n >"$root/$documents/changelog.gz"
+for file in README.md README.zh-CN.md CHANGELOG.md; do put 0644 "$source/$file" $documents/$file; done
 for file in "$source"/docs/*.md; do put 0644 "$file" "$documents/$(basename "$file")"; done
 for file in "$source"/docs/guide/*.md; do put 0644 "$file" "$documents/guide/$(basename "$file")"; done
 for file in "$source"/examples/lingxian/*.*; do put 0644 "$file" "$documents/examples/$(basename "$file")"; done
@@ -61,6 +68,7 @@ for file in "$source"/examples/lingxian/*.*; do put 0644 "$file" "$documents/exa
 mkdir "$root/DEBIAN"
 size=$(du -sk --exclude=DEBIAN "$root" | cut -f1)
 sed -e "s/@VERSION@/$version/" -e "s/@ARCHITECTURE@/$architecture/" -e "s/@KIBIBYTES@/$size/" -e "s/@GLIBC@/$glibc/" \
+    -e "s/@MAINTAINER@/$maintainer/" \
     "$own/control" >"$root/DEBIAN/control"
 cp "$own/conffiles" "$root/DEBIAN/conffiles"
 for script in postinst prerm postrm; do put 0755 "$own/$script" DEBIAN/$script; done

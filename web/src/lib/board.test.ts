@@ -42,8 +42,12 @@ test("without a pool of the shop's, the database's own limit counts", () => {
   expect(own).toBe('1 - sum(db_pool_available) / sum(db_pool_size)');
   expect(postgres).toContain('pg_settings_max_connections');
   expect(mysql).toContain('mysql_global_variables_max_connections');
-  const fresh = valueQueries([tile('pool')], WINDOWS, NOW).find((one) => one.id.startsWith('fresh'));
-  expect(JSON.stringify(fresh)).toContain('max(timestamp(db_pool_size)) or max(timestamp(pg_settings_max_connections))');
+  const [value, fresh] = valueQueries([tile('pool')], WINDOWS, NOW).map((one) => one.query);
+  expect(fresh).toContain('max(timestamp(db_pool_size)) or max(timestamp(pg_settings_max_connections))');
+  // Of a dead database nothing is known, neither now nor in the trend.
+  const dead = ') unless on () (pg_up == 0 or mysql_up == 0)';
+  expect([value, fresh].map((query) => query?.endsWith(dead))).toEqual([true, true]);
+  expect(trendQueries([tile('pool')], WINDOWS, NOW).every((one) => one.query.endsWith(dead))).toBe(true);
 });
 
 test('values and trends of all tiles fit into one request each', () => {

@@ -3,7 +3,7 @@
 import type { BatchQuery, QueryAnswer } from './api/prometheus';
 import { severityRank, type Row } from './alerts/rows';
 import { metricsOf } from './alerts/condition';
-import type { Tile, Windows } from './tiles';
+import { queryFor, unlessBlind, type Tile, type Windows } from './tiles';
 
 export type Answers = ReadonlyMap<string, QueryAnswer>;
 
@@ -23,9 +23,9 @@ export function valueQueries(tiles: readonly Tile[], windows: Windows, now: numb
   const queries = new Map<string, BatchQuery>();
   const add = (id: string, query: string) => queries.set(id, { id, query, time: now });
   for (const tile of tiles) {
-    tile.measures.forEach((measure, index) => add(valueId(tile, index), measure.query(windows)));
+    tile.measures.forEach((measure, index) => add(valueId(tile, index), queryFor(tile, measure, windows)));
     const sources = [tile.freshness, ...(tile.otherwise ?? [])];
-    add(freshId(tile), sources.map((source) => `max(timestamp(${source}))`).join(' or '));
+    add(freshId(tile), unlessBlind(tile, sources.map((source) => `max(timestamp(${source}))`).join(' or ')));
     if (tile.where !== undefined) add(`${tile.id} where`, tile.where.query);
   }
   return [...queries.values()];
@@ -75,7 +75,7 @@ export function trendQueries(tiles: readonly Tile[], windows: Windows, now: numb
   return tiles.flatMap((tile) =>
     tile.measures.flatMap((measure, index) => {
       const { start, end, step } = hourBefore(tile, now);
-      const query = measure.query(windows);
+      const query = queryFor(tile, measure, windows);
       const id = valueId(tile, index);
       const today = { id, query, start, end, step };
       // Only the main measure is compared.

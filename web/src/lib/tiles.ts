@@ -41,6 +41,8 @@ export interface Tile {
   freshness: string;
   /** What the value comes from when that is not there, each newest where those before it are missing. */
   otherwise?: readonly string[];
+  /** While this gives anything, what the tile asks says nothing: it has no value then, and shows the last one. */
+  blind?: string;
   /** Where more is better, a rise is good news. */
   better: 'more' | 'less' | 'neither';
   /** Shares are compared by their difference, everything else by its ratio. */
@@ -55,6 +57,15 @@ export interface Tile {
   optional?: boolean;
   /** Whether a rule with this expression is about what the tile shows, given the metrics in it. */
   concerns: (expr: string, metrics: ReadonlySet<string>) => boolean;
+}
+
+/** The expression of a measure, without a value while the tile is blind. */
+export function queryFor(tile: Tile, measure: Measure, windows: Windows): string {
+  return unlessBlind(tile, measure.query(windows));
+}
+
+export function unlessBlind(tile: Tile, query: string): string {
+  return tile.blind === undefined ? query : `(${query}) unless on () (${tile.blind})`;
 }
 
 /** Not mounted from a disk, or full by nature. */
@@ -228,6 +239,8 @@ export const TILES: readonly Tile[] = [
     ...one(() => POOL),
     freshness: 'db_pool_size',
     otherwise: ['pg_settings_max_connections', 'mysql_global_variables_max_connections'],
+    // Of a database that is dead nobody holds a connection: all of the pool is free, and 0 % would be good news.
+    blind: 'pg_up == 0 or mysql_up == 0',
     better: 'less',
     yesterday: 'hour',
     optional: true,

@@ -150,6 +150,9 @@ impl Requests {
     /// Appends the page; every sample carries its own `job` and `instance`.
     pub(crate) fn render(&self, out: &mut Vec<u8>) {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if counts.all.is_empty() {
+            return; // Nobody has logged a request: there is nothing that could be up.
+        }
         let mut page = String::new();
         page.push_str("# HELP http_requests_total Requests, from request records.\n# TYPE http_requests_total counter\n");
         for (key, counted) in &counts.all {

@@ -132,7 +132,7 @@ pub struct OwnJob {
     pub page: OwnPage,
 }
 
-/// Appends a page to a buffer; may block.
+/// Appends a page to a buffer; may block. With an empty page there is no such target for the moment.
 pub type Render = Arc<dyn Fn(&mut Vec<u8>) + Send + Sync>;
 
 /// A page that is made in this process.
@@ -191,6 +191,8 @@ pub enum Health {
     Up,
     /// Its last scrape failed.
     Down,
+    /// It has nothing to say, and is not listed.
+    Idle,
 }
 
 impl Health {
@@ -200,6 +202,7 @@ impl Health {
             Health::Unknown => "unknown",
             Health::Up => "up",
             Health::Down => "down",
+            Health::Idle => "idle",
         }
     }
 }
@@ -301,7 +304,11 @@ impl Scraper {
     /// Active targets, by job.
     pub fn targets(&self) -> Vec<TargetView> {
         let pools = self.pools.borrow().clone();
-        pools.iter().flat_map(|pool| pool.targets.iter().map(|handle| handle.view(&pool.name))).collect()
+        pools
+            .iter()
+            .flat_map(|pool| pool.targets.iter().map(|handle| handle.view(&pool.name)))
+            .filter(|target| target.last.health != Health::Idle)
+            .collect()
     }
 
     /// Jobs with their dropped targets, by name.

@@ -168,8 +168,13 @@ impl Worker {
         let Ok(core) = self.context.cores.clone().acquire_owned().await else { return self };
         let mut appender = std::mem::take(&mut self.appender);
         let context = self.context.clone();
+        let before = self.last.borrow().health;
         let stored = spawn_blocking(move || {
-            let outcome = store(&mut appender, &context, &plan, page, sample, begun);
+            let outcome = if matches!(&page, Ok(page) if page.is_nothing()) {
+                idle(&mut appender, &context, &plan, before, sample, begun)
+            } else {
+                store(&mut appender, &context, &plan, page, sample, begun)
+            };
             drop(core);
             (appender, outcome)
         });
@@ -239,7 +244,11 @@ impl Worker {
         }
         let changed = counts.added > 0 || self.last.borrow().at.is_none();
         self.last.send_modify(|last| {
-            last.health = if outcome.error.is_some() { Health::Down } else { Health::Up };
+            last.health = match &outcome.error {
+                Some(_) => Health::Down,
+                None if outcome.is_idle => Health::Idle,
+                None => Health::Up,
+            };
             last.error = outcome.error.unwrap_or_default();
             last.at = Some(at);
             last.took = outcome.took;
@@ -281,6 +290,11 @@ impl Page {
     fn own(page: Vec<u8>) -> Page {
         Page::Own { page, failure: None }
     }
+
+    /// Whether this process has nothing to say under this name.
+    fn is_nothing(&self) -> bool {
+        matches!(self, Page::Own { page, failure: None } if page.is_empty())
+    }
 }
 
 /// How a scrape went.
@@ -288,6 +302,25 @@ struct Outcome {
     counts: Counts,
     error: Option<String>,
     took: TimeDelta,
+    is_idle: bool,
+}
+
+/// Ends the series of a target that is none for the moment, `up` among them: an `up` without a sample beside it would say
+/// that something is watched.
+fn idle(
+    appender: &mut Appender,
+    context: &Context,
+    plan: &Plan,
+    before: Health,
+    sample: Timestamp,
+    begun: Instant,
+) -> Outcome {
+    let took = begun.elapsed();
+    let times = Times { sample, now: now().max(sample), took, timeout: plan.target.timeout };
+    let had_series = matches!(before, Health::Up | Health::Down);
+    let ended = had_series.then(|| appender.gone(&context.db, plan.rules(), times)).transpose();
+    let error = ended.err().map(|error| error.to_string());
+    Outcome { counts: Counts::default(), error, took: TimeDelta::from(took), is_idle: true }
 }
 
 /// Reads and stores a page, or ends the target's series if there is none.
@@ -326,7 +359,7 @@ fn store(
             reason.push_str(&format!("; and `up` is not stored: {failure}"));
         }
     }
-    Outcome { counts, error: error.or(down), took: TimeDelta::from(took) }
+    Outcome { counts, error: error.or(down), took: TimeDelta::from(took), is_idle: false }
 }
 
 /// The wall clock may be set while we sleep; the loop looks again when it wakes.

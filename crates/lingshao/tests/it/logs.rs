@@ -337,6 +337,42 @@ fn counted_lines_become_metrics_and_rules() {
     });
 }
 
+/// The job `requests` stands for what request records say: while they say nothing, or the shop says it itself, there is none.
+#[test]
+fn a_shop_with_metrics_of_its_own_has_no_target_that_says_nothing() {
+    let folder = folder();
+    let server = start(&folder, "global: {scrape_interval: 1s}\n");
+    let is_listed = || {
+        let targets = server.data("/api/v1/targets");
+        let jobs =
+            targets["activeTargets"].as_array().unwrap().iter().map(|one| one["labels"]["job"].clone());
+        jobs.collect::<Vec<_>>().contains(&json!("requests"))
+    };
+    let up = || {
+        let query = crate::harness::encoded("up{job=\"requests\"}");
+        server.data(&format!("/api/v1/query?query={query}"))["result"].as_array().unwrap().len()
+    };
+    eventually("our own page was looked at", || {
+        server.get("/api/v1/query?query=up").body.contains("lingshao")
+    });
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    assert_eq!((is_listed(), up()), (false, 0), "nobody has logged a request");
+    ship(&server, &shop_lines());
+    eventually("there are request records", || is_listed() && up() == 1);
+    let own = [
+        ("__name__", "http_requests_total"),
+        ("job", "shop"),
+        ("instance", "127.0.0.1:8000"),
+        ("status", "200"),
+    ];
+    let sent = crate::harness::batch(&[(&own, &[(crate::harness::now_millis(), 7.0)])]);
+    assert_eq!(server.write(&sent).status, 204);
+    eventually("the shop says it itself", || !is_listed() && up() == 0);
+    let query = crate::harness::encoded("http_requests_total");
+    let left = server.data(&format!("/api/v1/query?query={query}"));
+    assert_eq!(left["result"].as_array().unwrap().len(), 1, "nothing is counted twice: {left}");
+}
+
 #[test]
 fn whoever_knows_the_number_of_kibana_is_sent_to_the_log_page() {
     let folder = folder();
