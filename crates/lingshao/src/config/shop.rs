@@ -1,5 +1,6 @@
 //! `shop`: the shop's database, what its tables mean, and what the business monitors may do there.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use lingshao_model::TimeDelta;
@@ -16,7 +17,7 @@ use lingshao_wire::yaml::{Diagnostics, Keys, Node, Position, Value};
 use serde::{Serialize, Serializer};
 
 use super::load::{read_text, remedy};
-use crate::shop::provider;
+use crate::shop::{FIGURES, provider};
 
 /// Presets by name.
 const PRESETS: [&str; 2] = ["litemall", "ruoyi-mall"];
@@ -50,6 +51,8 @@ pub struct Shop {
     pub refunds: Refunds,
     /// Products of which there is little.
     pub low_stock: LowStock,
+    /// Figures that the shop exports itself, under the same names, and that are not to stand there twice. Default: none.
+    pub left_out: BTreeSet<String>,
     /// A file that stops all acting while it is there. Default: `shop.stop` in the data folder.
     pub kill_switch: Option<PathBuf>,
     /// Who took the money.
@@ -167,6 +170,7 @@ pub(super) fn read(node: &Node, folder: &Path, findings: &mut Diagnostics) -> Op
     let monitors = keys.node("monitors");
     let mapping = read_mapping(&mut keys, mapping.as_ref(), monitors, &mut places, findings);
     let every = read_every(&mut keys, findings);
+    let left_out = keys.node("figures").map(|node| read_left_out(node, findings)).unwrap_or_default();
     let monitors = read_monitors(monitors, findings);
     let provider = match keys.node("provider") {
         Some(node) => read_provider(node, folder, findings),
@@ -190,6 +194,7 @@ pub(super) fn read(node: &Node, folder: &Path, findings: &mut Diagnostics) -> Op
         group_settle,
         refunds,
         low_stock: monitors.low_stock,
+        left_out,
         kill_switch,
         provider: provider.unwrap_or(Provider::None),
     })
@@ -816,6 +821,19 @@ fn read_low_stock(node: &Node, findings: &mut Diagnostics) -> LowStock {
     LowStock { below }
 }
 
+fn read_left_out(node: &Node, findings: &mut Diagnostics) -> BTreeSet<String> {
+    let mut keys = Keys::new(node, "shop.figures", findings);
+    let names = keys.texts("leave_out", findings);
+    keys.finish(findings);
+    for (name, at) in &names {
+        if !FIGURES.contains(&name.as_str()) {
+            let message = format!("`leave_out`: there is no figure `{name}`");
+            findings.error(*at, message, format!("write some of {}", FIGURES.join(", ")));
+        }
+    }
+    names.into_iter().map(|(name, _)| name).collect()
+}
+
 fn read_safety(node: &Node, folder: &Path, findings: &mut Diagnostics) -> Option<PathBuf> {
     let mut keys = Keys::new(node, "shop.safety", findings);
     let kill_switch = keys.text("kill_switch", findings).map(|path| folder.join(path));
@@ -1029,6 +1047,7 @@ shop:
         verify: "SELECT state=2 FROM sales WHERE sale_id=:id"
       limits: {per_run: 7, max_share_of_pending: 25%, order_age_max: 1d, two_ticks: false}
     low_stock: {below: 3}
+  figures: {leave_out: [orders_total]}
 "#;
 
     fn config(text: &str) -> Config {
@@ -1070,6 +1089,7 @@ shop:
         let Limits { per_run, share_of_pending_percent_max, two_ticks, .. } = timeout.limits;
         assert_eq!((per_run, share_of_pending_percent_max, two_ticks), (7, 25, false));
         assert_eq!(shop.low_stock.below, 3);
+        assert_eq!(shop.left_out, BTreeSet::from(["orders_total".to_owned()]));
         assert_eq!((shop.group_settle.mode, shop.refunds.mode), (Mode::Observe, Mode::Observe));
     }
 
@@ -1108,6 +1128,10 @@ shop:
         wrong(
             "shop:\n  database: sqlite:x\n",
             "lingshao.yml:2:3: error a shop without a preset needs `money`",
+        );
+        wrong(
+            &format!("{preset}  figures:\n    leave_out: [orders_total, orders]\n"),
+            "lingshao.yml:5:32: error `leave_out`: there is no figure `orders`",
         );
         wrong(&format!("{preset}  every: 1h\n"), "lingshao.yml:4:3: error `every` of 1h is not possible");
         wrong(&format!("{preset}  name: 'two words'\n"), "lingshao.yml:4:3: error `name`: shop name");

@@ -3,6 +3,8 @@
 //! Days are those of Asia/Shanghai, money is fen. A figure that could not be read is left out: a stale zero would be a
 //! wrong alert.
 
+use std::collections::BTreeSet;
+
 use lingshao_shop::safety::Mode;
 
 use super::telemetry::Facts;
@@ -12,9 +14,59 @@ use crate::telemetry::Page;
 /// Series of one family; more products or groups than this say no more.
 const ITEMS_MAX: usize = 2_000;
 
+/// The figures under names that a shop may export itself, and may have left out here.
+pub(crate) const NAMES: [&str; 21] = [
+    "group_buy_expired_unsettled",
+    "group_buy_status",
+    "group_buys_ended_total",
+    "orders_pending",
+    "orders_today",
+    "orders_total",
+    "orphan_payments",
+    "orphan_payments_fen",
+    "oversold_skus",
+    "paid_after_cancel_orders",
+    "payment_callbacks_down",
+    "payment_callbacks_late",
+    "product_stock",
+    "product_stock_low",
+    "refund_cap_fen",
+    "refunds_need_human",
+    "refunds_sent_today_fen",
+    "refunds_today_fen",
+    "refunds_wait_for_money",
+    "sales_today_fen",
+    "stuck_refunds",
+];
+
+/// A page without the families that the shop has itself.
+struct Figures<'l> {
+    page: Page,
+    left_out: &'l BTreeSet<String>,
+}
+
+impl Figures<'_> {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        if !self.left_out.contains(name) {
+            self.page.family(name, kind, help);
+        }
+    }
+
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
+        if !self.left_out.contains(name) {
+            self.page.sample(name, labels, value);
+        }
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: f64) {
+        self.family(name, "gauge", help);
+        self.sample(name, &[], value);
+    }
+}
+
 /// Appends the page.
-pub(super) fn render(view: &View, facts: &Facts, out: &mut Vec<u8>) {
-    let mut page = Page::default();
+pub(super) fn render(view: &View, facts: &Facts, left_out: &BTreeSet<String>, out: &mut Vec<u8>) {
+    let mut page = Figures { page: Page::default(), left_out };
     let number = |flag: bool| f64::from(u8::from(flag));
     page.gauge("lingshao_shop_up", "1 while the shop's database answers.", number(view.up));
     page.gauge("lingshao_shop_stopped", "1 while all acting is stopped by hand.", number(view.stopped));
@@ -36,10 +88,10 @@ pub(super) fn render(view: &View, facts: &Facts, out: &mut Vec<u8>) {
         groups(&mut page, view);
     }
     money(&mut page, view);
-    out.extend_from_slice(&page.into_bytes());
+    out.extend_from_slice(&page.page.into_bytes());
 }
 
-fn monitors(page: &mut Page, view: &View) {
+fn monitors(page: &mut Figures<'_>, view: &View) {
     let help = "How far a monitor may go: 0 observe, 1 dry_run, 2 act.";
     page.family("lingshao_shop_monitor_mode", "gauge", help);
     for monitor in view.monitors.iter().filter(|monitor| monitor.acts) {
@@ -72,11 +124,19 @@ fn monitors(page: &mut Page, view: &View) {
     page.gauge("lingshao_shop_quarantined", help, quarantined as f64);
 }
 
-fn of_the_day(page: &mut Page, view: &View) {
+fn of_the_day(page: &mut Figures<'_>, view: &View) {
     let Some(figures) = &view.figures else { return };
     page.gauge("orders_today", "Orders placed today, whatever became of them.", figures.orders as f64);
     page.gauge("sales_today_fen", "Money paid today in fen, refunds not deducted.", figures.sales_fen as f64);
     page.gauge("refunds_today_fen", "Money that went back today in fen.", figures.refunds_fen as f64);
+    if let Some(total) = figures.orders_total {
+        // A gauge of the plan's own name; it never falls.
+        page.gauge(
+            "orders_total",
+            "Orders placed in the shop's life, also those deleted since.",
+            total as f64,
+        );
+    }
     page.gauge("orders_pending", "Orders that wait for payment.", figures.pending as f64);
     if let Some(drift) = &figures.drift {
         let name = "lingshao_shop_drift";
@@ -86,10 +146,13 @@ fn of_the_day(page: &mut Page, view: &View) {
         {
             page.sample(name, &[("figure", figure)], value as f64);
         }
+        if let Some(total) = drift.orders_total {
+            page.sample(name, &[("figure", "orders_total")], total as f64);
+        }
     }
 }
 
-fn stock(page: &mut Page, view: &View) {
+fn stock(page: &mut Figures<'_>, view: &View) {
     page.family("product_stock", "gauge", "What can be sold of products of which there is little.");
     for item in view.stock.items.iter().take(ITEMS_MAX) {
         page.sample("product_stock", &[("product_id", item.id.as_str())], item.sellable as f64);
@@ -98,7 +161,7 @@ fn stock(page: &mut Page, view: &View) {
     page.gauge("oversold_skus", "Products sold more often than there are.", view.stock.oversold as f64);
 }
 
-fn groups(page: &mut Page, view: &View) {
+fn groups(page: &mut Figures<'_>, view: &View) {
     let help = "1 open, 2 success, 3 failed with refunds outstanding, 4 failed and refunded.";
     page.family("group_buy_status", "gauge", help);
     for group in view.groups.iter().take(ITEMS_MAX / 2) {
@@ -117,7 +180,7 @@ fn groups(page: &mut Page, view: &View) {
     }
 }
 
-fn money(page: &mut Page, view: &View) {
+fn money(page: &mut Figures<'_>, view: &View) {
     page.family("stuck_refunds", "gauge", "Refunds that are not at their end, older than this.");
     for (age, count) in &view.refunds.older {
         page.sample("stuck_refunds", &[("older", age)], *count as f64);

@@ -16,6 +16,7 @@ use ring::rand::SystemRandom;
 use tokio::sync::watch;
 
 use super::desk::{Desk, WANTED_MAX, Wanted};
+use super::figures;
 use super::hands::log;
 use super::monitor::Monitor;
 use super::preview::{Preview, preview};
@@ -151,8 +152,11 @@ impl ShopHandle {
         }
     }
 
-    pub(super) fn facts(&self) -> &Facts {
-        &self.facts
+    /// The page of business metrics; nothing before the first tick.
+    pub(super) fn render(&self, out: &mut Vec<u8>) {
+        if let (Ok(desk), Some(view)) = (self.desk(), self.view()) {
+            figures::render(&view, &self.facts, &desk.config.left_out, out);
+        }
     }
 
     /// Whether a shop is configured.

@@ -17,6 +17,7 @@ pub(crate) mod provider;
 mod telemetry;
 pub(crate) mod view;
 
+pub(crate) use figures::NAMES as FIGURES;
 pub(crate) use handle::{Command, CommandError, ShopHandle};
 pub(crate) use monitor::Monitor;
 pub(crate) use owner::{Replacer, Running, Settings, page};

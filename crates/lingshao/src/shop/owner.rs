@@ -11,7 +11,6 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::desk::Desk;
-use super::figures;
 use super::handle::ShopHandle;
 use super::hands::{Hands, HttpHand, describe};
 use super::keeper::Keeper;
@@ -129,11 +128,7 @@ impl Running {
 /// The page of business metrics.
 pub(crate) fn page(handle: &ShopHandle) -> Render {
     let handle = handle.clone();
-    Arc::new(move |out: &mut Vec<u8>| {
-        if let Some(view) = handle.view() {
-            figures::render(&view, handle.facts(), out);
-        }
-    })
+    Arc::new(move |out: &mut Vec<u8>| handle.render(out))
 }
 
 impl House {

@@ -214,6 +214,8 @@ pub(crate) struct FiguresView {
     pub(crate) sales_fen: i64,
     /// Given back.
     pub(crate) refunds_fen: i64,
+    /// Placed in the shop's life; `None` while they cannot be counted.
+    pub(crate) orders_total: Option<i64>,
     /// Waiting for payment now.
     pub(crate) pending: usize,
     /// The last nightly recount minus ours.
@@ -232,6 +234,8 @@ pub(crate) struct DriftView {
     pub(crate) sales_fen: i64,
     /// Money.
     pub(crate) refunds_fen: i64,
+    /// Orders of the shop's life; negative, when rows were deleted since they were counted.
+    pub(crate) orders_total: Option<i64>,
 }
 
 impl MonitorView {

@@ -8,14 +8,17 @@ pub mod check;
 mod database;
 mod dialect;
 mod find;
+mod marks;
 mod render;
 mod tail;
+mod total;
 mod transact;
 
 pub use database::{Database, DatabaseError};
 pub use dialect::Dialect;
 pub use find::{EndedGroup, Expired, FoundGroup, OrderFacts, StockLevel};
 pub use tail::{DayFigures, Drift, Tail, TailLimits};
+pub use total::CountedOrders;
 
 use lingshao_model::Timestamp;
 

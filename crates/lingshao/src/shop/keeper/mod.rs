@@ -21,7 +21,7 @@ use lingshao_shop::safety::{
     Admission, CallbackLimits, Callbacks, Candidate, Gate, Halt, Limits, MonitorHistory,
 };
 use lingshao_shop::sql::check::{Known, Report};
-use lingshao_shop::sql::{ShopError, Tail};
+use lingshao_shop::sql::{CountedOrders, ShopError, Tail};
 use lingshao_shop::{Fen, OrderKey};
 
 use self::gates::{Gates, halt_detail, held_name, read_halt, write_halt};
@@ -97,6 +97,9 @@ pub(super) struct Keeper {
     tail: Option<Tail>,
     drift: Option<DriftView>,
     recounted: i64,
+    /// How many orders are remembered over restarts, and since when.
+    counted: Option<CountedOrders>,
+    counted_at: Timestamp,
     forgot: i64,
     orphans: BTreeMap<OrderKey, Orphan>,
     watched: HashMap<OrderKey, Watch>,
@@ -168,6 +171,8 @@ impl Keeper {
             tail: None,
             drift: None,
             recounted: 0,
+            counted: None,
+            counted_at: Timestamp(0),
             forgot: 0,
             orphans: BTreeMap::new(),
             watched: HashMap::new(),

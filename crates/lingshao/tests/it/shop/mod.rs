@@ -4,7 +4,7 @@ mod kills;
 mod world;
 
 use serde_json::json;
-use world::{Kind, Order, World, number_of};
+use world::{Kind, Order, Watched, World, number_of};
 
 use crate::harness::{command, eventually, text};
 
@@ -87,6 +87,7 @@ fn journey(kind: Kind) {
         ("group_buy_expired_unsettled", "0"),
         (r#"lingshao_shop_facts_total{monitor="order_timeout",fact="cancelled"}"#, "1"),
         ("orders_pending", "2"),
+        (r#"orders_total{job="lingshao-shop"}"#, "7"),
     ] {
         let path = format!("/api/v1/query?query={}", crate::harness::encoded(series));
         eventually(series, || watched.0.data(&path)["result"][0]["value"][1] == expected);
@@ -131,6 +132,41 @@ fn what_nobody_switched_on_changes_nothing() {
         eventually(expression, || watched.0.data(&path)["result"][0]["value"][1] == expected);
     }
     assert_eq!(world.provider.received().iter().filter(|one| one.request.method == "POST").count(), 0);
+}
+
+#[test]
+fn all_orders_are_counted_and_what_the_shop_exports_itself_is_left_out() {
+    let mut world = World::new(Kind::Sqlite);
+    for id in 1..=3 {
+        world.place(Order { id, status: 401, placed: 90 * 86_400 });
+    }
+    world.place(Order { id: 4, status: 201, placed: 60 });
+    let watched = world.watch("low_stock: {below: 10}");
+    let path = "/api/v1/query?query=orders_total";
+    let counts = |watched: &Watched, expected: &str| {
+        eventually("orders_total", || watched.0.data(path)["result"][0]["value"][1] == expected);
+    };
+    counts(&watched, "4");
+    world.place(Order { id: 5, status: 101, placed: 0 });
+    counts(&watched, "5");
+    // What is archived was ordered all the same, before and after a restart.
+    drop(watched);
+    world.run("DELETE FROM litemall_order WHERE id<=2");
+    let watched = world.watch("low_stock: {below: 10}");
+    watched.tick();
+    counts(&watched, "5");
+    drop(watched);
+    world.shop_lines = "figures: {leave_out: [orders_total, product_stock]}".to_owned();
+    let watched = world.watch_in(&[], "other", "low_stock: {below: 10}");
+    for (name, expected) in
+        [("orders_today", 1), ("product_stock_low", 1), ("orders_total", 0), ("product_stock", 0)]
+    {
+        let path = format!("/api/v1/query?query={name}");
+        watched.tick();
+        watched.tick();
+        let found = || watched.0.data(&path)["result"].as_array().map_or(0, Vec::len);
+        eventually(name, || found() == expected);
+    }
 }
 
 #[test]

@@ -25,6 +25,9 @@ pub(crate) struct Order {
 pub(crate) struct World {
     pub(crate) provider: FakeWechatPay,
     pub(crate) folder: TempDir,
+    /// Further lines of `shop:` and of `shop.provider.wechatpay:`, without the indentation.
+    pub(crate) shop_lines: String,
+    pub(crate) wechatpay_lines: String,
     runtime: Runtime,
     client: Client,
     pub(crate) database: DatabaseServer,
@@ -35,8 +38,10 @@ impl World {
         let runtime = Runtime::new().unwrap();
         let database = runtime.block_on(start(kind));
         let client = runtime.block_on(Client::open(&database.url));
+        let provider = FakeWechatPay::start().unwrap();
+        let (shop_lines, wechatpay_lines) = <(String, String)>::default();
         let mut world =
-            World { provider: FakeWechatPay::start().unwrap(), folder: folder(), runtime, client, database };
+            World { provider, folder: folder(), shop_lines, wechatpay_lines, runtime, client, database };
         let time = if kind == Kind::Postgres { "TIMESTAMP" } else { "DATETIME" };
         for table in LITEMALL {
             world.run(&format!("CREATE TABLE {}", table.replace("TIME_TYPE", time)));
@@ -166,14 +171,20 @@ impl World {
             "global: {{scrape_interval: 1s}}\n\
              shop:\n  name: lx\n  every: 1s\n  database: {{url_file: shop.url}}\n  preset: litemall\n  provider:\n    wechatpay:\n      \
              endpoint: {}\n      mchid: '{}'\n      serial: {}\n      private_key_file: merchant.pem\n      \
-             certificate_files: [platform.pem]\n  monitors:\n",
+             certificate_files: [platform.pem]\n",
             self.provider.base(),
             Account::MCHID,
             Account::MERCHANT_SERIAL
         );
-        for line in monitors.lines() {
-            writeln!(config, "    {}", line.trim_end()).unwrap();
-        }
+        let mut lines = |lines: &str, indent: usize| {
+            for line in lines.lines() {
+                writeln!(config, "{:indent$}{}", "", line.trim_end()).unwrap();
+            }
+        };
+        lines(&self.wechatpay_lines, 6);
+        lines(&self.shop_lines, 2);
+        lines("monitors:", 2);
+        lines(monitors, 4);
         let path = self.folder.path().join("lingshao.yml");
         std::fs::write(&path, config).unwrap();
         text(path)
