@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use lingshao_model::TimeDelta;
 use lingshao_shop::ShopName;
 use lingshao_shop::mapping::{
-    Clock, ColumnClock, Groups, KeyKind, Mapping, MoneyUnit, Orders, Rows, SqlAction, States, Step, Stock,
-    lint, preset,
+    Clock, ColumnClock, Groups, KeyKind, Mapping, MoneyUnit, Orders, PaymentStates, Payments, Rows,
+    SqlAction, States, Step, Stock, lint, preset,
 };
 use lingshao_shop::safety::{Limits, Mode, RefundCaps};
 use lingshao_shop::sql::Database;
@@ -285,6 +285,7 @@ fn read_mapping(
     let orders = keys.node("orders");
     let tables = keys.texts("tables", findings).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
     let stock = keys.node("stock");
+    let payments = keys.node("payments");
     let groups = keys.node("groups");
     let lacks = |key: &str, findings: &mut Diagnostics| {
         let remedy = format!("add `{key}:`, or `preset: {}`", PRESETS[0]);
@@ -321,11 +322,16 @@ fn read_mapping(
         mark_refunded: base.and_then(|mapping| mapping.mark_refunded.clone()),
         groups: base.and_then(|mapping| mapping.groups.clone()),
         stock: base.and_then(|mapping| mapping.stock.clone()),
+        payments: base.and_then(|mapping| mapping.payments.clone()),
     };
     mapping.tables.extend(tables);
     if let Some(node) = stock {
         places.put("stock", node.at);
         mapping.stock = read_stock(node, places, findings);
+    }
+    if let Some(node) = payments {
+        places.put("payments", node.at);
+        mapping.payments = read_payments(node, places, findings);
     }
     if let Some(node) = groups {
         places.put("group_settle", node.at);
@@ -554,6 +560,56 @@ fn read_stock(node: &Node, places: &mut Places, findings: &mut Diagnostics) -> O
     let exclude = keys.text("exclude", findings);
     keys.finish(findings);
     Some(Stock { table: table?, id: id?, sellable: sellable?, exclude })
+}
+
+fn read_payments(node: &Node, places: &mut Places, findings: &mut Diagnostics) -> Option<Payments> {
+    if is_off(node) {
+        return None;
+    }
+    let mut keys = Keys::new(node, "shop.payments", findings);
+    let mut text = |keys: &mut Keys<'_>, key: &'static str, findings: &mut Diagnostics| {
+        needed(keys, key, None, places, "payments", findings)
+    };
+    let (table, id) = (text(&mut keys, "table", findings), text(&mut keys, "id", findings));
+    let created = text(&mut keys, "created", findings);
+    let states = keys.node("states");
+    let mut maybe = |key: &'static str, findings: &mut Diagnostics| {
+        let found = keys.text(key, findings);
+        if found.is_some() {
+            places.put(format!("payments.{key}"), keys.key_at(key));
+        }
+        found
+    };
+    let (provider, method) = (maybe("provider", findings), maybe("method", findings));
+    let exclude = maybe("exclude", findings);
+    let at = keys.at();
+    keys.finish(findings);
+    let Some(states) = states else {
+        let remedy = "add `states: {paid: \"status=1\", failed: \"status=2\", closed: \"status=3\"}`";
+        findings.error(at, "`payments` needs `states`", remedy);
+        return None;
+    };
+    let states = read_payment_states(states, places, findings);
+    Some(Payments { table: table?, id: id?, created: created?, states: states?, provider, method, exclude })
+}
+
+fn read_payment_states(
+    node: &Node,
+    places: &mut Places,
+    findings: &mut Diagnostics,
+) -> Option<PaymentStates> {
+    let mut keys = Keys::new(node, "shop.payments.states", findings);
+    let paid = needed(&mut keys, "paid", None, places, "payments.states", findings);
+    let mut maybe = |key: &'static str, findings: &mut Diagnostics| {
+        let found = keys.text(key, findings);
+        if found.is_some() {
+            places.put(format!("payments.states.{key}"), keys.key_at(key));
+        }
+        found
+    };
+    let (failed, closed) = (maybe("failed", findings), maybe("closed", findings));
+    keys.finish(findings);
+    Some(PaymentStates { paid: paid?, failed, closed })
 }
 
 fn read_groups(
@@ -1128,6 +1184,17 @@ shop:
         wrong(
             "shop:\n  database: sqlite:x\n",
             "lingshao.yml:2:3: error a shop without a preset needs `money`",
+        );
+        let payments =
+            |more: &str| format!("{preset}  payments:\n    table: pay\n    id: id\n    created: at\n{more}");
+        wrong(&payments(""), "lingshao.yml:5:5: error `payments` needs `states`");
+        wrong(
+            &payments("    states: {paid: 'st=1', failed: 'st=2; DROP'}\n"),
+            "lingshao.yml:8:28: error `payments.states.failed`",
+        );
+        wrong(
+            &payments("    states: {paid: 'st=1'}\n    provider: (SELECT 1)\n"),
+            "lingshao.yml:9:5: error `payments.provider`",
         );
         wrong(
             &format!("{preset}  figures:\n    leave_out: [orders_total, orders]\n"),

@@ -8,14 +8,14 @@ use std::collections::BTreeSet;
 use lingshao_shop::safety::Mode;
 
 use super::telemetry::Facts;
-use super::view::View;
+use super::view::{PaymentView, View};
 use crate::telemetry::Page;
 
 /// Series of one family; more products or groups than this say no more.
 const ITEMS_MAX: usize = 2_000;
 
 /// The figures under names that a shop may export itself, and may have left out here.
-pub(crate) const NAMES: [&str; 21] = [
+pub(crate) const NAMES: [&str; 25] = [
     "group_buy_expired_unsettled",
     "group_buy_status",
     "group_buys_ended_total",
@@ -28,6 +28,10 @@ pub(crate) const NAMES: [&str; 21] = [
     "paid_after_cancel_orders",
     "payment_callbacks_down",
     "payment_callbacks_late",
+    "payment_cohort_attempts",
+    "payment_failures_total",
+    "payment_requests_total",
+    "payment_success_rate",
     "product_stock",
     "product_stock_low",
     "refund_cap_fen",
@@ -86,6 +90,7 @@ pub(super) fn render(view: &View, facts: &Facts, left_out: &BTreeSet<String>, ou
         of_the_day(&mut page, view);
         stock(&mut page, view);
         groups(&mut page, view);
+        payments(&mut page, view.payments.as_deref().unwrap_or_default());
     }
     money(&mut page, view);
     out.extend_from_slice(&page.page.into_bytes());
@@ -177,6 +182,42 @@ fn groups(page: &mut Figures<'_>, view: &View) {
     for result in ["success", "failed"] {
         let count = view.groups_ended.get(result).copied().unwrap_or(0);
         page.sample("group_buys_ended_total", &[("result", result)], count as f64);
+    }
+}
+
+/// Nothing where attempts are not mapped: a zero would say that nobody pays.
+fn payments(page: &mut Figures<'_>, payments: &[PaymentView]) {
+    fn labels(payment: &PaymentView) -> Vec<(&'static str, &str)> {
+        let labels = [("provider", &payment.provider), ("method", &payment.method)];
+        labels.iter().filter_map(|(name, text)| Some((*name, text.as_deref()?))).collect()
+    }
+    if payments.is_empty() {
+        return;
+    }
+    page.family("payment_requests_total", "counter", "Attempts to pay.");
+    for payment in payments {
+        page.sample("payment_requests_total", &labels(payment), payment.requests as f64);
+    }
+    let failures = payments.iter().filter_map(|payment| Some((payment, payment.failures?)));
+    for (index, (payment, failures)) in failures.enumerate() {
+        if index == 0 {
+            let help = "Attempts to pay to which the provider said no; one that nobody pays is none of them.";
+            page.family("payment_failures_total", "counter", help);
+        }
+        page.sample("payment_failures_total", &labels(payment), failures as f64);
+    }
+    page.family("payment_cohort_attempts", "gauge", "Attempts made 35 to 5 minutes ago, by their outcome.");
+    for payment in payments {
+        for (outcome, count) in payment.cohort {
+            let mut labels = labels(payment);
+            labels.push(("outcome", outcome));
+            page.sample("payment_cohort_attempts", &labels, count as f64);
+        }
+    }
+    let help = "Paid / attempts of those made 35 to 5 minutes ago; none where nobody tried.";
+    page.family("payment_success_rate", "gauge", help);
+    for (payment, rate) in payments.iter().filter_map(|payment| Some((payment, payment.success_rate?))) {
+        page.sample("payment_success_rate", &labels(payment), rate);
     }
 }
 

@@ -16,9 +16,9 @@ use crate::safety::Candidate;
 use crate::{Fen, GroupKey, KeyError, OrderKey, OrderNumber};
 
 /// What one question brings at most; a tick does not act on more.
-const ROWS_MAX: usize = 1_000;
+pub(super) const ROWS_MAX: usize = 1_000;
 /// Keys in one `IN (…)`.
-const KEYS_PER_QUESTION: usize = 200;
+pub(super) const KEYS_PER_QUESTION: usize = 200;
 /// Trades of one order: nobody tries to pay more often.
 const TRADES_MAX: usize = 50;
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use lingshao_model::{TimeDelta, Timestamp};
 
-use super::find::{OrderFacts, integer};
+use super::find::{OrderFacts, ROWS_MAX, integer};
 use super::marks::Marks;
 use super::render::Statement;
 use super::total::{CountedOrders, OrderTotal};
@@ -16,9 +16,6 @@ use super::{Shop, ShopError};
 use crate::act::OrderState;
 use crate::day::{DAY, begin_of, day};
 use crate::{Fen, OrderKey};
-
-/// What one question brings ([`super::find`]'s bound).
-const CHUNK: usize = 1_000;
 
 /// How much a tail reads and keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,7 +192,7 @@ impl Tail {
         let mut read = 0;
         loop {
             let found = shop.facts("new orders", &format!("{id} > {from}"), id).await?;
-            let full = found.len() == CHUNK;
+            let full = found.len() == ROWS_MAX;
             read += found.len();
             let placed = found.last().map(|order| order.created);
             for order in found {

@@ -5,13 +5,14 @@ use std::time::Duration;
 use lingshao_model::{TimeDelta, Timestamp};
 use lingshao_shop::day::{DAY, day, hour};
 use lingshao_shop::mapping::{KeyKind, Mapping};
-use lingshao_shop::sql::{CountedOrders, ShopError, Tail, TailLimits};
+use lingshao_shop::sql::{
+    AttemptFigures, AttemptLabels, AttemptTail, CountedOrders, ShopError, Tail, TailLimits,
+};
 
 use super::{Failed, Keeper};
-use crate::clock::now;
 use crate::shop::hands::describe;
 use crate::shop::monitor::Monitor;
-use crate::shop::view::{DriftView, StockItem, StockView};
+use crate::shop::view::{DriftView, PaymentView, StockItem, StockView};
 
 /// Products that are shown.
 const STOCK_ROWS_MAX: usize = 2_000;
@@ -29,9 +30,7 @@ impl Keeper {
         if desk.hands.shop.mapping().stock.is_none() {
             return Ok(());
         }
-        if let Some(refusal) =
-            self.refusal(Monitor::LowStock, now()).filter(|refusal| refusal.reason == "mapping")
-        {
+        if let Some(refusal) = self.misfit(Monitor::LowStock) {
             self.tally(Monitor::LowStock).refuses = Some(refusal);
             return Ok(());
         }
@@ -47,11 +46,42 @@ impl Keeper {
 
     pub(super) async fn figures(&mut self, at: Timestamp) -> Result<(), Failed> {
         let desk = self.desk.clone();
+        let clock = desk.hands.shop.now(at).await?;
+        if desk.hands.shop.mapping().orders.key == KeyKind::Growing {
+            self.order_figures(at, clock).await?;
+        }
+        let read = self.read_payments(clock).await;
+        if read.is_err() {
+            self.payments = None;
+        }
+        Ok(read?)
+    }
+
+    async fn read_payments(&mut self, clock: Timestamp) -> Result<(), ShopError> {
+        let desk = self.desk.clone();
         let shop = &desk.hands.shop;
-        if shop.mapping().orders.key != KeyKind::Growing {
+        let Some(payments) = &shop.mapping().payments else { return Ok(()) };
+        if let Some(refusal) = self.misfit(Monitor::Figures) {
+            self.tally(Monitor::Figures).refuses = Some(refusal);
+            self.payments = None;
             return Ok(());
         }
-        let clock = shop.now(at).await?;
+        if self.attempts.is_none() {
+            self.attempts = Some(AttemptTail::start(shop, payments, clock).await?);
+        }
+        let Some(tail) = &mut self.attempts else { return Ok(()) };
+        while !tail.tick(shop, payments, clock).await? {
+            if desk.is_ending() || CATCH_UP_TIME < self.begun.elapsed() {
+                break;
+            }
+        }
+        let has_failures = payments.states.failed.is_some();
+        let view = |(labels, figures)| payment_view(labels, &figures, has_failures);
+        self.payments = tail.figures(clock).map(|figures| figures.into_iter().map(view).collect());
+        Ok(())
+    }
+
+    async fn order_figures(&mut self, at: Timestamp, clock: Timestamp) -> Result<(), Failed> {
         let done = self.read_orders(clock).await;
         self.up = done.as_ref().map(drop).map_err(|error| describe(error));
         done?;
@@ -129,6 +159,23 @@ impl Keeper {
         let text = write_counted(counted, self.desk.hands.shop.mapping());
         self.remember(COUNTED_ORDERS, Some(&text)).await;
         (self.counted, self.counted_at) = (Some(counted), at);
+    }
+}
+
+/// `has_failures`: the mapping says which attempts failed.
+fn payment_view(labels: AttemptLabels, figures: &AttemptFigures, has_failures: bool) -> PaymentView {
+    PaymentView {
+        provider: labels.provider,
+        method: labels.method,
+        requests: figures.requests,
+        failures: has_failures.then_some(figures.failures),
+        success_rate: figures.success_rate(),
+        cohort: [
+            ("paid", figures.paid),
+            ("failed", figures.failed),
+            ("closed", figures.closed),
+            ("open", figures.open),
+        ],
     }
 }
 

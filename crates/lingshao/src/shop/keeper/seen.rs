@@ -58,6 +58,7 @@ impl Keeper {
             groups_unsettled: self.groups_unsettled,
             groups_ended: self.groups_ended.clone(),
             figures,
+            payments: self.payments.clone(),
         }
     }
 

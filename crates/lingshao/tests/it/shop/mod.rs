@@ -169,6 +169,93 @@ fn all_orders_are_counted_and_what_the_shop_exports_itself_is_left_out() {
     }
 }
 
+/// Any table of attempts: nothing of it is a preset's.
+fn payments(kind: Kind) {
+    let mut world = World::new(kind);
+    let time = if kind == Kind::Postgres { "TIMESTAMP" } else { "DATETIME" };
+    world.run(&format!(
+        "CREATE TABLE pay_log (pay_id BIGINT PRIMARY KEY, begun {time}, st SMALLINT, channel VARCHAR(20))"
+    ));
+    let attempt = |world: &mut World, id: i64, minutes: i64, state: i64, channel: &str| {
+        let begun = world.ago(minutes * 60);
+        world.run(&format!("INSERT INTO pay_log VALUES ({id}, {begun}, {state}, '{channel}')"));
+    };
+    for (id, minutes, state) in [(1, 10, 1), (2, 12, 1), (3, 14, 1), (4, 20, 2), (5, 20, 3)] {
+        attempt(&mut world, id, minutes, state, "wechat");
+    }
+    let lines = "payments:\n  table: pay_log\n  id: pay_id\n  created: begun\n  \
+                 states: {paid: 'st=1', failed: 'st=2', closed: 'st=3'}\n  provider: channel";
+    world.shop_lines = lines.to_owned();
+    let watched = world.watch("{}");
+    let value = |watched: &Watched, query: &str| {
+        let path = format!("/api/v1/query?query={}", crate::harness::encoded(query));
+        watched.0.data(&path)["result"][0]["value"][1].clone()
+    };
+    eventually("the cohort", || value(&watched, "payment_success_rate") == "0.6");
+    assert_eq!(value(&watched, r#"payment_requests_total{provider="wechat"}"#), "0");
+    attempt(&mut world, 6, 0, 0, "wechat");
+    attempt(&mut world, 7, 0, 2, "alipay");
+    for (query, expected) in [
+        (r#"payment_requests_total{job="lingshao-shop",provider="wechat"}"#, "1"),
+        (r#"payment_failures_total{provider="wechat"}"#, "0"),
+        (r#"payment_requests_total{provider="alipay"}"#, "1"),
+        (r#"payment_failures_total{provider="alipay"}"#, "1"),
+        (r#"payment_cohort_attempts{provider="wechat",outcome="closed"}"#, "1"),
+        (r#"payment_cohort_attempts{provider="wechat",outcome="paid"}"#, "3"),
+        (r#"count(payment_success_rate{provider="alipay"}) or vector(0)"#, "0"),
+    ] {
+        eventually(query, || value(&watched, query) == expected);
+    }
+    world.run("UPDATE pay_log SET st=2 WHERE pay_id=6");
+    eventually("refused", || value(&watched, r#"payment_failures_total{provider="wechat"}"#) == "1");
+}
+
+#[test]
+fn payments_of_any_table_on_sqlite() {
+    payments(Kind::Sqlite);
+}
+
+#[test]
+fn payments_of_any_table_on_postgresql() {
+    payments(Kind::Postgres);
+}
+
+#[test]
+fn payments_of_any_table_on_mariadb() {
+    payments(Kind::Mariadb);
+}
+
+#[test]
+fn attempts_that_are_not_mapped_or_do_not_fit_are_no_figures() {
+    let mut world = World::new(Kind::Sqlite);
+    let count = |watched: &Watched| {
+        let query =
+            crate::harness::encoded(r#"count({__name__=~"payment_(requests|failures|cohort|success).*"})"#);
+        watched.tick();
+        watched.tick();
+        watched.0.data(&format!("/api/v1/query?query={query}"))["result"].as_array().unwrap().len()
+    };
+    let watched = world.watch("order_timeout: {mode: act}");
+    assert_eq!(count(&watched), 0);
+    drop(watched);
+    world.shop_lines =
+        "payments: {table: pay_log, id: pay_id, created: begun, states: {paid: 'st=1'}}".to_owned();
+    world.place(Order { id: 1, status: 101, placed: LATE });
+    let watched = world.watch("order_timeout: {mode: act}");
+    assert_eq!(count(&watched), 0);
+    let refuses = watched.monitor("figures")["refuses"].clone();
+    assert_eq!(
+        (refuses["reason"].clone(), world.number("SELECT COUNT(*) FROM litemall_order")),
+        (json!("mapping"), 1)
+    );
+    assert!(
+        refuses["detail"].as_str().is_some_and(|why| why.starts_with("payments: table `pay_log`")),
+        "{refuses}"
+    );
+    // The others go on.
+    watched.wait_fact("cancelled:1");
+}
+
 #[test]
 fn a_word_that_changes_something_is_said_twice() {
     let mut world = World::new(Kind::Sqlite);

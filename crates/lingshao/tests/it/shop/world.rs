@@ -103,7 +103,7 @@ impl World {
     }
 
     /// A time in Shanghai, so many seconds ago, as the database's own expression.
-    fn ago(&self, seconds: i64) -> String {
+    pub(crate) fn ago(&self, seconds: i64) -> String {
         let ahead = 8 * 3600 - seconds;
         match &self.client {
             Client::Postgres(_) => {
