@@ -950,7 +950,7 @@ fn read_wechatpay(node: &Node, folder: &Path, findings: &mut Diagnostics) -> Opt
         public_key: public_key.map(|(id, file)| (id, folder.join(file))),
         certificate_files: certificates.into_iter().map(|(file, _)| folder.join(file)).collect(),
     };
-    if let Err(error) = provider::merchant(&wechatpay) {
+    if let Err(error) = provider::check(&wechatpay) {
         findings.error(node.at, format!("`wechatpay`: {error}"), "check the file, and the text in it");
         return None;
     }

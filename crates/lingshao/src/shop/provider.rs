@@ -1,5 +1,7 @@
 //! Asking the payment provider, in the words of `lingshao_shop::provider`.
 
+use std::cell::RefCell;
+use std::path::Path;
 use std::time::Duration;
 
 use lingshao_shop::Fen;
@@ -14,6 +16,7 @@ use lingshao_wire::wechatpay::{
 };
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method};
+use ring::digest::{Context, SHA256};
 
 use crate::clock::now;
 use crate::config::shop::{self, Wechatpay};
@@ -38,6 +41,7 @@ pub(super) enum Provider {
 #[derive(Debug)]
 pub(super) struct Wechat {
     merchant: Merchant,
+    keys: KeysDigest,
     client: Client,
 }
 
@@ -61,13 +65,27 @@ impl Said {
     }
 }
 
+/// SHA-256 over all keys as they stand in their files: a file may hold another key tomorrow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct KeysDigest([u8; 32]);
+
+/// Whether the keys that a configuration names can be used.
+pub(crate) fn check(config: &Wechatpay) -> Result<(), String> {
+    merchant(config).map(drop)
+}
+
 /// Reads the keys that a configuration names.
-pub(crate) fn merchant(config: &Wechatpay) -> Result<Merchant, String> {
-    let read = |path: &std::path::Path| {
-        crate::config::read_text(path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))
+fn merchant(config: &Wechatpay) -> Result<(Merchant, KeysDigest), String> {
+    let digest = RefCell::new(Context::new(&SHA256));
+    let read = |path: &Path| {
+        let text = crate::config::read_text(path)
+            .map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
+        let mut digest = digest.borrow_mut();
+        digest.update(&text.len().to_le_bytes());
+        digest.update(text.as_bytes());
+        Ok::<String, String>(text)
     };
-    let named =
-        |path: &std::path::Path, error: &dyn std::fmt::Display| format!("`{}`: {error}", path.display());
+    let named = |path: &Path, error: &dyn std::fmt::Display| format!("`{}`: {error}", path.display());
     let key_file = &config.private_key_file;
     let key = MerchantKey::from_pem(&read(key_file)?).map_err(|error| named(key_file, &error))?;
     let mut keys = PlatformKeys::new();
@@ -77,8 +95,11 @@ pub(crate) fn merchant(config: &Wechatpay) -> Result<Merchant, String> {
     for file in &config.certificate_files {
         keys.add_certificate(&read(file)?).map_err(|error| named(file, &error))?;
     }
-    Merchant::new(&config.endpoint, &config.mchid, &config.serial, key, keys)
-        .map_err(|error| error.to_string())
+    let merchant = Merchant::new(&config.endpoint, &config.mchid, &config.serial, key, keys)
+        .map_err(|error| error.to_string())?;
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(digest.into_inner().finish().as_ref());
+    Ok((merchant, KeysDigest(bytes)))
 }
 
 impl Provider {
@@ -88,7 +109,8 @@ impl Provider {
             shop::Provider::None => Ok(Provider::None),
             shop::Provider::Wechatpay(config) => {
                 let client = http_client(&HttpClientConfig::default())?;
-                Ok(Provider::Wechatpay(Box::new(Wechat { merchant: merchant(config)?, client })))
+                let (merchant, keys) = merchant(config)?;
+                Ok(Provider::Wechatpay(Box::new(Wechat { merchant, keys, client })))
             }
         }
     }
@@ -96,6 +118,14 @@ impl Provider {
     /// Whether there is anybody.
     pub(super) fn is_there(&self) -> bool {
         matches!(self, Provider::Wechatpay(_))
+    }
+
+    /// Which keys are in use.
+    pub(super) fn keys(&self) -> Option<KeysDigest> {
+        match self {
+            Provider::None => None,
+            Provider::Wechatpay(wechat) => Some(wechat.keys),
+        }
     }
 
     /// Asks or tells, once. `refund`: the row that calls about refunds belong to, by which their answers are judged.

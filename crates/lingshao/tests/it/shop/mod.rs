@@ -527,6 +527,66 @@ fn the_shops_own_way_to_cancel_is_called_and_what_it_did_is_looked_at() {
     assert!(!watched.0.get("/api/v1/status/config").body.contains("hush"));
 }
 
+/// An API that takes a call and says nothing before it is let go.
+#[test]
+fn a_reload_does_not_wait_for_the_act_under_way_which_ends_as_it_was_begun() {
+    use std::io::{Read, Write};
+    let mut world = World::new(Kind::Sqlite);
+    world.place(Order { id: 1, status: 101, placed: LATE });
+    let api = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = api.local_addr().unwrap();
+    let monitors = |more: &str| {
+        format!(
+            "order_timeout:\n  mode: act\n  action: {{http: {{url: 'http://{address}/cancel/:id'}}}}{more}"
+        )
+    };
+    let watched = world.watch(&monitors(""));
+    let (mut stream, _) = api.accept().unwrap();
+    assert!(stream.read(&mut [0; 4_096]).unwrap() > 0);
+    let first = watched.look()["tickAt"].clone();
+    world.place(Order { id: 2, status: 101, placed: LATE });
+    world.configure(&monitors("\nlow_stock: {below: 3}"));
+    let begun = std::time::Instant::now();
+    assert_eq!(watched.0.request("POST", "/-/reload", &[], b"").status, 200);
+    let took = begun.elapsed();
+    assert!(took.as_secs() < 3, "the reload waited for the shop: {took:?}");
+    // Nothing of the new one is done beside what the old one does.
+    std::thread::sleep(std::time::Duration::from_millis(1_500));
+    assert_eq!(watched.look(), json!(null), "{first}");
+    world.run("UPDATE litemall_order SET order_status=103 WHERE id=1");
+    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}").unwrap();
+    watched.wait_fact("cancelled:1");
+    let (mut stream, _) = api.accept().unwrap();
+    let mut bytes = [0; 4_096];
+    let length = stream.read(&mut bytes).unwrap();
+    assert!(String::from_utf8_lossy(&bytes[..length]).starts_with("POST /cancel/2 "));
+    world.run("UPDATE litemall_order SET order_status=103 WHERE id=2");
+    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}").unwrap();
+    watched.wait_fact("cancelled:2");
+    watched.tick();
+    assert_eq!(watched.look()["stock"]["below"], 3);
+}
+
+#[test]
+fn a_key_that_was_changed_in_its_file_counts_from_the_next_reload() {
+    let mut world = World::new(Kind::Sqlite);
+    world.place(Order { id: 1, status: 101, placed: LATE });
+    let file = world.folder.path().join("merchant.pem");
+    std::fs::write(
+        &file,
+        include_str!("../../../../demo/src/fakes/wechatpay/keys/demo-only-platform.key.pem"),
+    )
+    .unwrap();
+    let watched = world.watch("order_timeout: {mode: act}");
+    watched.wait_fact("our_fault:1");
+    assert_eq!(watched.monitor("order_timeout")["halted"], "our_fault");
+    std::fs::write(&file, lingshao_demo::fakes::WechatPayAccount::MERCHANT_KEY).unwrap();
+    assert_eq!(watched.0.request("POST", "/-/reload", &[], b"").status, 200);
+    assert_eq!(watched.command("monitors/order_timeout/resume", json!({})).status, 200);
+    watched.wait_fact("cancelled:1");
+    assert_eq!(world.status(1), 103);
+}
+
 #[test]
 fn the_command_line_looks_and_changes_nothing() {
     let mut world = World::new(Kind::Sqlite);
