@@ -120,7 +120,7 @@ pub enum Provider {
     /// None that could be asked.
     None,
     /// WeChat Pay, API v3.
-    Wechatpay(Wechatpay),
+    Wechatpay(Box<Wechatpay>),
 }
 
 /// `shop.provider.wechatpay`.
@@ -138,6 +138,10 @@ pub struct Wechatpay {
     pub public_key: Option<(String, PathBuf)>,
     /// Platform certificates, of merchants that have no public key yet.
     pub certificate_files: Vec<PathBuf>,
+    /// The APIv3 key, by which callbacks are encrypted. Without it none is taken.
+    pub api_v3_key_file: Option<PathBuf>,
+    /// Sent with every refund: where WeChat Pay tells how it ended. Default: it is not told.
+    pub notify_url: Option<String>,
 }
 
 /// Where each part of a mapping stands, for findings about it.
@@ -918,7 +922,7 @@ fn read_provider(node: &Node, folder: &Path, findings: &mut Diagnostics) -> Opti
         );
         return None;
     };
-    read_wechatpay(node, folder, findings).map(|found| Some(Provider::Wechatpay(found)))
+    read_wechatpay(node, folder, findings).map(|found| Some(Provider::Wechatpay(Box::new(found))))
 }
 
 fn read_wechatpay(node: &Node, folder: &Path, findings: &mut Diagnostics) -> Option<Wechatpay> {
@@ -935,7 +939,13 @@ fn read_wechatpay(node: &Node, folder: &Path, findings: &mut Diagnostics) -> Opt
     let endpoint = keys.text("endpoint", findings);
     let public_key = keys.text("public_key_id", findings).zip(keys.text("public_key_file", findings));
     let certificates = keys.texts("certificate_files", findings);
+    let api_v3_key = keys.text("api_v3_key_file", findings);
+    let notify_url = keys.text("notify_url", findings);
+    let notify_at = keys.key_at("notify_url");
     keys.finish(findings);
+    if let Some(url) = &notify_url {
+        check_notify_url(url, api_v3_key.is_some(), notify_at, findings);
+    }
     if public_key.is_none() && certificates.is_empty() {
         let remedy =
             "add `public_key_id` and `public_key_file` from the merchant's pages, or `certificate_files`";
@@ -949,12 +959,26 @@ fn read_wechatpay(node: &Node, folder: &Path, findings: &mut Diagnostics) -> Opt
         private_key_file: folder.join(key?),
         public_key: public_key.map(|(id, file)| (id, folder.join(file))),
         certificate_files: certificates.into_iter().map(|(file, _)| folder.join(file)).collect(),
+        api_v3_key_file: api_v3_key.map(|file| folder.join(file)),
+        notify_url,
     };
     if let Err(error) = provider::check(&wechatpay) {
         findings.error(node.at, format!("`wechatpay`: {error}"), "check the file, and the text in it");
         return None;
     }
     Some(wechatpay)
+}
+
+fn check_notify_url(url: &str, has_key: bool, at: Position, findings: &mut Diagnostics) {
+    if !provider::is_notify_url(url) {
+        let remedy =
+            format!("write https://HOST{}, as WeChat Pay reaches it from outside", provider::NOTIFY_PATH);
+        findings.error(at, format!("`notify_url`: `{url}` is no address that WeChat Pay would call"), remedy);
+    }
+    if !has_key {
+        let remedy = "add `api_v3_key_file`, a file with the APIv3 key of the merchant's pages";
+        findings.error(at, "`notify_url`: without the APIv3 key no callback can be read", remedy);
+    }
 }
 
 fn check_mapping(mapping: &Mapping, places: &Places, at: Position, findings: &mut Diagnostics) {
@@ -1268,6 +1292,20 @@ shop:
         std::fs::write(folder.path().join("c.pem"), Account::MERCHANT_KEY).unwrap();
         assert!(read().unwrap_err().to_string().contains("c.pem"));
         std::fs::write(folder.path().join("c.pem"), Account::PLATFORM_CERTIFICATE).unwrap();
+        let called = |lines: &str| {
+            let text =
+                text.replace("certificate_files: [c.pem]\n", &format!("certificate_files: [c.pem]\n{lines}"));
+            parse(&text, &file).map(|_| ()).map_err(|error| error.to_string())
+        };
+        let lacks = called("      notify_url: https://h/x\n").unwrap_err();
+        assert!(lacks.contains(":10:7: error `notify_url`: without the APIv3 key"), "{lacks}");
+        std::fs::write(folder.path().join("v3"), "short").unwrap();
+        let short = called("      api_v3_key_file: v3\n").unwrap_err();
+        assert!(short.contains("v3`") && short.contains('5'), "{short}");
+        std::fs::write(folder.path().join("v3"), Account::API_V3_KEY).unwrap();
+        let strange = called("      api_v3_key_file: v3\n      notify_url: 'https://h/x?y'\n").unwrap_err();
+        assert!(strange.contains(":11:7: error `notify_url`: `https://h/x?y` is no address"), "{strange}");
+        called("      api_v3_key_file: v3\n      notify_url: https://h/x\n").unwrap();
         let shop = read().unwrap().config.shop.unwrap();
         assert_eq!((shop.refunds.caps.fen_per_day, shop.refunds.orphans), (Fen(9_000), true));
         assert!(

@@ -6,7 +6,9 @@ mod world;
 use serde_json::json;
 use world::{Kind, Order, Watched, World, number_of};
 
-use crate::harness::{command, eventually, text};
+use lingshao_demo::fakes::{NoticeFault, RefundState};
+
+use crate::harness::{Server, command, eventually, text};
 
 const ACT: &str = "order_timeout: {mode: act}\ngroup_settle: {mode: act}\nrefunds: {mode: act}";
 /// Longer ago than 30 minutes and the callback's 3.
@@ -585,6 +587,82 @@ fn a_key_that_was_changed_in_its_file_counts_from_the_next_reload() {
     assert_eq!(watched.command("monitors/order_timeout/resume", json!({})).status, 200);
     watched.wait_fact("cancelled:1");
     assert_eq!(world.status(1), 103);
+}
+
+/// Refunds that stay open at the provider until it says otherwise, and callbacks that come as they come.
+#[test]
+fn callbacks_make_the_ledger_ask_at_once_and_are_never_believed() {
+    let mut world = World::new(Kind::Sqlite);
+    let port = crate::harness::free_port();
+    let path = "/api/lingshao/v1/shop/wechatpay/refund";
+    world.wechatpay_lines = format!("api_v3_key_file: v3.key\nnotify_url: 'http://127.0.0.1:{port}{path}'");
+    for id in 6..=9 {
+        world.place(Order { id, status: 201, placed: LATE });
+        world.group(id, &[id], 2, 60);
+    }
+    world.provider.hold_refunds();
+    let file = world.configure(ACT);
+    let data = world.folder.path().join("data");
+    let listen = format!("127.0.0.1:{port}");
+    let watched =
+        Watched(Server::try_start_in(&[], &data, &["--config", &file, "--listen", &listen]).unwrap());
+    for id in 6..=9 {
+        watched.wait_fact(&format!("refund_accepted:{id}"));
+    }
+    let asked = |world: &World, number: &str| {
+        let path = format!("/v3/refund/domestic/refunds/{number}");
+        world.provider.received().iter().filter(|one| one.request.path() == path).count()
+    };
+    let number = |id: i64| format!("LSlx-{id}-f0");
+    let before = asked(&world, &number(6));
+    // Told twice; told after the next; never told: each ends as the provider's books say, and is asked for at once
+    // though the ledger's own time to ask has not come.
+    world.provider.script_notices([NoticeFault::Twice, NoticeFault::Late, NoticeFault::Probe]);
+    for id in [6, 7, 8] {
+        assert!(world.provider.finish_refund(&number(id), RefundState::Done));
+    }
+    let notices = world.provider.wait_notices(5, crate::harness::PATIENCE).unwrap();
+    let told: Vec<_> = notices.iter().map(|notice| (notice.about.clone(), notice.status)).collect();
+    let line = |id, status| (number(id), Some(status));
+    assert_eq!(told, [line(6, 204), line(6, 204), line(8, 401), line(8, 204), line(7, 204)]);
+    for id in [6, 7, 8] {
+        eventually("done", || watched.refund(id)["state"] == "DONE");
+    }
+    assert_eq!(asked(&world, &number(6)) - before, 1, "the same is told twice and asked for once");
+    assert_eq!([6, 7, 8, 9].map(|id| world.refunded(id)), [1_990; 4]);
+    let before = asked(&world, &number(9));
+    // A forger's word changes nothing, and is answered so that WeChat Pay would say it again.
+    world.provider.script_notices([NoticeFault::Forged]);
+    assert!(world.provider.finish_refund(&number(9), RefundState::Done));
+    let notices = world.provider.wait_notices(6, crate::harness::PATIENCE).unwrap();
+    assert_eq!(notices.last().unwrap().status, Some(401));
+    let refused = watched.0.request("POST", path, &[("content-type", "application/json")], b"{}");
+    assert_eq!((refused.status, refused.json()["code"].clone()), (401, json!("FAIL")), "{}", refused.body);
+    watched.tick();
+    watched.tick();
+    assert_eq!(asked(&world, &number(9)), before, "a stranger's word makes nobody ask");
+    assert_eq!(watched.refund(9)["state"], "ACCEPTED");
+    // A refund that somebody else has sent, and a body that nobody sends.
+    world.provider.open_trade("20261126009999", 500, None);
+    world.provider.pay("20261126009999").unwrap();
+    world.refund_by_hand("20261126009999", "HAND-1", 500, &format!("http://127.0.0.1:{port}{path}"));
+    assert!(world.provider.finish_refund("HAND-1", RefundState::Done));
+    let notices = world.provider.wait_notices(7, crate::harness::PATIENCE).unwrap();
+    assert_eq!((notices[6].about.as_str(), notices[6].status), ("HAND-1", Some(404)));
+    let headers = [("wechatpay-signature", "x")];
+    let large = watched.0.request("POST", path, &headers, &vec![b'x'; 70_000]);
+    assert_eq!((large.status, large.json()["code"].clone()), (413, json!("FAIL")));
+    let facts = |fact: &str| {
+        watched.0.data(&format!(
+            "/api/v1/query?query={}",
+            crate::harness::encoded(&format!(
+                r#"lingshao_shop_facts_total{{monitor="refunds",fact="{fact}"}}"#
+            ))
+        ))["result"][0]["value"][1]
+            .clone()
+    };
+    eventually("counted", || facts("callback") == "4");
+    eventually("refusals counted", || facts("callback_refused").as_str().is_some_and(|count| count != "0"));
 }
 
 #[test]

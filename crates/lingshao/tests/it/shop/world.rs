@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use lingshao_demo::fakes::{FakeWechatPay, WechatPayAccount as Account};
+use lingshao_model::Timestamp;
+use lingshao_wire::wechatpay::{Merchant, MerchantKey, PlatformKeys, RefundOrder};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -74,6 +76,7 @@ impl World {
         for (name, text) in [
             ("merchant.pem", Account::MERCHANT_KEY),
             ("platform.pem", Account::PLATFORM_CERTIFICATE),
+            ("v3.key", Account::API_V3_KEY),
             ("shop.url", self.database.url.clone().as_str()),
         ] {
             std::fs::write(self.folder.path().join(name), text).unwrap();
@@ -163,6 +166,21 @@ impl World {
     /// What goes back of an order, by the provider's books.
     pub(crate) fn refunded(&self, order: i64) -> i64 {
         self.provider.refunded_fen(&number_of(order))
+    }
+
+    /// A refund that the shop's people send themselves, under a number of their own.
+    pub(crate) fn refund_by_hand(&self, order: &str, number: &str, fen: i64, notify_url: &str) {
+        let key = MerchantKey::from_pem(Account::MERCHANT_KEY).unwrap();
+        let (base, keys) = (self.provider.base(), PlatformKeys::new());
+        let merchant = Merchant::new(&base, Account::MCHID, Account::MERCHANT_SERIAL, key, keys).unwrap();
+        let notify_url = Some(notify_url);
+        let refund = RefundOrder { order, number, fen, total_fen: fen, reason: None, notify_url };
+        let now = Timestamp(crate::harness::now_millis());
+        let request = merchant.refund(&refund, "0123456789abcdef0123456789abcdef", now).unwrap();
+        let headers: Vec<_> = request.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let (address, path) = (base.replace("http://", ""), request.url.replace(&base, ""));
+        let answer = crate::harness::request(&address, "POST", &path, &headers, &request.body).unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.body);
     }
 
     /// Writes `lingshao.yml`; the monitors are indented by six.
