@@ -80,6 +80,7 @@ pub(crate) async fn dispatch(app: &Arc<App>, endpoint: Endpoint, mut call: Call)
         | E::ResumeMonitor
         | E::RunMonitor
         | E::RetryRefund => shop::command(app, endpoint, call).await,
+        E::WechatpayRefund => shop::wechatpay(app, call).await,
         E::LokiPush => otlp::loki(app, call).await,
         E::OtlpLogs => otlp::otlp(app, call).await,
         E::Elasticsearch(endpoint) => elasticsearch::answer(app, endpoint, call).await,
@@ -187,6 +188,7 @@ async fn answer(
         | E::ResumeMonitor
         | E::RunMonitor
         | E::RetryRefund
+        | E::WechatpayRefund
         | E::Elasticsearch(_) => {
             unreachable!("dispatched before parameters are read")
         }

@@ -9,6 +9,8 @@ use http::{HeaderValue, Response, StatusCode};
 use lingshao_shop::RefundNumber;
 use lingshao_shop::day::{begin_of, day};
 use lingshao_shop::ledger::RefundRow;
+use lingshao_wire::wechatpay::notice::NoticeError;
+use lingshao_wire::wechatpay::{BODY_BYTES_MAX as NOTICE_BYTES_MAX, SignatureHeaders};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -19,7 +21,7 @@ use crate::clock::now;
 use crate::server::reply::{self, Content, Reply};
 use crate::server::request::{Call, Document, Parameters};
 use crate::server::routes::Endpoint;
-use crate::shop::{Command, CommandError, Monitor, ShopHandle};
+use crate::shop::{Command, CommandError, Monitor, NoticeRefused, ShopHandle};
 use crate::state::{AuditRow, RefundFilter};
 
 /// A confirmation and at most 200 keys of 64 bytes.
@@ -184,6 +186,40 @@ pub(super) async fn command(app: &App, endpoint: Endpoint, call: Call) -> Reply 
         }
         Err(error) => refuse(&error),
     }
+}
+
+/// `POST …/wechatpay/refund`: a callback, answered as WeChat Pay expects it: 204, or `{"code": "FAIL", "message"}`, after
+/// which it tells the same again.
+pub(super) async fn wechatpay(app: &App, call: Call) -> Reply {
+    let headers = call.parts.headers.clone();
+    let signature = SignatureHeaders::read(|name| headers.get(name).and_then(|value| value.to_str().ok()));
+    if signature.signature.is_none() {
+        // Nobody's memory is given to who does not even sign.
+        return not_taken(StatusCode::UNAUTHORIZED, "the callback is not signed");
+    }
+    let document = match Document::read(call, NOTICE_BYTES_MAX, &app.forms).await {
+        Ok(document) => document,
+        Err(error) => return not_taken(error.status(), &error.to_string()),
+    };
+    match app.shop.wechatpay_notice(&signature, &document.bytes).await {
+        Ok(()) => reply::empty(StatusCode::NO_CONTENT),
+        Err(error) => {
+            let status = match &error {
+                NoticeRefused::NotHere | NoticeRefused::Unknown => StatusCode::NOT_FOUND,
+                NoticeRefused::NotBelieved(NoticeError::Signature(_) | NoticeError::Sealed) => {
+                    StatusCode::UNAUTHORIZED
+                }
+                NoticeRefused::NotBelieved(_) => StatusCode::BAD_REQUEST,
+                NoticeRefused::State(_) => StatusCode::SERVICE_UNAVAILABLE,
+            };
+            tracing::debug!(%error, "a callback is refused");
+            not_taken(status, &error.to_string())
+        }
+    }
+}
+
+fn not_taken(status: StatusCode, why: &str) -> Reply {
+    reply::value(status, &json!({ "code": "FAIL", "message": why }))
 }
 
 fn wanted(endpoint: Endpoint, name: &str, keys: Vec<String>) -> Option<Command> {

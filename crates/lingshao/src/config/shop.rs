@@ -1,12 +1,13 @@
 //! `shop`: the shop's database, what its tables mean, and what the business monitors may do there.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use lingshao_model::TimeDelta;
 use lingshao_shop::ShopName;
 use lingshao_shop::mapping::{
-    Clock, ColumnClock, Groups, KeyKind, Mapping, MoneyUnit, Orders, Rows, SqlAction, States, Step, Stock,
-    lint, preset,
+    Clock, ColumnClock, Groups, KeyKind, Mapping, MoneyUnit, Orders, PaymentStates, Payments, Rows,
+    SqlAction, States, Step, Stock, lint, preset,
 };
 use lingshao_shop::safety::{Limits, Mode, RefundCaps};
 use lingshao_shop::sql::Database;
@@ -16,7 +17,7 @@ use lingshao_wire::yaml::{Diagnostics, Keys, Node, Position, Value};
 use serde::{Serialize, Serializer};
 
 use super::load::{read_text, remedy};
-use crate::shop::provider;
+use crate::shop::{FIGURES, provider};
 
 /// Presets by name.
 const PRESETS: [&str; 2] = ["litemall", "ruoyi-mall"];
@@ -50,6 +51,8 @@ pub struct Shop {
     pub refunds: Refunds,
     /// Products of which there is little.
     pub low_stock: LowStock,
+    /// Figures that the shop exports itself, under the same names, and that are not to stand there twice. Default: none.
+    pub left_out: BTreeSet<String>,
     /// A file that stops all acting while it is there. Default: `shop.stop` in the data folder.
     pub kill_switch: Option<PathBuf>,
     /// Who took the money.
@@ -117,7 +120,7 @@ pub enum Provider {
     /// None that could be asked.
     None,
     /// WeChat Pay, API v3.
-    Wechatpay(Wechatpay),
+    Wechatpay(Box<Wechatpay>),
 }
 
 /// `shop.provider.wechatpay`.
@@ -135,6 +138,10 @@ pub struct Wechatpay {
     pub public_key: Option<(String, PathBuf)>,
     /// Platform certificates, of merchants that have no public key yet.
     pub certificate_files: Vec<PathBuf>,
+    /// The APIv3 key, by which callbacks are encrypted. Without it none is taken.
+    pub api_v3_key_file: Option<PathBuf>,
+    /// Sent with every refund: where WeChat Pay tells how it ended. Default: it is not told.
+    pub notify_url: Option<String>,
 }
 
 /// Where each part of a mapping stands, for findings about it.
@@ -167,6 +174,7 @@ pub(super) fn read(node: &Node, folder: &Path, findings: &mut Diagnostics) -> Op
     let monitors = keys.node("monitors");
     let mapping = read_mapping(&mut keys, mapping.as_ref(), monitors, &mut places, findings);
     let every = read_every(&mut keys, findings);
+    let left_out = keys.node("figures").map(|node| read_left_out(node, findings)).unwrap_or_default();
     let monitors = read_monitors(monitors, findings);
     let provider = match keys.node("provider") {
         Some(node) => read_provider(node, folder, findings),
@@ -190,6 +198,7 @@ pub(super) fn read(node: &Node, folder: &Path, findings: &mut Diagnostics) -> Op
         group_settle,
         refunds,
         low_stock: monitors.low_stock,
+        left_out,
         kill_switch,
         provider: provider.unwrap_or(Provider::None),
     })
@@ -280,6 +289,7 @@ fn read_mapping(
     let orders = keys.node("orders");
     let tables = keys.texts("tables", findings).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
     let stock = keys.node("stock");
+    let payments = keys.node("payments");
     let groups = keys.node("groups");
     let lacks = |key: &str, findings: &mut Diagnostics| {
         let remedy = format!("add `{key}:`, or `preset: {}`", PRESETS[0]);
@@ -316,11 +326,16 @@ fn read_mapping(
         mark_refunded: base.and_then(|mapping| mapping.mark_refunded.clone()),
         groups: base.and_then(|mapping| mapping.groups.clone()),
         stock: base.and_then(|mapping| mapping.stock.clone()),
+        payments: base.and_then(|mapping| mapping.payments.clone()),
     };
     mapping.tables.extend(tables);
     if let Some(node) = stock {
         places.put("stock", node.at);
         mapping.stock = read_stock(node, places, findings);
+    }
+    if let Some(node) = payments {
+        places.put("payments", node.at);
+        mapping.payments = read_payments(node, places, findings);
     }
     if let Some(node) = groups {
         places.put("group_settle", node.at);
@@ -549,6 +564,56 @@ fn read_stock(node: &Node, places: &mut Places, findings: &mut Diagnostics) -> O
     let exclude = keys.text("exclude", findings);
     keys.finish(findings);
     Some(Stock { table: table?, id: id?, sellable: sellable?, exclude })
+}
+
+fn read_payments(node: &Node, places: &mut Places, findings: &mut Diagnostics) -> Option<Payments> {
+    if is_off(node) {
+        return None;
+    }
+    let mut keys = Keys::new(node, "shop.payments", findings);
+    let mut text = |keys: &mut Keys<'_>, key: &'static str, findings: &mut Diagnostics| {
+        needed(keys, key, None, places, "payments", findings)
+    };
+    let (table, id) = (text(&mut keys, "table", findings), text(&mut keys, "id", findings));
+    let created = text(&mut keys, "created", findings);
+    let states = keys.node("states");
+    let mut maybe = |key: &'static str, findings: &mut Diagnostics| {
+        let found = keys.text(key, findings);
+        if found.is_some() {
+            places.put(format!("payments.{key}"), keys.key_at(key));
+        }
+        found
+    };
+    let (provider, method) = (maybe("provider", findings), maybe("method", findings));
+    let exclude = maybe("exclude", findings);
+    let at = keys.at();
+    keys.finish(findings);
+    let Some(states) = states else {
+        let remedy = "add `states: {paid: \"status=1\", failed: \"status=2\", closed: \"status=3\"}`";
+        findings.error(at, "`payments` needs `states`", remedy);
+        return None;
+    };
+    let states = read_payment_states(states, places, findings);
+    Some(Payments { table: table?, id: id?, created: created?, states: states?, provider, method, exclude })
+}
+
+fn read_payment_states(
+    node: &Node,
+    places: &mut Places,
+    findings: &mut Diagnostics,
+) -> Option<PaymentStates> {
+    let mut keys = Keys::new(node, "shop.payments.states", findings);
+    let paid = needed(&mut keys, "paid", None, places, "payments.states", findings);
+    let mut maybe = |key: &'static str, findings: &mut Diagnostics| {
+        let found = keys.text(key, findings);
+        if found.is_some() {
+            places.put(format!("payments.states.{key}"), keys.key_at(key));
+        }
+        found
+    };
+    let (failed, closed) = (maybe("failed", findings), maybe("closed", findings));
+    keys.finish(findings);
+    Some(PaymentStates { paid: paid?, failed, closed })
 }
 
 fn read_groups(
@@ -816,6 +881,19 @@ fn read_low_stock(node: &Node, findings: &mut Diagnostics) -> LowStock {
     LowStock { below }
 }
 
+fn read_left_out(node: &Node, findings: &mut Diagnostics) -> BTreeSet<String> {
+    let mut keys = Keys::new(node, "shop.figures", findings);
+    let names = keys.texts("leave_out", findings);
+    keys.finish(findings);
+    for (name, at) in &names {
+        if !FIGURES.contains(&name.as_str()) {
+            let message = format!("`leave_out`: there is no figure `{name}`");
+            findings.error(*at, message, format!("write some of {}", FIGURES.join(", ")));
+        }
+    }
+    names.into_iter().map(|(name, _)| name).collect()
+}
+
 fn read_safety(node: &Node, folder: &Path, findings: &mut Diagnostics) -> Option<PathBuf> {
     let mut keys = Keys::new(node, "shop.safety", findings);
     let kill_switch = keys.text("kill_switch", findings).map(|path| folder.join(path));
@@ -844,7 +922,7 @@ fn read_provider(node: &Node, folder: &Path, findings: &mut Diagnostics) -> Opti
         );
         return None;
     };
-    read_wechatpay(node, folder, findings).map(|found| Some(Provider::Wechatpay(found)))
+    read_wechatpay(node, folder, findings).map(|found| Some(Provider::Wechatpay(Box::new(found))))
 }
 
 fn read_wechatpay(node: &Node, folder: &Path, findings: &mut Diagnostics) -> Option<Wechatpay> {
@@ -861,7 +939,13 @@ fn read_wechatpay(node: &Node, folder: &Path, findings: &mut Diagnostics) -> Opt
     let endpoint = keys.text("endpoint", findings);
     let public_key = keys.text("public_key_id", findings).zip(keys.text("public_key_file", findings));
     let certificates = keys.texts("certificate_files", findings);
+    let api_v3_key = keys.text("api_v3_key_file", findings);
+    let notify_url = keys.text("notify_url", findings);
+    let notify_at = keys.key_at("notify_url");
     keys.finish(findings);
+    if let Some(url) = &notify_url {
+        check_notify_url(url, api_v3_key.is_some(), notify_at, findings);
+    }
     if public_key.is_none() && certificates.is_empty() {
         let remedy =
             "add `public_key_id` and `public_key_file` from the merchant's pages, or `certificate_files`";
@@ -875,12 +959,26 @@ fn read_wechatpay(node: &Node, folder: &Path, findings: &mut Diagnostics) -> Opt
         private_key_file: folder.join(key?),
         public_key: public_key.map(|(id, file)| (id, folder.join(file))),
         certificate_files: certificates.into_iter().map(|(file, _)| folder.join(file)).collect(),
+        api_v3_key_file: api_v3_key.map(|file| folder.join(file)),
+        notify_url,
     };
-    if let Err(error) = provider::merchant(&wechatpay) {
+    if let Err(error) = provider::check(&wechatpay) {
         findings.error(node.at, format!("`wechatpay`: {error}"), "check the file, and the text in it");
         return None;
     }
     Some(wechatpay)
+}
+
+fn check_notify_url(url: &str, has_key: bool, at: Position, findings: &mut Diagnostics) {
+    if !provider::is_notify_url(url) {
+        let remedy =
+            format!("write https://HOST{}, as WeChat Pay reaches it from outside", provider::NOTIFY_PATH);
+        findings.error(at, format!("`notify_url`: `{url}` is no address that WeChat Pay would call"), remedy);
+    }
+    if !has_key {
+        let remedy = "add `api_v3_key_file`, a file with the APIv3 key of the merchant's pages";
+        findings.error(at, "`notify_url`: without the APIv3 key no callback can be read", remedy);
+    }
 }
 
 fn check_mapping(mapping: &Mapping, places: &Places, at: Position, findings: &mut Diagnostics) {
@@ -1029,6 +1127,7 @@ shop:
         verify: "SELECT state=2 FROM sales WHERE sale_id=:id"
       limits: {per_run: 7, max_share_of_pending: 25%, order_age_max: 1d, two_ticks: false}
     low_stock: {below: 3}
+  figures: {leave_out: [orders_total]}
 "#;
 
     fn config(text: &str) -> Config {
@@ -1070,6 +1169,7 @@ shop:
         let Limits { per_run, share_of_pending_percent_max, two_ticks, .. } = timeout.limits;
         assert_eq!((per_run, share_of_pending_percent_max, two_ticks), (7, 25, false));
         assert_eq!(shop.low_stock.below, 3);
+        assert_eq!(shop.left_out, BTreeSet::from(["orders_total".to_owned()]));
         assert_eq!((shop.group_settle.mode, shop.refunds.mode), (Mode::Observe, Mode::Observe));
     }
 
@@ -1108,6 +1208,21 @@ shop:
         wrong(
             "shop:\n  database: sqlite:x\n",
             "lingshao.yml:2:3: error a shop without a preset needs `money`",
+        );
+        let payments =
+            |more: &str| format!("{preset}  payments:\n    table: pay\n    id: id\n    created: at\n{more}");
+        wrong(&payments(""), "lingshao.yml:5:5: error `payments` needs `states`");
+        wrong(
+            &payments("    states: {paid: 'st=1', failed: 'st=2; DROP'}\n"),
+            "lingshao.yml:8:28: error `payments.states.failed`",
+        );
+        wrong(
+            &payments("    states: {paid: 'st=1'}\n    provider: (SELECT 1)\n"),
+            "lingshao.yml:9:5: error `payments.provider`",
+        );
+        wrong(
+            &format!("{preset}  figures:\n    leave_out: [orders_total, orders]\n"),
+            "lingshao.yml:5:32: error `leave_out`: there is no figure `orders`",
         );
         wrong(&format!("{preset}  every: 1h\n"), "lingshao.yml:4:3: error `every` of 1h is not possible");
         wrong(&format!("{preset}  name: 'two words'\n"), "lingshao.yml:4:3: error `name`: shop name");
@@ -1177,6 +1292,20 @@ shop:
         std::fs::write(folder.path().join("c.pem"), Account::MERCHANT_KEY).unwrap();
         assert!(read().unwrap_err().to_string().contains("c.pem"));
         std::fs::write(folder.path().join("c.pem"), Account::PLATFORM_CERTIFICATE).unwrap();
+        let called = |lines: &str| {
+            let text =
+                text.replace("certificate_files: [c.pem]\n", &format!("certificate_files: [c.pem]\n{lines}"));
+            parse(&text, &file).map(|_| ()).map_err(|error| error.to_string())
+        };
+        let lacks = called("      notify_url: https://h/x\n").unwrap_err();
+        assert!(lacks.contains(":10:7: error `notify_url`: without the APIv3 key"), "{lacks}");
+        std::fs::write(folder.path().join("v3"), "short").unwrap();
+        let short = called("      api_v3_key_file: v3\n").unwrap_err();
+        assert!(short.contains("v3`") && short.contains('5'), "{short}");
+        std::fs::write(folder.path().join("v3"), Account::API_V3_KEY).unwrap();
+        let strange = called("      api_v3_key_file: v3\n      notify_url: 'https://h/x?y'\n").unwrap_err();
+        assert!(strange.contains(":11:7: error `notify_url`: `https://h/x?y` is no address"), "{strange}");
+        called("      api_v3_key_file: v3\n      notify_url: https://h/x\n").unwrap();
         let shop = read().unwrap().config.shop.unwrap();
         assert_eq!((shop.refunds.caps.fen_per_day, shop.refunds.orphans), (Fen(9_000), true));
         assert!(

@@ -1,7 +1,7 @@
 //! What the owner of a shop's monitors shares with whoever asks and commands: all of it may be looked at and told while a
 //! tick is under way, and counts before the next act.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,6 +15,9 @@ use crate::state::ShopStore;
 
 /// Orders that a person may have acted on at once: what a page shows.
 pub(super) const WANTED_MAX: usize = 200;
+
+/// Callbacks remembered: more than are signed within the five minutes in which one can be sent again.
+const NOTICES_MAX: usize = 1_000;
 
 /// One shop.
 #[derive(Debug)]
@@ -38,6 +41,8 @@ struct Said {
     resumed: BTreeSet<Monitor>,
     wanted: Vec<Wanted>,
     nudged: BTreeSet<String>,
+    /// Callbacks of the provider, oldest first.
+    noticed: VecDeque<String>,
     agreed: bool,
 }
 
@@ -115,6 +120,19 @@ impl Desk {
 
     pub(super) fn take_nudged(&self) -> BTreeSet<String> {
         std::mem::take(&mut self.said().nudged)
+    }
+
+    /// A callback of the provider by its id: `false` when it came before, as all come more than once.
+    pub(super) fn notice(&self, id: &str) -> bool {
+        let mut said = self.said();
+        if said.noticed.iter().any(|noticed| noticed == id) {
+            return false;
+        }
+        if said.noticed.len() == NOTICES_MAX {
+            said.noticed.pop_front();
+        }
+        said.noticed.push_back(id.to_owned());
+        true
     }
 
     /// The tables are right as they are.

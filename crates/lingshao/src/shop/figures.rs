@@ -3,18 +3,74 @@
 //! Days are those of Asia/Shanghai, money is fen. A figure that could not be read is left out: a stale zero would be a
 //! wrong alert.
 
+use std::collections::BTreeSet;
+
 use lingshao_shop::safety::Mode;
 
 use super::telemetry::Facts;
-use super::view::View;
+use super::view::{PaymentView, View};
 use crate::telemetry::Page;
 
 /// Series of one family; more products or groups than this say no more.
 const ITEMS_MAX: usize = 2_000;
 
+/// The figures under names that a shop may export itself, and may have left out here.
+pub(crate) const NAMES: [&str; 25] = [
+    "group_buy_expired_unsettled",
+    "group_buy_status",
+    "group_buys_ended_total",
+    "orders_pending",
+    "orders_today",
+    "orders_total",
+    "orphan_payments",
+    "orphan_payments_fen",
+    "oversold_skus",
+    "paid_after_cancel_orders",
+    "payment_callbacks_down",
+    "payment_callbacks_late",
+    "payment_cohort_attempts",
+    "payment_failures_total",
+    "payment_requests_total",
+    "payment_success_rate",
+    "product_stock",
+    "product_stock_low",
+    "refund_cap_fen",
+    "refunds_need_human",
+    "refunds_sent_today_fen",
+    "refunds_today_fen",
+    "refunds_wait_for_money",
+    "sales_today_fen",
+    "stuck_refunds",
+];
+
+/// A page without the families that the shop has itself.
+struct Figures<'l> {
+    page: Page,
+    left_out: &'l BTreeSet<String>,
+}
+
+impl Figures<'_> {
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        if !self.left_out.contains(name) {
+            self.page.family(name, kind, help);
+        }
+    }
+
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
+        if !self.left_out.contains(name) {
+            self.page.sample(name, labels, value);
+        }
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: f64) {
+        self.family(name, "gauge", help);
+        self.sample(name, &[], value);
+    }
+}
+
 /// Appends the page.
-pub(super) fn render(view: &View, facts: &Facts, out: &mut Vec<u8>) {
-    let mut page = Page::default();
+pub(super) fn render(view: &View, facts: &Facts, left_out: &BTreeSet<String>, out: &mut Vec<u8>) {
+    let mut page = Figures { page: Page::default(), left_out };
     let number = |flag: bool| f64::from(u8::from(flag));
     page.gauge("lingshao_shop_up", "1 while the shop's database answers.", number(view.up));
     page.gauge("lingshao_shop_stopped", "1 while all acting is stopped by hand.", number(view.stopped));
@@ -34,12 +90,13 @@ pub(super) fn render(view: &View, facts: &Facts, out: &mut Vec<u8>) {
         of_the_day(&mut page, view);
         stock(&mut page, view);
         groups(&mut page, view);
+        payments(&mut page, view.payments.as_deref().unwrap_or_default());
     }
     money(&mut page, view);
-    out.extend_from_slice(&page.into_bytes());
+    out.extend_from_slice(&page.page.into_bytes());
 }
 
-fn monitors(page: &mut Page, view: &View) {
+fn monitors(page: &mut Figures<'_>, view: &View) {
     let help = "How far a monitor may go: 0 observe, 1 dry_run, 2 act.";
     page.family("lingshao_shop_monitor_mode", "gauge", help);
     for monitor in view.monitors.iter().filter(|monitor| monitor.acts) {
@@ -72,11 +129,19 @@ fn monitors(page: &mut Page, view: &View) {
     page.gauge("lingshao_shop_quarantined", help, quarantined as f64);
 }
 
-fn of_the_day(page: &mut Page, view: &View) {
+fn of_the_day(page: &mut Figures<'_>, view: &View) {
     let Some(figures) = &view.figures else { return };
     page.gauge("orders_today", "Orders placed today, whatever became of them.", figures.orders as f64);
     page.gauge("sales_today_fen", "Money paid today in fen, refunds not deducted.", figures.sales_fen as f64);
     page.gauge("refunds_today_fen", "Money that went back today in fen.", figures.refunds_fen as f64);
+    if let Some(total) = figures.orders_total {
+        // A gauge of the plan's own name; it never falls.
+        page.gauge(
+            "orders_total",
+            "Orders placed in the shop's life, also those deleted since.",
+            total as f64,
+        );
+    }
     page.gauge("orders_pending", "Orders that wait for payment.", figures.pending as f64);
     if let Some(drift) = &figures.drift {
         let name = "lingshao_shop_drift";
@@ -86,10 +151,13 @@ fn of_the_day(page: &mut Page, view: &View) {
         {
             page.sample(name, &[("figure", figure)], value as f64);
         }
+        if let Some(total) = drift.orders_total {
+            page.sample(name, &[("figure", "orders_total")], total as f64);
+        }
     }
 }
 
-fn stock(page: &mut Page, view: &View) {
+fn stock(page: &mut Figures<'_>, view: &View) {
     page.family("product_stock", "gauge", "What can be sold of products of which there is little.");
     for item in view.stock.items.iter().take(ITEMS_MAX) {
         page.sample("product_stock", &[("product_id", item.id.as_str())], item.sellable as f64);
@@ -98,7 +166,7 @@ fn stock(page: &mut Page, view: &View) {
     page.gauge("oversold_skus", "Products sold more often than there are.", view.stock.oversold as f64);
 }
 
-fn groups(page: &mut Page, view: &View) {
+fn groups(page: &mut Figures<'_>, view: &View) {
     let help = "1 open, 2 success, 3 failed with refunds outstanding, 4 failed and refunded.";
     page.family("group_buy_status", "gauge", help);
     for group in view.groups.iter().take(ITEMS_MAX / 2) {
@@ -117,7 +185,43 @@ fn groups(page: &mut Page, view: &View) {
     }
 }
 
-fn money(page: &mut Page, view: &View) {
+/// Nothing where attempts are not mapped: a zero would say that nobody pays.
+fn payments(page: &mut Figures<'_>, payments: &[PaymentView]) {
+    fn labels(payment: &PaymentView) -> Vec<(&'static str, &str)> {
+        let labels = [("provider", &payment.provider), ("method", &payment.method)];
+        labels.iter().filter_map(|(name, text)| Some((*name, text.as_deref()?))).collect()
+    }
+    if payments.is_empty() {
+        return;
+    }
+    page.family("payment_requests_total", "counter", "Attempts to pay.");
+    for payment in payments {
+        page.sample("payment_requests_total", &labels(payment), payment.requests as f64);
+    }
+    let failures = payments.iter().filter_map(|payment| Some((payment, payment.failures?)));
+    for (index, (payment, failures)) in failures.enumerate() {
+        if index == 0 {
+            let help = "Attempts to pay to which the provider said no; one that nobody pays is none of them.";
+            page.family("payment_failures_total", "counter", help);
+        }
+        page.sample("payment_failures_total", &labels(payment), failures as f64);
+    }
+    page.family("payment_cohort_attempts", "gauge", "Attempts made 35 to 5 minutes ago, by their outcome.");
+    for payment in payments {
+        for (outcome, count) in payment.cohort {
+            let mut labels = labels(payment);
+            labels.push(("outcome", outcome));
+            page.sample("payment_cohort_attempts", &labels, count as f64);
+        }
+    }
+    let help = "Paid / attempts of those made 35 to 5 minutes ago; none where nobody tried.";
+    page.family("payment_success_rate", "gauge", help);
+    for (payment, rate) in payments.iter().filter_map(|payment| Some((payment, payment.success_rate?))) {
+        page.sample("payment_success_rate", &labels(payment), rate);
+    }
+}
+
+fn money(page: &mut Figures<'_>, view: &View) {
     page.family("stuck_refunds", "gauge", "Refunds that are not at their end, older than this.");
     for (age, count) in &view.refunds.older {
         page.sample("stuck_refunds", &[("older", age)], *count as f64);

@@ -11,11 +11,14 @@ use lingshao_model::{TimeDelta, Timestamp};
 use lingshao_shop::act::{NextGenerationError, next_generation};
 use lingshao_shop::ledger::{LedgerRow, RefundRow, RefundState};
 use lingshao_shop::{OrderKey, RefundNumber};
+use lingshao_wire::wechatpay::SignatureHeaders;
+use lingshao_wire::wechatpay::notice::{Notice, NoticeError, NoticeEvent};
 use ring::hmac;
 use ring::rand::SystemRandom;
 use tokio::sync::watch;
 
 use super::desk::{Desk, WANTED_MAX, Wanted};
+use super::figures;
 use super::hands::log;
 use super::monitor::Monitor;
 use super::preview::{Preview, preview};
@@ -58,6 +61,23 @@ pub(crate) enum Command {
     Retry(RefundNumber),
     /// The shop's tables are right as they are now.
     AgreeToTables,
+}
+
+/// Why a callback of the provider is refused; it will be sent again.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoticeRefused {
+    /// None is taken.
+    #[error("no callbacks are taken here; set `api_v3_key_file` of `shop.provider.wechatpay`")]
+    NotHere,
+    /// It is not WeChat Pay's, or not for us.
+    #[error(transparent)]
+    NotBelieved(#[from] NoticeError),
+    /// Of a refund that is not ours.
+    #[error("no refund of this number was sent from here")]
+    Unknown,
+    /// The ledger.
+    #[error(transparent)]
+    State(#[from] StateError),
 }
 
 /// To be given back with the same command.
@@ -151,8 +171,11 @@ impl ShopHandle {
         }
     }
 
-    pub(super) fn facts(&self) -> &Facts {
-        &self.facts
+    /// The page of business metrics; nothing before the first tick.
+    pub(super) fn render(&self, out: &mut Vec<u8>) {
+        if let (Ok(desk), Some(view)) = (self.desk(), self.view()) {
+            figures::render(&view, &self.facts, &desk.config.left_out, out);
+        }
     }
 
     /// Whether a shop is configured.
@@ -269,6 +292,24 @@ impl ShopHandle {
         Ok(())
     }
 
+    /// WeChat Pay tells how a refund ended. Nothing of it is believed but that there is something to ask for: the ledger
+    /// asks about that number at once, whoever told it.
+    pub(crate) async fn wechatpay_notice(
+        &self,
+        signature: &SignatureHeaders<'_>,
+        body: &[u8],
+    ) -> Result<(), NoticeRefused> {
+        let desk = self.desk().map_err(|_| NoticeRefused::NotHere)?;
+        let opened = desk.hands.provider.open_notice(signature, body).ok_or(NoticeRefused::NotHere)?;
+        let outcome = match opened {
+            Ok(notice) => hear(&desk, &notice).await,
+            Err(error) => Err(NoticeRefused::NotBelieved(error)),
+        };
+        let fact = if outcome.is_ok() { "callback" } else { "callback_refused" };
+        self.facts.add(Monitor::Refunds, fact);
+        outcome
+    }
+
     /// Why a monitor did nothing at the last tick.
     fn refusal(&self, monitor: Monitor) -> Option<String> {
         let view = self.view.borrow().clone()?;
@@ -292,6 +333,28 @@ impl ShopHandle {
         let fits = |tag: Vec<u8>| hmac::verify(&self.key, what(command, by, until).as_bytes(), &tag).is_ok();
         now < until && tag.is_some_and(fits)
     }
+}
+
+async fn hear(desk: &Desk, notice: &Notice) -> Result<(), NoticeRefused> {
+    let number = match &notice.event {
+        NoticeEvent::Refund { number, .. } => number,
+        NoticeEvent::Paid { .. } => return Ok(()), // Of payments the shop is told.
+        NoticeEvent::Other(event) => {
+            tracing::info!(%event, "a callback of WeChat Pay about something else is left alone");
+            return Ok(());
+        }
+    };
+    let number = RefundNumber::new(number).map_err(|_| NoticeRefused::Unknown)?;
+    let Some(row) = desk.store.refund(&number).await? else {
+        tracing::warn!(refund = %number, "WeChat Pay tells of a refund that was not sent from here");
+        return Err(NoticeRefused::Unknown);
+    };
+    if row.is_open() && desk.notice(&notice.id) {
+        tracing::info!(refund = %number, "WeChat Pay has news of a refund, and is asked for it");
+        desk.nudge(number.as_str());
+        desk.wake.notify_one();
+    }
+    Ok(())
 }
 
 fn what(command: &Command, by: &str, until: Timestamp) -> String {

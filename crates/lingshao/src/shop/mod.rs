@@ -17,7 +17,8 @@ pub(crate) mod provider;
 mod telemetry;
 pub(crate) mod view;
 
-pub(crate) use handle::{Command, CommandError, ShopHandle};
+pub(crate) use figures::NAMES as FIGURES;
+pub(crate) use handle::{Command, CommandError, NoticeRefused, ShopHandle};
 pub(crate) use monitor::Monitor;
 pub(crate) use owner::{Replacer, Running, Settings, page};
 pub(crate) use preview::{Preview, preview};

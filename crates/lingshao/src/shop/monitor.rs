@@ -62,10 +62,10 @@ impl Monitor {
             Monitor::GroupSettle => &["group_settle"],
             Monitor::Refunds => &["refunds", "orphans"],
             Monitor::LowStock => &["stock"],
-            Monitor::Figures => &[],
+            Monitor::Figures => &["payments"],
         };
         let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| place.starts_with(prefix));
-        let special = ["order_timeout", "group_settle", "refunds", "orphans", "stock"];
+        let special = ["order_timeout", "group_settle", "refunds", "orphans", "stock", "payments"];
         begins(own) || (self.acts() && !begins(&special))
     }
 }
@@ -87,6 +87,7 @@ mod tests {
         check("group_settle.fail.sql[2].each", &[Monitor::GroupSettle]);
         check("orphans.claim.sql[0].exec", &[Monitor::Refunds]);
         check("stock", &[Monitor::LowStock]);
+        check("payments", &[Monitor::Figures]);
         for place in ["orders", "clock", "tables", "litemall_order"] {
             check(place, &[Monitor::OrderTimeout, Monitor::GroupSettle, Monitor::Refunds]);
         }

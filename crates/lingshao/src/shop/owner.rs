@@ -11,7 +11,6 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::desk::Desk;
-use super::figures;
 use super::handle::ShopHandle;
 use super::hands::{Hands, HttpHand, describe};
 use super::keeper::Keeper;
@@ -77,7 +76,7 @@ pub(crate) struct Running {
 pub(crate) struct Replacer(mpsc::Sender<Order>);
 
 impl Replacer {
-    /// After the act under way.
+    /// At once; an act under way comes to its end as it was begun.
     pub(crate) async fn replace(&self, settings: Option<Settings>) {
         let (done, waiting) = oneshot::channel();
         let order = Order::Replace { settings: settings.map(Box::new), done };
@@ -129,11 +128,7 @@ impl Running {
 /// The page of business metrics.
 pub(crate) fn page(handle: &ShopHandle) -> Render {
     let handle = handle.clone();
-    Arc::new(move |out: &mut Vec<u8>| {
-        if let Some(view) = handle.view() {
-            figures::render(&view, handle.facts(), out);
-        }
-    })
+    Arc::new(move |out: &mut Vec<u8>| handle.render(out))
 }
 
 impl House {
@@ -158,6 +153,23 @@ struct Owner {
     views: watch::Sender<Option<Arc<View>>>,
 }
 
+/// What came of an order.
+enum Heard {
+    End,
+    Same,
+    /// Another shop is in force, in place of this one.
+    Replaced(Option<Arc<Desk>>),
+}
+
+/// What happened while a tick was under way.
+#[derive(Default)]
+struct Meanwhile {
+    ends: bool,
+    is_replaced: bool,
+    /// Whose connections the tick may still have needed.
+    retired: Vec<Arc<Desk>>,
+}
+
 impl Owner {
     async fn run(self, mut orders: mpsc::Receiver<Order>) {
         let mut keeper = None;
@@ -167,72 +179,123 @@ impl Owner {
             let woken = async {
                 match &desk {
                     Some(desk) => tokio::select! {
-                        () = sleep_until(due) => {}
-                        () = desk.wake.notified() => {}
+                        () = sleep_until(due) => desk.clone(),
+                        () = desk.wake.notified() => desk.clone(),
                     },
                     None => std::future::pending().await,
                 }
             };
+            let mut meanwhile = Meanwhile::default();
             tokio::select! {
-                order = orders.recv() => match order {
-                    None | Some(Order::Stop) => {
-                        leave(desk).await;
-                        return;
-                    }
-                    Some(Order::Replace { settings, done }) => {
-                        if self.replace(settings) {
-                            (keeper, due) = (None, Instant::now());
-                        }
-                        // Whoever reloads may have gone.
-                        done.send(()).ok();
-                    }
-                },
-                () = woken => {
-                    let Some(desk) = desk else { continue };
+                order = orders.recv() => self.heed(order, &mut meanwhile),
+                desk = woken => {
                     let begun = Instant::now();
-                    if keeper.is_none() {
-                        keeper = begin(&desk).await;
-                    }
-                    match &mut keeper {
-                        Some(keeper) => {
-                            let view = Arc::new(keeper.tick().await);
-                            self.views.send_replace(Some(view));
-                            let every = u64::try_from(desk.config.every.0).unwrap_or(0);
-                            due = begun + Duration::from_millis(every);
-                        }
-                        None => due = begun + PAUSE_WITHOUT_STATE,
-                    }
+                    meanwhile = self.tick(&desk, &mut keeper, &mut orders).await;
+                    due = begun + pause(&desk, keeper.is_some());
                 }
+            }
+            if meanwhile.is_replaced {
+                (keeper, due) = (None, Instant::now());
+            }
+            for desk in meanwhile.retired {
+                tokio::spawn(async move { desk.hands.shop.close().await });
+            }
+            if meanwhile.ends {
+                let desk = self.desks.borrow().clone();
+                return leave(desk).await;
             }
         }
     }
 
-    /// Whether anything has changed.
-    fn replace(&self, settings: Option<Box<Settings>>) -> bool {
+    /// One tick, beside which orders are heard: whoever reloads does not wait for it. What it has begun comes to its end
+    /// under the old configuration, before the new one does anything.
+    async fn tick(
+        &self,
+        desk: &Arc<Desk>,
+        keeper: &mut Option<Keeper>,
+        orders: &mut mpsc::Receiver<Order>,
+    ) -> Meanwhile {
+        let mut meanwhile = Meanwhile::default();
+        let work = async {
+            if keeper.is_none() {
+                *keeper = begin(desk).await;
+            }
+            match keeper {
+                Some(keeper) => Some(keeper.tick().await),
+                None => None,
+            }
+        };
+        tokio::pin!(work);
+        let view = loop {
+            tokio::select! {
+                view = &mut work => break view,
+                order = orders.recv(), if !meanwhile.ends => {
+                    self.heed(order, &mut meanwhile);
+                    if meanwhile.ends || meanwhile.is_replaced {
+                        desk.end();
+                    }
+                }
+            }
+        };
+        if let (Some(view), false) = (view, meanwhile.is_replaced) {
+            self.views.send_replace(Some(Arc::new(view)));
+        }
+        meanwhile
+    }
+
+    fn heed(&self, order: Option<Order>, meanwhile: &mut Meanwhile) {
+        let heard = match order {
+            None | Some(Order::Stop) => Heard::End,
+            Some(Order::Replace { settings, done }) => {
+                let heard = self.replace(settings);
+                // Whoever reloads may have gone.
+                done.send(()).ok();
+                heard
+            }
+        };
+        match heard {
+            Heard::End => meanwhile.ends = true,
+            Heard::Same => {}
+            Heard::Replaced(before) => {
+                meanwhile.is_replaced = true;
+                meanwhile.retired.extend(before);
+            }
+        }
+    }
+
+    fn replace(&self, settings: Option<Box<Settings>>) -> Heard {
         let before = self.desks.borrow().clone();
         let same = match (&before, &settings) {
             (None, None) => true,
-            (Some(desk), Some(settings)) => desk.config == settings.config,
+            // Files may have other keys in them under the same names.
+            (Some(desk), Some(settings)) => {
+                desk.config == settings.config && desk.hands.provider.keys() == settings.provider.keys()
+            }
             _ => false,
         };
         if same {
-            return false;
+            return Heard::Same;
         }
         let desk = match settings.map(|settings| self.house.desk(*settings)).transpose() {
             Ok(desk) => desk,
             Err(error) => {
                 // It was checked before; only a bug leads here.
                 tracing::error!(%error, "the shop's new configuration cannot be used; the old one stays");
-                return false;
+                return Heard::Same;
             }
         };
         self.desks.send_replace(desk);
         self.views.send_replace(None);
-        if let Some(before) = before {
-            tokio::spawn(async move { before.hands.shop.close().await });
-        }
-        true
+        Heard::Replaced(before)
     }
+}
+
+/// From the beginning of a tick to the next; `has_state`: it could begin at all.
+fn pause(desk: &Desk, has_state: bool) -> Duration {
+    if !has_state {
+        return PAUSE_WITHOUT_STATE;
+    }
+    Duration::from_millis(u64::try_from(desk.config.every.0).unwrap_or(0))
 }
 
 /// Another process may go on at once.

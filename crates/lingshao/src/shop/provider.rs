@@ -1,5 +1,7 @@
 //! Asking the payment provider, in the words of `lingshao_shop::provider`.
 
+use std::cell::RefCell;
+use std::path::Path;
 use std::time::Duration;
 
 use lingshao_shop::Fen;
@@ -8,12 +10,14 @@ use lingshao_shop::provider::{CloseAnswer, Doubt, ProviderCall, RefundAnswer, Re
 use lingshao_wire::notify::Request;
 use lingshao_wire::prometheus_config::HttpClientConfig;
 use lingshao_wire::provider::{self as said, Closing, Refund, Trade, Trouble};
+use lingshao_wire::wechatpay::notice::{self, Notice, NoticeError};
 use lingshao_wire::wechatpay::{
-    Answer, BODY_BYTES_MAX, Merchant, MerchantKey, PlatformKeys, RefundOrder, RequestError, SignatureHeaders,
-    answer,
+    Answer, ApiV3Key, BODY_BYTES_MAX, Merchant, MerchantKey, PlatformKeys, RefundOrder, RequestError,
+    SignatureHeaders, answer,
 };
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method};
+use ring::digest::{Context, SHA256};
 
 use crate::clock::now;
 use crate::config::shop::{self, Wechatpay};
@@ -22,6 +26,10 @@ use crate::security::nonce;
 
 /// Where WeChat Pay is asked.
 pub(crate) const ENDPOINT: &str = "https://api.mch.weixin.qq.com";
+/// Where its callbacks are taken, below our own address.
+pub(crate) const NOTIFY_PATH: &str = "/api/lingshao/v1/shop/wechatpay/refund";
+/// WeChat Pay calls no longer address.
+const NOTIFY_URL_BYTES_MAX: usize = 256;
 /// WeChat Pay answers in some hundred milliseconds; what takes longer is in doubt, and asked for later.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -38,6 +46,10 @@ pub(super) enum Provider {
 #[derive(Debug)]
 pub(super) struct Wechat {
     merchant: Merchant,
+    /// By which its callbacks are read.
+    api_key: Option<ApiV3Key>,
+    notify_url: Option<String>,
+    keys: KeysDigest,
     client: Client,
 }
 
@@ -61,15 +73,41 @@ impl Said {
     }
 }
 
+/// SHA-256 over all keys as they stand in their files: a file may hold another key tomorrow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct KeysDigest([u8; 32]);
+
+/// Whether WeChat Pay would call it.
+pub(crate) fn is_notify_url(url: &str) -> bool {
+    let is_http = url
+        .parse::<http::Uri>()
+        .is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some());
+    is_http && !url.contains('?') && url.len() <= NOTIFY_URL_BYTES_MAX
+}
+
+/// Whether the keys that a configuration names can be used.
+pub(crate) fn check(config: &Wechatpay) -> Result<(), String> {
+    keys(config).map(drop)
+}
+
 /// Reads the keys that a configuration names.
-pub(crate) fn merchant(config: &Wechatpay) -> Result<Merchant, String> {
-    let read = |path: &std::path::Path| {
-        crate::config::read_text(path).map_err(|error| format!("cannot read `{}`: {error}", path.display()))
+fn keys(config: &Wechatpay) -> Result<(Merchant, Option<ApiV3Key>, KeysDigest), String> {
+    let digest = RefCell::new(Context::new(&SHA256));
+    let read = |path: &Path| {
+        let text = crate::config::read_text(path)
+            .map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
+        let mut digest = digest.borrow_mut();
+        digest.update(&text.len().to_le_bytes());
+        digest.update(text.as_bytes());
+        Ok::<String, String>(text)
     };
-    let named =
-        |path: &std::path::Path, error: &dyn std::fmt::Display| format!("`{}`: {error}", path.display());
+    let named = |path: &Path, error: &dyn std::fmt::Display| format!("`{}`: {error}", path.display());
     let key_file = &config.private_key_file;
     let key = MerchantKey::from_pem(&read(key_file)?).map_err(|error| named(key_file, &error))?;
+    let api_key = match &config.api_v3_key_file {
+        Some(file) => Some(ApiV3Key::new(&read(file)?).map_err(|error| named(file, &error))?),
+        None => None,
+    };
     let mut keys = PlatformKeys::new();
     if let Some((id, file)) = &config.public_key {
         keys.add_public_key(id, &read(file)?).map_err(|error| named(file, &error))?;
@@ -77,8 +115,11 @@ pub(crate) fn merchant(config: &Wechatpay) -> Result<Merchant, String> {
     for file in &config.certificate_files {
         keys.add_certificate(&read(file)?).map_err(|error| named(file, &error))?;
     }
-    Merchant::new(&config.endpoint, &config.mchid, &config.serial, key, keys)
-        .map_err(|error| error.to_string())
+    let merchant = Merchant::new(&config.endpoint, &config.mchid, &config.serial, key, keys)
+        .map_err(|error| error.to_string())?;
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(digest.into_inner().finish().as_ref());
+    Ok((merchant, api_key, KeysDigest(bytes)))
 }
 
 impl Provider {
@@ -88,7 +129,9 @@ impl Provider {
             shop::Provider::None => Ok(Provider::None),
             shop::Provider::Wechatpay(config) => {
                 let client = http_client(&HttpClientConfig::default())?;
-                Ok(Provider::Wechatpay(Box::new(Wechat { merchant: merchant(config)?, client })))
+                let (merchant, api_key, keys) = keys(config)?;
+                let notify_url = config.notify_url.clone();
+                Ok(Provider::Wechatpay(Box::new(Wechat { merchant, api_key, notify_url, keys, client })))
             }
         }
     }
@@ -96,6 +139,26 @@ impl Provider {
     /// Whether there is anybody.
     pub(super) fn is_there(&self) -> bool {
         matches!(self, Provider::Wechatpay(_))
+    }
+
+    /// Opens a callback of WeChat Pay; `None`: none is taken here.
+    pub(super) fn open_notice(
+        &self,
+        signature: &SignatureHeaders<'_>,
+        body: &[u8],
+    ) -> Option<Result<Notice, NoticeError>> {
+        let Provider::Wechatpay(wechat) = self else { return None };
+        let api_key = wechat.api_key.as_ref()?;
+        let Wechat { merchant, .. } = &**wechat;
+        Some(notice::open(merchant.mchid(), merchant.platform_keys(), api_key, signature, body, now()))
+    }
+
+    /// Which keys are in use.
+    pub(super) fn keys(&self) -> Option<KeysDigest> {
+        match self {
+            Provider::None => None,
+            Provider::Wechatpay(wechat) => Some(wechat.keys),
+        }
     }
 
     /// Asks or tells, once. `refund`: the row that calls about refunds belong to, by which their answers are judged.
@@ -142,7 +205,7 @@ impl Wechat {
             }
             ProviderCall::QueryRefund(number) => {
                 let Some(row) = row else { return nobody(call) };
-                let order = refund_order(row.trade.as_str(), number.as_str(), row.amount, row.paid);
+                let order = self.refund_order(row.trade.as_str(), number.as_str(), row.amount, row.paid);
                 let request = self.merchant.query_refund(number.as_str(), &nonce, at);
                 let judge = |answer: &Answer<'_>| answer::refund_query(&self.merchant, &order, answer);
                 Said::Refund(
@@ -152,7 +215,8 @@ impl Wechat {
                 )
             }
             ProviderCall::Refund(wish) => {
-                let order = refund_order(wish.order.as_str(), wish.number.as_str(), wish.amount, wish.paid);
+                let order =
+                    self.refund_order(wish.order.as_str(), wish.number.as_str(), wish.amount, wish.paid);
                 let request = self.merchant.refund(&order, &nonce, at);
                 let judge = |answer: &Answer<'_>| answer::refund(&self.merchant, &order, answer);
                 Said::Refund(
@@ -162,6 +226,17 @@ impl Wechat {
                 )
             }
         }
+    }
+
+    fn refund_order<'a>(
+        &'a self,
+        order: &'a str,
+        number: &'a str,
+        amount: Fen,
+        paid: Fen,
+    ) -> RefundOrder<'a> {
+        let notify_url = self.notify_url.as_deref();
+        RefundOrder { order, number, fen: amount.0, total_fen: paid.0, reason: None, notify_url }
     }
 
     async fn exchange<T>(
@@ -208,10 +283,6 @@ impl Wechat {
 enum Failed {
     NoAnswer,
     Said(Trouble),
-}
-
-fn refund_order<'a>(order: &'a str, number: &'a str, amount: Fen, paid: Fen) -> RefundOrder<'a> {
-    RefundOrder { order, number, fen: amount.0, total_fen: paid.0, reason: None, notify_url: None }
 }
 
 fn trade_answer(trade: Trade) -> TradeAnswer {

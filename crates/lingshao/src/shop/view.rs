@@ -56,6 +56,8 @@ pub(crate) struct View {
     pub(crate) groups_ended: BTreeMap<&'static str, u64>,
     /// Of the day, in Asia/Shanghai.
     pub(crate) figures: Option<FiguresView>,
+    /// Attempts to pay, by provider and method; `None` where they are not mapped, or could not be read.
+    pub(crate) payments: Option<Vec<PaymentView>>,
 }
 
 /// What the last comparison of mapping and database said.
@@ -214,10 +216,30 @@ pub(crate) struct FiguresView {
     pub(crate) sales_fen: i64,
     /// Given back.
     pub(crate) refunds_fen: i64,
+    /// Placed in the shop's life; `None` while they cannot be counted.
+    pub(crate) orders_total: Option<i64>,
     /// Waiting for payment now.
     pub(crate) pending: usize,
     /// The last nightly recount minus ours.
     pub(crate) drift: Option<DriftView>,
+}
+
+/// Attempts to pay by one provider and method.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PaymentView {
+    /// By whom, if the mapping says it.
+    pub(crate) provider: Option<Box<str>>,
+    /// How, if the mapping says it.
+    pub(crate) method: Option<Box<str>>,
+    /// Attempts since the start.
+    pub(crate) requests: u64,
+    /// Those to which the provider said no, if the mapping says which they are.
+    pub(crate) failures: Option<u64>,
+    /// Paid ÷ attempts of those made 35 to 5 minutes ago.
+    pub(crate) success_rate: Option<f64>,
+    /// How these ended.
+    pub(crate) cohort: [(&'static str, usize); 4],
 }
 
 /// How far ours had drifted.
@@ -232,6 +254,8 @@ pub(crate) struct DriftView {
     pub(crate) sales_fen: i64,
     /// Money.
     pub(crate) refunds_fen: i64,
+    /// Orders of the shop's life; negative, when rows were deleted since they were counted.
+    pub(crate) orders_total: Option<i64>,
 }
 
 impl MonitorView {

@@ -187,6 +187,13 @@ impl Lint<'_> {
         if let Some(stock) = &self.mapping.stock {
             names.extend([("stock.table", &stock.table), ("stock.id", &stock.id)]);
         }
+        if let Some(payments) = &self.mapping.payments {
+            names.extend([
+                ("payments.table", &payments.table),
+                ("payments.id", &payments.id),
+                ("payments.created", &payments.created),
+            ]);
+        }
         for (place, name) in names {
             if !is_name(name) {
                 self.error(place, Problem::Name(name.clone()));
@@ -209,6 +216,17 @@ impl Lint<'_> {
         if let Some(stock) = &self.mapping.stock {
             expressions.push(("stock.sellable", &stock.sellable));
             expressions.extend(stock.exclude.iter().map(|text| ("stock.exclude", text)));
+        }
+        if let Some(payments) = &self.mapping.payments {
+            expressions.push(("payments.states.paid", &payments.states.paid));
+            let more = [
+                ("payments.states.failed", &payments.states.failed),
+                ("payments.states.closed", &payments.states.closed),
+                ("payments.provider", &payments.provider),
+                ("payments.method", &payments.method),
+                ("payments.exclude", &payments.exclude),
+            ];
+            expressions.extend(more.iter().filter_map(|(place, text)| Some((*place, text.as_ref()?))));
         }
         for (place, text) in expressions {
             if let Err(problem) = expression(text) {

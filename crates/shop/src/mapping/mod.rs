@@ -38,6 +38,8 @@ pub struct Mapping {
     pub groups: Option<Groups>,
     /// Its stock.
     pub stock: Option<Stock>,
+    /// Its attempts to pay; none: nothing is said of them.
+    pub payments: Option<Payments>,
 }
 
 /// What a column of money holds.
@@ -204,8 +206,38 @@ pub struct Stock {
     pub exclude: Option<String>,
 }
 
+/// The table of attempts to pay. It is only read; its keys must be whole numbers that grow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Payments {
+    /// Its name.
+    pub table: String,
+    /// The primary key's column.
+    pub id: String,
+    /// The column of when it was begun.
+    pub created: String,
+    /// The expression of each end.
+    pub states: PaymentStates,
+    /// By whom it is paid: a column, or an expression.
+    pub provider: Option<String>,
+    /// How it is paid.
+    pub method: Option<String>,
+    /// Rows that are none.
+    pub exclude: Option<String>,
+}
+
+/// One expression per end of an attempt, over columns of its table; an attempt that has none is open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaymentStates {
+    /// Paid, also if the money went back later.
+    pub paid: String,
+    /// The provider said no; none where the shop does not keep it: then no failures are counted.
+    pub failed: Option<String>,
+    /// Nobody paid in time.
+    pub closed: Option<String>,
+}
+
 impl Mapping {
-    /// Every table that the mapping may read or write.
+    /// Every table that statements may read or write.
     pub fn all_tables(&self) -> Vec<&str> {
         let mut tables: Vec<&str> = self.tables.iter().map(String::as_str).collect();
         tables.push(&self.orders.table);

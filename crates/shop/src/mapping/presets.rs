@@ -76,6 +76,7 @@ pub fn litemall() -> Mapping {
             sellable: "number".to_owned(),
             exclude: Some("deleted=1".to_owned()),
         }),
+        payments: None,
     }
 }
 
@@ -226,6 +227,7 @@ pub fn ruoyi_mall() -> Mapping {
             sellable: "stock".to_owned(),
             exclude: Some("deleted<>0".to_owned()),
         }),
+        payments: None,
     }
 }
 

@@ -12,8 +12,10 @@ use super::render::{Param, Params, Statement, key, render};
 use super::transact::first_integer;
 use super::{Dialect, Shop, ShopError};
 use crate::mapping::lint::severity;
-use crate::mapping::{Mapping, TokenKind, tokens};
+use crate::mapping::{Mapping, PaymentStates, Payments, TokenKind, tokens};
 
+/// Where findings about attempts to pay stand; they stop no monitor that acts.
+const PAYMENTS: &str = "payments";
 const EIGHT_HOURS: TimeDelta = TimeDelta::from_secs(8 * 3600);
 
 /// Everything a check tells.
@@ -67,6 +69,9 @@ pub enum CheckProblem {
     /// It reads all of a table.
     #[error("it reads all of a table, as no index leads to its rows")]
     ReadsAll,
+    /// New rows cannot be found behind the last key.
+    #[error("new rows are found behind the last key, which must be whole numbers that grow; `{0}` is {1}")]
+    NotGrowing(String, String),
     /// The tables are not what they were.
     #[error(
         "the tables have changed since the last check (was {was}, is {is}); look at the changes, then confirm them"
@@ -120,9 +125,18 @@ pub fn clock_skew(
 impl Shop {
     /// Compares all of the mapping with the database.
     pub async fn check(&self, known: Known<'_>, now: Timestamp) -> Result<Report, ShopError> {
-        let catalogue = self.catalogue().await?;
-        let fingerprint = fingerprint(&catalogue);
+        let mut catalogue = self.catalogue().await?;
         let mut findings = Vec::new();
+        let payments = self.mapping().payments.as_ref();
+        if let Some(payments) = payments {
+            findings.extend(payments_in(&catalogue, payments));
+            // Nothing is done by them: that they change stops nobody.
+            if !self.mapping().all_tables().contains(&payments.table.as_str()) {
+                catalogue.remove(&unqualified(&payments.table).to_lowercase());
+            }
+        }
+        let reads_payments = findings.is_empty();
+        let fingerprint = fingerprint(&catalogue);
         for table in self.mapping().all_tables() {
             if !catalogue.contains_key(&unqualified(table).to_lowercase()) {
                 findings.push(error(table, CheckProblem::NoTable(table.to_owned())));
@@ -132,11 +146,14 @@ impl Shop {
             let problem = CheckProblem::Changed { was: was.to_owned(), is: fingerprint.clone() };
             findings.push(error("tables", problem));
         }
-        if findings.is_empty() {
-            self.check_statements(&mut findings).await?;
+        let acts = |findings: &[CheckFinding]| {
+            findings.iter().all(|finding| !finding.is_error || finding.place == PAYMENTS)
+        };
+        if acts(&findings) {
+            self.check_statements(reads_payments, &mut findings).await?;
         }
         let mut newest = None;
-        if findings.iter().all(|finding| !finding.is_error) {
+        if acts(&findings) {
             newest = self.newest_order().await?;
             let now = self.now(now).await?;
             let skew_max = self.mapping().clock.skew_max;
@@ -145,8 +162,7 @@ impl Shop {
                 newest = None;
             }
         }
-        let is_found_whole =
-            findings.iter().any(|finding| finding.is_error) || !self.finds_pending_by_index().await?;
+        let is_found_whole = !acts(&findings) || !self.finds_pending_by_index().await?;
         let indexes = indexes(self.mapping(), self.dialect(), is_found_whole, &findings);
         Ok(Report { findings, newest, fingerprint, grants: self.grants(), indexes })
     }
@@ -181,8 +197,15 @@ impl Shop {
     }
 
     /// Every statement is explained, never run: that finds columns that are not there, and rows without an index.
-    async fn check_statements(&self, findings: &mut Vec<CheckFinding>) -> Result<(), ShopError> {
+    async fn check_statements(
+        &self,
+        reads_payments: bool,
+        findings: &mut Vec<CheckFinding>,
+    ) -> Result<(), ShopError> {
         for (place, sql, must_have_key) in self.statements() {
+            if place == PAYMENTS && !reads_payments {
+                continue;
+            }
             let problem = match self.explain(&sql).await? {
                 Ok(plan) if reads_all(self.dialect(), &plan) => CheckProblem::ReadsAll,
                 Ok(_) => continue,
@@ -225,6 +248,22 @@ impl Shop {
             let sql = format!("SELECT {} FROM {} WHERE {} = :id", stock.sellable, stock.table, stock.id);
             statements.push(("stock".to_owned(), sql, false));
         }
+        statements.extend(mapping.payments.iter().map(|payments| {
+            let columns = [Some(&payments.created), payments.provider.as_ref(), payments.method.as_ref()];
+            let columns: Vec<&str> = columns.into_iter().flatten().map(String::as_str).collect();
+            let PaymentStates { paid, failed, closed } = &payments.states;
+            let conditions = [Some(paid), failed.as_ref(), closed.as_ref(), payments.exclude.as_ref()];
+            let conditions: Vec<String> =
+                conditions.into_iter().flatten().map(|condition| format!("({condition})")).collect();
+            let sql = format!(
+                "SELECT {} FROM {} WHERE {} = :id AND ({})",
+                columns.join(", "),
+                payments.table,
+                payments.id,
+                conditions.join(" OR ")
+            );
+            (PAYMENTS.to_owned(), sql, true)
+        }));
         statements
     }
 
@@ -283,10 +322,12 @@ impl Shop {
 
     /// Columns and their types by table, all in lower case.
     async fn catalogue(&self) -> Result<BTreeMap<String, Vec<String>>, ShopError> {
+        let payments = self.mapping().payments.iter().map(|payments| payments.table.as_str());
         let tables: Vec<_> = self
             .mapping()
             .all_tables()
             .into_iter()
+            .chain(payments)
             .map(|table| format!("'{}'", unqualified(table)))
             .collect();
         let list = tables.join(",");
@@ -314,6 +355,19 @@ impl Shop {
         }
         Ok(catalogue)
     }
+}
+
+/// Why attempts to pay cannot be read, by the catalogue alone.
+fn payments_in(catalogue: &BTreeMap<String, Vec<String>>, payments: &Payments) -> Option<CheckFinding> {
+    let Some(columns) = catalogue.get(&unqualified(&payments.table).to_lowercase()) else {
+        return Some(error(PAYMENTS, CheckProblem::NoTable(payments.table.clone())));
+    };
+    let id = payments.id.to_lowercase();
+    let (_, kind) =
+        columns.iter().filter_map(|column| column.split_once(' ')).find(|(name, _)| *name == id)?;
+    // SQLite's columns need no type.
+    let is_number = kind.is_empty() || ["int", "numeric", "decimal"].iter().any(|word| kind.contains(word));
+    (!is_number).then(|| error(PAYMENTS, CheckProblem::NotGrowing(payments.id.clone(), kind.to_owned())))
 }
 
 fn error(place: &str, problem: CheckProblem) -> CheckFinding {
@@ -378,7 +432,11 @@ fn grants(mapping: &Mapping, dialect: Dialect, user: &str) -> Vec<String> {
         }
     }
     let mut grants = Vec::new();
-    for table in mapping.all_tables() {
+    let mut tables = mapping.all_tables();
+    tables.extend(mapping.payments.iter().map(|payments| payments.table.as_str()));
+    tables.sort_unstable();
+    tables.dedup();
+    for table in tables {
         grants.push(format!("GRANT SELECT ON {table} TO {user};"));
         if let Some(columns) = set.get_mut(table) {
             columns.sort_unstable();

@@ -16,9 +16,9 @@ use crate::safety::Candidate;
 use crate::{Fen, GroupKey, KeyError, OrderKey, OrderNumber};
 
 /// What one question brings at most; a tick does not act on more.
-const ROWS_MAX: usize = 1_000;
+pub(super) const ROWS_MAX: usize = 1_000;
 /// Keys in one `IN (…)`.
-const KEYS_PER_QUESTION: usize = 200;
+pub(super) const KEYS_PER_QUESTION: usize = 200;
 /// Trades of one order: nobody tries to pay more often.
 const TRADES_MAX: usize = 50;
 
@@ -302,26 +302,26 @@ impl Shop {
 
     /// The first of growing keys that was placed at `at` or later: about 30 questions by primary key.
     pub(super) async fn first_key_since(&self, at: Timestamp) -> Result<i64, ShopError> {
-        const WHAT: &str = "the first key of a time";
         let orders = &self.mapping.orders;
-        let sql = format!(
-            "SELECT {}, {} FROM {}",
-            self.dialect().integer(&format!("MIN({})", orders.id)),
-            self.dialect().integer(&format!("MAX({})", orders.id)),
-            orders.table
-        );
-        let rows = self.ask(WHAT, Statement::plain(sql)).await?;
-        let bounds = rows.first().map(|row| (row[0].1.integer(), row[1].1.integer()));
-        let Some((Some(mut low), Some(last))) = bounds else { return Ok(0) };
+        self.first_key_of(&orders.table, &orders.id, &orders.created, at).await
+    }
+
+    /// The same of any table whose keys grow.
+    pub(super) async fn first_key_of(
+        &self,
+        table: &str,
+        id: &str,
+        created: &str,
+        at: Timestamp,
+    ) -> Result<i64, ShopError> {
+        const WHAT: &str = "the first key of a time";
+        let Some((mut low, last)) = self.bounds_of(WHAT, table, id).await? else { return Ok(0) };
         let mut high = last.saturating_add(1);
         while low < high {
             let middle = low + (high - low) / 2;
             let sql = format!(
-                "SELECT {} FROM {} WHERE {id} >= {middle} AND {} IS NOT NULL ORDER BY {id} LIMIT 1",
-                self.millis(&orders.created),
-                orders.table,
-                orders.created,
-                id = orders.id
+                "SELECT {} FROM {table} WHERE {id} >= {middle} AND {created} IS NOT NULL ORDER BY {id} LIMIT 1",
+                self.millis(created)
             );
             let rows = self.ask(WHAT, Statement::plain(sql)).await?;
             match first_integer(&rows) {
@@ -330,6 +330,20 @@ impl Shop {
             }
         }
         Ok(low)
+    }
+
+    /// The first and the last of growing keys; none in an empty table.
+    pub(super) async fn bounds_of(
+        &self,
+        what: &'static str,
+        table: &str,
+        id: &str,
+    ) -> Result<Option<(i64, i64)>, ShopError> {
+        // Asked together of one table, SQLite would read all of it.
+        let end = |function: &str| self.dialect().integer(&format!("(SELECT {function}({id}) FROM {table})"));
+        let sql = format!("SELECT {}, {}", end("MIN"), end("MAX"));
+        let rows = self.ask(what, Statement::plain(sql)).await?;
+        Ok(rows.first().and_then(|row| row[0].1.integer().zip(row[1].1.integer())))
     }
 
     pub(super) async fn facts(

@@ -4,18 +4,23 @@
 //! has none, so there the caller's `now` counts. A transaction begins with its compare-and-set, has bounded waits, and is
 //! rolled back whenever anything in it is not as expected. Nothing here decides.
 
+mod attempts;
 pub mod check;
 mod database;
 mod dialect;
 mod find;
+mod marks;
 mod render;
 mod tail;
+mod total;
 mod transact;
 
+pub use attempts::{AttemptFigures, AttemptLabels, AttemptTail};
 pub use database::{Database, DatabaseError};
 pub use dialect::Dialect;
 pub use find::{EndedGroup, Expired, FoundGroup, OrderFacts, StockLevel};
 pub use tail::{DayFigures, Drift, Tail, TailLimits};
+pub use total::CountedOrders;
 
 use lingshao_model::Timestamp;
 

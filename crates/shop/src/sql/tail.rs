@@ -8,15 +8,14 @@ use std::collections::BTreeMap;
 
 use lingshao_model::{TimeDelta, Timestamp};
 
-use super::find::{OrderFacts, integer};
+use super::find::{OrderFacts, ROWS_MAX, integer};
+use super::marks::Marks;
 use super::render::Statement;
+use super::total::{CountedOrders, OrderTotal};
 use super::{Shop, ShopError};
 use crate::act::OrderState;
 use crate::day::{DAY, begin_of, day};
 use crate::{Fen, OrderKey};
-
-/// What one question brings ([`super::find`]'s bound).
-const CHUNK: usize = 1_000;
 
 /// How much a tail reads and keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,8 +72,10 @@ pub struct Tail {
     limits: TailLimits,
     /// By growing key.
     orders: BTreeMap<i64, OrderFacts>,
-    /// Ends of earlier reads: when, and the last key then.
-    marks: Vec<(Timestamp, i64)>,
+    marks: Marks,
+    total: Option<OrderTotal>,
+    /// Whether it has ever come to the end of the table.
+    caught_up: bool,
     /// The key behind which re-reading goes on.
     reread_from: i64,
     /// Put right by a recount, day by day.
@@ -85,11 +86,12 @@ impl Tail {
     /// A reader that begins with the orders of the last days.
     pub async fn start(shop: &Shop, limits: TailLimits, now: Timestamp) -> Result<Tail, ShopError> {
         let first = shop.first_key_since(now - limits.keep).await?;
-        let marks = vec![(Timestamp::MIN, first.saturating_sub(1))];
         Ok(Tail {
             limits,
             orders: BTreeMap::new(),
-            marks,
+            marks: Marks::new(limits.overlap, first.saturating_sub(1)),
+            total: None,
+            caught_up: false,
             reread_from: i64::MIN,
             corrections: BTreeMap::new(),
         })
@@ -99,8 +101,40 @@ impl Tail {
     pub async fn tick(&mut self, shop: &Shop, now: Timestamp) -> Result<bool, ShopError> {
         self.reread(shop).await?;
         let ended = self.read_new(shop, now).await?;
+        self.caught_up |= ended;
         self.forget(now);
         Ok(ended)
+    }
+
+    /// Whether it has read all orders of the last days; before that, its figures say too little.
+    pub fn is_caught_up(&self) -> bool {
+        self.caught_up
+    }
+
+    /// Begins to count all orders that there ever were, by a count of the table, or of what came since an earlier life.
+    pub async fn count_all(
+        &mut self,
+        shop: &Shop,
+        earlier: Option<CountedOrders>,
+        now: Timestamp,
+    ) -> Result<(), ShopError> {
+        let floor = self.marks.floor(now);
+        self.total = Some(OrderTotal::start(shop, floor, earlier, self.orders.keys().copied()).await?);
+        Ok(())
+    }
+
+    /// How many orders there ever were, once all of them are counted.
+    pub fn counted(&self) -> Option<CountedOrders> {
+        self.total.as_ref().filter(|_| self.caught_up).map(OrderTotal::counted)
+    }
+
+    /// Counts all orders again: how many more there are than we counted, which puts ours right, or fewer, as some were
+    /// deleted. For a quiet hour: it reads the whole table.
+    pub async fn recount_all(&mut self, shop: &Shop) -> Result<Option<i64>, ShopError> {
+        match &mut self.total {
+            Some(total) => total.recount(shop).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// The figures of the day in which `now` lies.
@@ -151,29 +185,34 @@ impl Tail {
 
     async fn read_new(&mut self, shop: &Shop, now: Timestamp) -> Result<bool, ShopError> {
         let id = &shop.mapping().orders.id;
-        let mut from = self.floor(now);
+        let mut from = self.marks.floor(now);
+        if let Some(total) = &mut self.total {
+            total.settle(from);
+        }
         let mut read = 0;
         loop {
             let found = shop.facts("new orders", &format!("{id} > {from}"), id).await?;
-            let full = found.len() == CHUNK;
+            let full = found.len() == ROWS_MAX;
             read += found.len();
+            let placed = found.last().map(|order| order.created);
             for order in found {
-                from = from.max(self.put(order)?);
+                let key = self.put(order)?;
+                if let Some(total) = &mut self.total {
+                    total.saw(key);
+                }
+                from = from.max(key);
             }
-            if !full || read >= self.limits.new_per_tick {
-                let last = self.marks.last().map_or(from, |mark| mark.1.max(from));
-                self.marks.push((now, last));
-                return Ok(!full);
+            if !full {
+                self.marks.reached(from, now);
+                return Ok(true);
+            }
+            // What was placed long ago is settled: a first read of many days goes on where it ended.
+            let settled = placed.map_or(now, |placed| now.min(placed + shop.mapping().clock.skew_max));
+            self.marks.reached(from, settled);
+            if read >= self.limits.new_per_tick {
+                return Ok(false);
             }
         }
-    }
-
-    /// The last key that was there before the overlap.
-    fn floor(&mut self, now: Timestamp) -> i64 {
-        let old = |mark: &(Timestamp, i64)| mark.0 <= now - self.limits.overlap;
-        let settled = self.marks.iter().rposition(old).unwrap_or(0);
-        self.marks.drain(..settled);
-        self.marks.first().map_or(i64::MIN, |mark| mark.1)
     }
 
     /// Pending and refunding orders change soonest; then those of the last days in turn.

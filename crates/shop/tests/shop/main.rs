@@ -4,6 +4,7 @@
 mod check;
 mod find;
 mod litemall;
+mod payments;
 mod race;
 mod ruoyi;
 mod servers;

@@ -21,7 +21,7 @@ use lingshao_shop::safety::{
     Admission, CallbackLimits, Callbacks, Candidate, Gate, Halt, Limits, MonitorHistory, Trouble,
 };
 use lingshao_shop::sql::check::{Known, Report};
-use lingshao_shop::sql::{ShopError, Tail};
+use lingshao_shop::sql::{AttemptTail, CountedOrders, ShopError, Tail};
 use lingshao_shop::{Fen, OrderKey};
 
 use self::gates::{Gates, halt_detail, held_name, read_halt, write_halt};
@@ -29,7 +29,9 @@ use self::money::{Orphan, Watch};
 use super::desk::Desk;
 use super::hands::{Carried, Told, describe};
 use super::monitor::Monitor;
-use super::view::{CheckView, DriftView, FindingView, GroupView, RefundsView, Refusal, StockView, View};
+use super::view::{
+    CheckView, DriftView, FindingView, GroupView, PaymentView, RefundsView, Refusal, StockView, View,
+};
 use crate::clock::now;
 use crate::state::StateError;
 
@@ -95,8 +97,13 @@ pub(super) struct Keeper {
     told: Told,
     check: Option<Checked>,
     tail: Option<Tail>,
+    attempts: Option<AttemptTail>,
+    payments: Option<Vec<PaymentView>>,
     drift: Option<DriftView>,
     recounted: i64,
+    /// How many orders are remembered over restarts, and since when.
+    counted: Option<CountedOrders>,
+    counted_at: Timestamp,
     forgot: i64,
     orphans: BTreeMap<OrderKey, Orphan>,
     watched: HashMap<OrderKey, Watch>,
@@ -166,8 +173,12 @@ impl Keeper {
             told: Told::default(),
             check: None,
             tail: None,
+            attempts: None,
+            payments: None,
             drift: None,
             recounted: 0,
+            counted: None,
+            counted_at: Timestamp(0),
             forgot: 0,
             orphans: BTreeMap::new(),
             watched: HashMap::new(),
@@ -357,12 +368,10 @@ impl Keeper {
         match self.check.as_ref().map(|checked| &checked.result) {
             None => return Some(Refusal::new("database", "not asked yet")),
             Some(Err(error)) => return Some(Refusal::new("database", error.clone())),
-            Some(Ok(view)) => {
-                let mut errors = view.findings.iter().filter(|finding| finding.severity == "error");
-                if let Some(finding) = errors.find(|finding| monitor.is_concerned_by(&finding.place)) {
-                    return Some(Refusal::new("mapping", format!("{}: {}", finding.place, finding.message)));
-                }
-            }
+            Some(Ok(_)) => {}
+        }
+        if let Some(refusal) = self.misfit(monitor) {
+            return Some(refusal);
         }
         if let Some(halt) = self.gates.halted(monitor) {
             return Some(Refusal::new("halted", halt_detail(halt)));
@@ -371,6 +380,14 @@ impl Keeper {
             Trouble::Late(late) => Some(Refusal::new("callbacks", format!("{late} late"))),
             Trouble::Silent(answers) => Some(Refusal::new("provider", format!("{answers} unclear"))),
         }
+    }
+
+    /// What of the mapping does not fit the tables that a monitor looks at.
+    fn misfit(&self, monitor: Monitor) -> Option<Refusal> {
+        let view = self.check.as_ref()?.result.as_ref().ok()?;
+        let mut errors = view.findings.iter().filter(|finding| finding.severity == "error");
+        let finding = errors.find(|finding| monitor.is_concerned_by(&finding.place))?;
+        Some(Refusal::new("mapping", format!("{}: {}", finding.place, finding.message)))
     }
 
     /// What an act's facts mean for what comes next.

@@ -12,13 +12,14 @@ use crate::shop::view::{CallbacksView, CheckView, FiguresView, MonitorView, Orph
 impl Keeper {
     pub(super) async fn view(&mut self, at: Timestamp, standby: Option<String>) -> View {
         let desk = self.desk.clone();
-        let figures = self.tail.as_ref().map(|tail| {
+        let figures = self.tail.as_ref().filter(|tail| tail.is_caught_up()).map(|tail| {
             let today = tail.today(at);
             FiguresView {
                 orders: today.orders,
                 sales_fen: today.sales.0,
                 refunds_fen: today.refunds.0,
                 pending: self.pending,
+                orders_total: tail.counted().map(|counted| counted.total),
                 drift: self.drift,
             }
         });
@@ -60,6 +61,7 @@ impl Keeper {
             groups_unsettled: self.groups_unsettled,
             groups_ended: self.groups_ended.clone(),
             figures,
+            payments: self.payments.clone(),
         }
     }
 

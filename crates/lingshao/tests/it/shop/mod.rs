@@ -4,9 +4,11 @@ mod kills;
 mod world;
 
 use serde_json::json;
-use world::{Kind, Order, World, number_of};
+use world::{Kind, Order, Watched, World, number_of};
 
-use crate::harness::{command, eventually, text};
+use lingshao_demo::fakes::{NoticeFault, RefundState};
+
+use crate::harness::{Server, command, eventually, text};
 
 const ACT: &str = "order_timeout: {mode: act}\ngroup_settle: {mode: act}\nrefunds: {mode: act}";
 /// Longer ago than 30 minutes and the callback's 3.
@@ -87,6 +89,7 @@ fn journey(kind: Kind) {
         ("group_buy_expired_unsettled", "0"),
         (r#"lingshao_shop_facts_total{monitor="order_timeout",fact="cancelled"}"#, "1"),
         ("orders_pending", "2"),
+        (r#"orders_total{job="lingshao-shop"}"#, "7"),
     ] {
         let path = format!("/api/v1/query?query={}", crate::harness::encoded(series));
         eventually(series, || watched.0.data(&path)["result"][0]["value"][1] == expected);
@@ -131,6 +134,128 @@ fn what_nobody_switched_on_changes_nothing() {
         eventually(expression, || watched.0.data(&path)["result"][0]["value"][1] == expected);
     }
     assert_eq!(world.provider.received().iter().filter(|one| one.request.method == "POST").count(), 0);
+}
+
+#[test]
+fn all_orders_are_counted_and_what_the_shop_exports_itself_is_left_out() {
+    let mut world = World::new(Kind::Sqlite);
+    for id in 1..=3 {
+        world.place(Order { id, status: 401, placed: 90 * 86_400 });
+    }
+    world.place(Order { id: 4, status: 201, placed: 60 });
+    let watched = world.watch("low_stock: {below: 10}");
+    let path = "/api/v1/query?query=orders_total";
+    let counts = |watched: &Watched, expected: &str| {
+        eventually("orders_total", || watched.0.data(path)["result"][0]["value"][1] == expected);
+    };
+    counts(&watched, "4");
+    world.place(Order { id: 5, status: 101, placed: 0 });
+    counts(&watched, "5");
+    // What is archived was ordered all the same, before and after a restart.
+    drop(watched);
+    world.run("DELETE FROM litemall_order WHERE id<=2");
+    let watched = world.watch("low_stock: {below: 10}");
+    watched.tick();
+    counts(&watched, "5");
+    drop(watched);
+    world.shop_lines = "figures: {leave_out: [orders_total, product_stock]}".to_owned();
+    let watched = world.watch_in(&[], "other", "low_stock: {below: 10}");
+    for (name, expected) in
+        [("orders_today", 1), ("product_stock_low", 1), ("orders_total", 0), ("product_stock", 0)]
+    {
+        let path = format!("/api/v1/query?query={name}");
+        watched.tick();
+        watched.tick();
+        let found = || watched.0.data(&path)["result"].as_array().map_or(0, Vec::len);
+        eventually(name, || found() == expected);
+    }
+}
+
+/// Any table of attempts: nothing of it is a preset's.
+fn payments(kind: Kind) {
+    let mut world = World::new(kind);
+    let time = if kind == Kind::Postgres { "TIMESTAMP" } else { "DATETIME" };
+    world.run(&format!(
+        "CREATE TABLE pay_log (pay_id BIGINT PRIMARY KEY, begun {time}, st SMALLINT, channel VARCHAR(20))"
+    ));
+    let attempt = |world: &mut World, id: i64, minutes: i64, state: i64, channel: &str| {
+        let begun = world.ago(minutes * 60);
+        world.run(&format!("INSERT INTO pay_log VALUES ({id}, {begun}, {state}, '{channel}')"));
+    };
+    for (id, minutes, state) in [(1, 10, 1), (2, 12, 1), (3, 14, 1), (4, 20, 2), (5, 20, 3)] {
+        attempt(&mut world, id, minutes, state, "wechat");
+    }
+    let lines = "payments:\n  table: pay_log\n  id: pay_id\n  created: begun\n  \
+                 states: {paid: 'st=1', failed: 'st=2', closed: 'st=3'}\n  provider: channel";
+    world.shop_lines = lines.to_owned();
+    let watched = world.watch("{}");
+    let value = |watched: &Watched, query: &str| {
+        let path = format!("/api/v1/query?query={}", crate::harness::encoded(query));
+        watched.0.data(&path)["result"][0]["value"][1].clone()
+    };
+    eventually("the cohort", || value(&watched, "payment_success_rate") == "0.6");
+    assert_eq!(value(&watched, r#"payment_requests_total{provider="wechat"}"#), "0");
+    attempt(&mut world, 6, 0, 0, "wechat");
+    attempt(&mut world, 7, 0, 2, "alipay");
+    for (query, expected) in [
+        (r#"payment_requests_total{job="lingshao-shop",provider="wechat"}"#, "1"),
+        (r#"payment_failures_total{provider="wechat"}"#, "0"),
+        (r#"payment_requests_total{provider="alipay"}"#, "1"),
+        (r#"payment_failures_total{provider="alipay"}"#, "1"),
+        (r#"payment_cohort_attempts{provider="wechat",outcome="closed"}"#, "1"),
+        (r#"payment_cohort_attempts{provider="wechat",outcome="paid"}"#, "3"),
+        (r#"count(payment_success_rate{provider="alipay"}) or vector(0)"#, "0"),
+    ] {
+        eventually(query, || value(&watched, query) == expected);
+    }
+    world.run("UPDATE pay_log SET st=2 WHERE pay_id=6");
+    eventually("refused", || value(&watched, r#"payment_failures_total{provider="wechat"}"#) == "1");
+}
+
+#[test]
+fn payments_of_any_table_on_sqlite() {
+    payments(Kind::Sqlite);
+}
+
+#[test]
+fn payments_of_any_table_on_postgresql() {
+    payments(Kind::Postgres);
+}
+
+#[test]
+fn payments_of_any_table_on_mariadb() {
+    payments(Kind::Mariadb);
+}
+
+#[test]
+fn attempts_that_are_not_mapped_or_do_not_fit_are_no_figures() {
+    let mut world = World::new(Kind::Sqlite);
+    let count = |watched: &Watched| {
+        let query =
+            crate::harness::encoded(r#"count({__name__=~"payment_(requests|failures|cohort|success).*"})"#);
+        watched.tick();
+        watched.tick();
+        watched.0.data(&format!("/api/v1/query?query={query}"))["result"].as_array().unwrap().len()
+    };
+    let watched = world.watch("order_timeout: {mode: act}");
+    assert_eq!(count(&watched), 0);
+    drop(watched);
+    world.shop_lines =
+        "payments: {table: pay_log, id: pay_id, created: begun, states: {paid: 'st=1'}}".to_owned();
+    world.place(Order { id: 1, status: 101, placed: LATE });
+    let watched = world.watch("order_timeout: {mode: act}");
+    assert_eq!(count(&watched), 0);
+    let refuses = watched.monitor("figures")["refuses"].clone();
+    assert_eq!(
+        (refuses["reason"].clone(), world.number("SELECT COUNT(*) FROM litemall_order")),
+        (json!("mapping"), 1)
+    );
+    assert!(
+        refuses["detail"].as_str().is_some_and(|why| why.starts_with("payments: table `pay_log`")),
+        "{refuses}"
+    );
+    // The others go on.
+    watched.wait_fact("cancelled:1");
 }
 
 #[test]
@@ -402,6 +527,142 @@ fn the_shops_own_way_to_cancel_is_called_and_what_it_did_is_looked_at() {
     watched.wait_fact("cancel_postponed:1");
     assert_eq!(world.status(1), 101);
     assert!(!watched.0.get("/api/v1/status/config").body.contains("hush"));
+}
+
+/// An API that takes a call and says nothing before it is let go.
+#[test]
+fn a_reload_does_not_wait_for_the_act_under_way_which_ends_as_it_was_begun() {
+    use std::io::{Read, Write};
+    let mut world = World::new(Kind::Sqlite);
+    world.place(Order { id: 1, status: 101, placed: LATE });
+    let api = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = api.local_addr().unwrap();
+    let monitors = |more: &str| {
+        format!(
+            "order_timeout:\n  mode: act\n  action: {{http: {{url: 'http://{address}/cancel/:id'}}}}{more}"
+        )
+    };
+    let watched = world.watch(&monitors(""));
+    let (mut stream, _) = api.accept().unwrap();
+    assert!(stream.read(&mut [0; 4_096]).unwrap() > 0);
+    let first = watched.look()["tickAt"].clone();
+    world.place(Order { id: 2, status: 101, placed: LATE });
+    world.configure(&monitors("\nlow_stock: {below: 3}"));
+    let begun = std::time::Instant::now();
+    assert_eq!(watched.0.request("POST", "/-/reload", &[], b"").status, 200);
+    let took = begun.elapsed();
+    assert!(took.as_secs() < 3, "the reload waited for the shop: {took:?}");
+    // Nothing of the new one is done beside what the old one does.
+    std::thread::sleep(std::time::Duration::from_millis(1_500));
+    assert_eq!(watched.look(), json!(null), "{first}");
+    world.run("UPDATE litemall_order SET order_status=103 WHERE id=1");
+    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}").unwrap();
+    watched.wait_fact("cancelled:1");
+    let (mut stream, _) = api.accept().unwrap();
+    let mut bytes = [0; 4_096];
+    let length = stream.read(&mut bytes).unwrap();
+    assert!(String::from_utf8_lossy(&bytes[..length]).starts_with("POST /cancel/2 "));
+    world.run("UPDATE litemall_order SET order_status=103 WHERE id=2");
+    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}").unwrap();
+    watched.wait_fact("cancelled:2");
+    watched.tick();
+    assert_eq!(watched.look()["stock"]["below"], 3);
+}
+
+#[test]
+fn a_key_that_was_changed_in_its_file_counts_from_the_next_reload() {
+    let mut world = World::new(Kind::Sqlite);
+    world.place(Order { id: 1, status: 101, placed: LATE });
+    let file = world.folder.path().join("merchant.pem");
+    std::fs::write(
+        &file,
+        include_str!("../../../../demo/src/fakes/wechatpay/keys/demo-only-platform.key.pem"),
+    )
+    .unwrap();
+    let watched = world.watch("order_timeout: {mode: act}");
+    watched.wait_fact("our_fault:1");
+    assert_eq!(watched.monitor("order_timeout")["halted"], "our_fault");
+    std::fs::write(&file, lingshao_demo::fakes::WechatPayAccount::MERCHANT_KEY).unwrap();
+    assert_eq!(watched.0.request("POST", "/-/reload", &[], b"").status, 200);
+    assert_eq!(watched.command("monitors/order_timeout/resume", json!({})).status, 200);
+    watched.wait_fact("cancelled:1");
+    assert_eq!(world.status(1), 103);
+}
+
+/// Refunds that stay open at the provider until it says otherwise, and callbacks that come as they come.
+#[test]
+fn callbacks_make_the_ledger_ask_at_once_and_are_never_believed() {
+    let mut world = World::new(Kind::Sqlite);
+    let port = crate::harness::free_port();
+    let path = "/api/lingshao/v1/shop/wechatpay/refund";
+    world.wechatpay_lines = format!("api_v3_key_file: v3.key\nnotify_url: 'http://127.0.0.1:{port}{path}'");
+    for id in 6..=9 {
+        world.place(Order { id, status: 201, placed: LATE });
+        world.group(id, &[id], 2, 60);
+    }
+    world.provider.hold_refunds();
+    let file = world.configure(ACT);
+    let data = world.folder.path().join("data");
+    let listen = format!("127.0.0.1:{port}");
+    let watched =
+        Watched(Server::try_start_in(&[], &data, &["--config", &file, "--listen", &listen]).unwrap());
+    for id in 6..=9 {
+        watched.wait_fact(&format!("refund_accepted:{id}"));
+    }
+    let asked = |world: &World, number: &str| {
+        let path = format!("/v3/refund/domestic/refunds/{number}");
+        world.provider.received().iter().filter(|one| one.request.path() == path).count()
+    };
+    let number = |id: i64| format!("LSlx-{id}-f0");
+    let before = asked(&world, &number(6));
+    // Told twice; told after the next; never told: each ends as the provider's books say, and is asked for at once
+    // though the ledger's own time to ask has not come.
+    world.provider.script_notices([NoticeFault::Twice, NoticeFault::Late, NoticeFault::Probe]);
+    for id in [6, 7, 8] {
+        assert!(world.provider.finish_refund(&number(id), RefundState::Done));
+    }
+    let notices = world.provider.wait_notices(5, crate::harness::PATIENCE).unwrap();
+    let told: Vec<_> = notices.iter().map(|notice| (notice.about.clone(), notice.status)).collect();
+    let line = |id, status| (number(id), Some(status));
+    assert_eq!(told, [line(6, 204), line(6, 204), line(8, 401), line(8, 204), line(7, 204)]);
+    for id in [6, 7, 8] {
+        eventually("done", || watched.refund(id)["state"] == "DONE");
+    }
+    assert_eq!(asked(&world, &number(6)) - before, 1, "the same is told twice and asked for once");
+    assert_eq!([6, 7, 8, 9].map(|id| world.refunded(id)), [1_990; 4]);
+    let before = asked(&world, &number(9));
+    // A forger's word changes nothing, and is answered so that WeChat Pay would say it again.
+    world.provider.script_notices([NoticeFault::Forged]);
+    assert!(world.provider.finish_refund(&number(9), RefundState::Done));
+    let notices = world.provider.wait_notices(6, crate::harness::PATIENCE).unwrap();
+    assert_eq!(notices.last().unwrap().status, Some(401));
+    let refused = watched.0.request("POST", path, &[("content-type", "application/json")], b"{}");
+    assert_eq!((refused.status, refused.json()["code"].clone()), (401, json!("FAIL")), "{}", refused.body);
+    watched.tick();
+    watched.tick();
+    assert_eq!(asked(&world, &number(9)), before, "a stranger's word makes nobody ask");
+    assert_eq!(watched.refund(9)["state"], "ACCEPTED");
+    // A refund that somebody else has sent, and a body that nobody sends.
+    world.provider.open_trade("20261126009999", 500, None);
+    world.provider.pay("20261126009999").unwrap();
+    world.refund_by_hand("20261126009999", "HAND-1", 500, &format!("http://127.0.0.1:{port}{path}"));
+    assert!(world.provider.finish_refund("HAND-1", RefundState::Done));
+    let notices = world.provider.wait_notices(7, crate::harness::PATIENCE).unwrap();
+    assert_eq!((notices[6].about.as_str(), notices[6].status), ("HAND-1", Some(404)));
+    let headers = [("wechatpay-signature", "x")];
+    let large = watched.0.request("POST", path, &headers, &vec![b'x'; 70_000]);
+    assert_eq!((large.status, large.json()["code"].clone()), (413, json!("FAIL")));
+    let facts = |fact: &str| {
+        watched.0.data(&format!(
+            "/api/v1/query?query={}",
+            crate::harness::encoded(&format!(
+                r#"lingshao_shop_facts_total{{monitor="refunds",fact="{fact}"}}"#
+            ))
+        ))["result"][0]["value"][1]
+            .clone()
+    };
+    eventually("counted", || facts("callback") == "4");
+    eventually("refusals counted", || facts("callback_refused").as_str().is_some_and(|count| count != "0"));
 }
 
 #[test]

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use lingshao_demo::fakes::{FakeWechatPay, WechatPayAccount as Account};
+use lingshao_model::Timestamp;
+use lingshao_wire::wechatpay::{Merchant, MerchantKey, PlatformKeys, RefundOrder};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -25,6 +27,9 @@ pub(crate) struct Order {
 pub(crate) struct World {
     pub(crate) provider: FakeWechatPay,
     pub(crate) folder: TempDir,
+    /// Further lines of `shop:` and of `shop.provider.wechatpay:`, without the indentation.
+    pub(crate) shop_lines: String,
+    pub(crate) wechatpay_lines: String,
     runtime: Runtime,
     client: Client,
     pub(crate) database: DatabaseServer,
@@ -35,8 +40,10 @@ impl World {
         let runtime = Runtime::new().unwrap();
         let database = runtime.block_on(start(kind));
         let client = runtime.block_on(Client::open(&database.url));
+        let provider = FakeWechatPay::start().unwrap();
+        let (shop_lines, wechatpay_lines) = <(String, String)>::default();
         let mut world =
-            World { provider: FakeWechatPay::start().unwrap(), folder: folder(), runtime, client, database };
+            World { provider, folder: folder(), shop_lines, wechatpay_lines, runtime, client, database };
         let time = if kind == Kind::Postgres { "TIMESTAMP" } else { "DATETIME" };
         for table in LITEMALL {
             world.run(&format!("CREATE TABLE {}", table.replace("TIME_TYPE", time)));
@@ -69,6 +76,7 @@ impl World {
         for (name, text) in [
             ("merchant.pem", Account::MERCHANT_KEY),
             ("platform.pem", Account::PLATFORM_CERTIFICATE),
+            ("v3.key", Account::API_V3_KEY),
             ("shop.url", self.database.url.clone().as_str()),
         ] {
             std::fs::write(self.folder.path().join(name), text).unwrap();
@@ -98,7 +106,7 @@ impl World {
     }
 
     /// A time in Shanghai, so many seconds ago, as the database's own expression.
-    fn ago(&self, seconds: i64) -> String {
+    pub(crate) fn ago(&self, seconds: i64) -> String {
         let ahead = 8 * 3600 - seconds;
         match &self.client {
             Client::Postgres(_) => {
@@ -160,20 +168,41 @@ impl World {
         self.provider.refunded_fen(&number_of(order))
     }
 
+    /// A refund that the shop's people send themselves, under a number of their own.
+    pub(crate) fn refund_by_hand(&self, order: &str, number: &str, fen: i64, notify_url: &str) {
+        let key = MerchantKey::from_pem(Account::MERCHANT_KEY).unwrap();
+        let (base, keys) = (self.provider.base(), PlatformKeys::new());
+        let merchant = Merchant::new(&base, Account::MCHID, Account::MERCHANT_SERIAL, key, keys).unwrap();
+        let notify_url = Some(notify_url);
+        let refund = RefundOrder { order, number, fen, total_fen: fen, reason: None, notify_url };
+        let now = Timestamp(crate::harness::now_millis());
+        let request = merchant.refund(&refund, "0123456789abcdef0123456789abcdef", now).unwrap();
+        let headers: Vec<_> = request.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let (address, path) = (base.replace("http://", ""), request.url.replace(&base, ""));
+        let answer = crate::harness::request(&address, "POST", &path, &headers, &request.body).unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+
     /// Writes `lingshao.yml`; the monitors are indented by six.
     pub(crate) fn configure(&self, monitors: &str) -> String {
         let mut config = format!(
             "global: {{scrape_interval: 1s}}\n\
              shop:\n  name: lx\n  every: 1s\n  database: {{url_file: shop.url}}\n  preset: litemall\n  provider:\n    wechatpay:\n      \
              endpoint: {}\n      mchid: '{}'\n      serial: {}\n      private_key_file: merchant.pem\n      \
-             certificate_files: [platform.pem]\n  monitors:\n",
+             certificate_files: [platform.pem]\n",
             self.provider.base(),
             Account::MCHID,
             Account::MERCHANT_SERIAL
         );
-        for line in monitors.lines() {
-            writeln!(config, "    {}", line.trim_end()).unwrap();
-        }
+        let mut lines = |lines: &str, indent: usize| {
+            for line in lines.lines() {
+                writeln!(config, "{:indent$}{}", "", line.trim_end()).unwrap();
+            }
+        };
+        lines(&self.wechatpay_lines, 6);
+        lines(&self.shop_lines, 2);
+        lines("monitors:", 2);
+        lines(monitors, 4);
         let path = self.folder.path().join("lingshao.yml");
         std::fs::write(&path, config).unwrap();
         text(path)

@@ -1,0 +1,169 @@
+//! How many orders there ever were: counted once, then by the keys that are new.
+//!
+//! The number never falls: an order that is deleted later was placed all the same. What lies up to a key behind which no row
+//! can appear any more ([`super::marks`]) is a number; of what lies behind it the keys are kept, so that nothing that is read
+//! again is counted again.
+
+use std::collections::BTreeSet;
+
+use super::render::Statement;
+use super::transact::first_integer;
+use super::{Shop, ShopError};
+
+/// Keys of one piece of a count: some 100 ms, far below the longest that a statement may take.
+const KEYS_PER_PIECE: i64 = 1_000_000;
+/// Pieces at most: numbers of other generators have wide gaps.
+const PIECES_MAX: i64 = 64;
+
+/// What a restart needs to go on counting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CountedOrders {
+    /// How many there were up to `key`.
+    pub settled: i64,
+    /// Behind which rows could still appear.
+    pub key: i64,
+    /// How many there were in all.
+    pub total: i64,
+}
+
+/// The count.
+#[derive(Clone, Debug)]
+pub(super) struct OrderTotal {
+    counted: CountedOrders,
+    recent: BTreeSet<i64>,
+}
+
+impl OrderTotal {
+    /// Counts all up to `floor`, or what came since an earlier life; `known`: keys behind it that were read already.
+    pub(super) async fn start(
+        shop: &Shop,
+        floor: i64,
+        earlier: Option<CountedOrders>,
+        known: impl Iterator<Item = i64>,
+    ) -> Result<OrderTotal, ShopError> {
+        let bounds = shop.key_bounds().await?;
+        // A table that ends before the key is another one.
+        let is_same = |counted: &CountedOrders| bounds.is_some_and(|(_, last)| counted.key <= last);
+        let earlier = earlier.filter(is_same);
+        let (mut settled, mut key, least) =
+            earlier.map_or((0, i64::MIN, 0), |earlier| (earlier.settled, earlier.key, earlier.total));
+        if key < floor {
+            settled += shop.count_keys(bounds, key, floor).await?;
+            key = floor;
+        }
+        let counted = CountedOrders { settled, key, total: least };
+        let mut total = OrderTotal { counted, recent: BTreeSet::new() };
+        known.for_each(|key| total.saw(key));
+        Ok(total)
+    }
+
+    /// A row, perhaps not for the first time.
+    pub(super) fn saw(&mut self, key: i64) {
+        if self.counted.key < key && self.recent.insert(key) {
+            self.counted.total = self.counted.total.max(self.sum());
+        }
+    }
+
+    /// No row can appear any more up to there.
+    pub(super) fn settle(&mut self, floor: i64) {
+        if self.counted.key < floor {
+            let later = self.recent.split_off(&floor.saturating_add(1));
+            self.counted.settled = self.counted.settled.saturating_add(count(&self.recent));
+            (self.counted.key, self.recent) = (floor, later);
+        }
+    }
+
+    pub(super) fn counted(&self) -> CountedOrders {
+        let total = self.counted.total.max(self.sum());
+        CountedOrders { total, ..self.counted }
+    }
+
+    /// Counts exactly what is settled: how many more there are than we counted. Fewer: some were deleted since.
+    pub(super) async fn recount(&mut self, shop: &Shop) -> Result<i64, ShopError> {
+        let bounds = shop.key_bounds().await?;
+        let exact = shop.count_keys(bounds, i64::MIN, self.counted.key).await?;
+        let drift = exact - self.counted.settled;
+        self.counted.settled += drift.max(0);
+        Ok(drift)
+    }
+
+    fn sum(&self) -> i64 {
+        self.counted.settled.saturating_add(count(&self.recent))
+    }
+}
+
+fn count(keys: &BTreeSet<i64>) -> i64 {
+    i64::try_from(keys.len()).unwrap_or(i64::MAX)
+}
+
+/// Where a count of the keys behind `after`, up to `upto`, is cut: the ends of its pieces.
+fn pieces(after: i64, upto: i64) -> Vec<i64> {
+    let span = i128::from(upto) - i128::from(after);
+    let wanted = (span + i128::from(KEYS_PER_PIECE) - 1) / i128::from(KEYS_PER_PIECE);
+    let number = wanted.clamp(0, i128::from(PIECES_MAX));
+    let end = |piece: i128| i128::from(after) + span * piece / number;
+    (1..=number).filter_map(|piece| i64::try_from(end(piece)).ok()).collect()
+}
+
+impl Shop {
+    /// The first and the last of growing keys.
+    async fn key_bounds(&self) -> Result<Option<(i64, i64)>, ShopError> {
+        let orders = &self.mapping().orders;
+        self.bounds_of("all orders", &orders.table, &orders.id).await
+    }
+
+    /// Orders behind `after`, up to `upto`, in pieces none of which takes long.
+    async fn count_keys(&self, bounds: Option<(i64, i64)>, after: i64, upto: i64) -> Result<i64, ShopError> {
+        let Some((first, last)) = bounds else { return Ok(0) };
+        let orders = &self.mapping().orders;
+        let (mut from, mut sum) = (after.max(first.saturating_sub(1)), 0);
+        for end in pieces(from, upto.min(last)) {
+            let sql = format!(
+                "SELECT {} FROM {} WHERE {id} > {from} AND {id} <= {end}{}",
+                self.dialect().integer("COUNT(*)"),
+                orders.table,
+                self.not_excluded(),
+                id = orders.id
+            );
+            let rows = self.ask("all orders", Statement::plain(sql)).await?;
+            sum += first_integer(&rows).unwrap_or(0);
+            from = end;
+        }
+        Ok(sum)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_is_cut_into_pieces_that_meet() {
+        assert_eq!(pieces(0, 0), [0; 0]);
+        assert_eq!(pieces(5, 3), [0; 0]);
+        assert_eq!(pieces(9, 10), [10]);
+        assert_eq!(pieces(0, 2_500_000), [833_333, 1_666_666, 2_500_000]);
+        let wide = pieces(i64::MIN, i64::MAX);
+        assert_eq!((wide.len(), wide.last()), (64, Some(&i64::MAX)));
+        assert!(wide.is_sorted());
+    }
+
+    #[test]
+    fn a_key_is_counted_once_and_the_number_never_falls() {
+        let counted = CountedOrders { settled: 10, key: 10, total: 12 };
+        let mut total = OrderTotal { counted, recent: BTreeSet::new() };
+        total.saw(10);
+        total.saw(11);
+        total.saw(11);
+        assert_eq!(total.counted().total, 12, "an earlier life saw two that are gone");
+        total.saw(13);
+        total.settle(12);
+        total.saw(12);
+        total.saw(11);
+        assert_eq!(total.counted(), CountedOrders { settled: 11, key: 12, total: 12 });
+        total.saw(14);
+        total.settle(5);
+        total.settle(20);
+        assert_eq!(total.counted(), CountedOrders { settled: 13, key: 20, total: 13 });
+    }
+}
