@@ -209,6 +209,8 @@ impl Lint<'_> {
         if let Some(stock) = &self.mapping.stock {
             expressions.push(("stock.sellable", &stock.sellable));
             expressions.extend(stock.exclude.iter().map(|text| ("stock.exclude", text)));
+            expressions
+                .extend(stock.listing.iter().map(|listing| ("stock.listing.exclude", &listing.exclude)));
         }
         for (place, text) in expressions {
             if let Err(problem) = expression(text) {
