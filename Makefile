@@ -6,7 +6,7 @@ CARGO ?= cargo
 # A binary without its page is no good here: what keeps it from being built is an error (crates/ui/build).
 export LINGSHAO_REQUIRE_UI = 1
 
-.PHONY: help demo run test soak check web web-test web-e2e python-test conformance acceptance log-clients week bench fuzz dev dist deb setup setup-build
+.PHONY: help demo run test soak check web web-test web-e2e python-test conformance acceptance log-clients week bench fuzz dev dist deb setup setup-build setup-week
 
 help:
 	@echo "make demo         build and start the demo shop, watched by Lingshao"
@@ -32,6 +32,9 @@ setup:
 
 setup-build:
 	@sh scripts/setup.sh build
+
+setup-week:
+	@sh scripts/setup.sh week
 
 demo: setup-build
 	$(CARGO) run --release -p lingshao -- demo
@@ -101,7 +104,7 @@ log-clients: setup
 	sh tests/log_clients/run.sh $${CARGO_TARGET_DIR:-target}/ci/lingshao
 
 # Not part of `make test`: rules wait for minutes. As root it also fills a disk, of its own.
-week: setup $(WEB_INSTALLED)
+week: setup-week $(WEB_INSTALLED)
 	$(CARGO) build --profile ci -p lingshao
 	sh examples/fastapi-shop/week/run.sh $(BUILT)
 

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Looks for what building (`setup.sh build`) or building and testing (`setup.sh test`) need. On a Debian-like machine it
-# installs what is missing and says what it installs; Rust and Node.js it only asks for.
+# Looks for what building (`setup.sh build`), building and testing (`setup.sh test`), or the trial of six hours in a shop as well
+# (`setup.sh week`) need. On a Debian-like machine it installs what is missing and says what it installs; Rust and Node.js it
+# only asks for.
 set -eu
 
 RUST_MINIMUM=1.94
@@ -17,7 +18,7 @@ at_least() { # at_least MINIMUM VERSION
 }
 
 need cc build-essential
-if [ "$purpose" = test ]; then
+if [ "$purpose" != build ]; then
     need curl curl
     # The host collector is compared with the original.
     need prometheus-node-exporter prometheus-node-exporter
@@ -51,6 +52,14 @@ if [ "$purpose" = test ]; then
     # The page is tested in a browser (web/tests), with Chinese in it.
     need "${CHROMIUM:-chromium}" chromium
     find /usr/share/fonts -name 'NotoSansCJK*' 2>/dev/null | grep -q . || missing="$missing fonts-noto-cjk"
+    # Our Debian package is judged by Debian.
+    need lintian lintian
+fi
+if [ "$purpose" = week ]; then
+    # In front of the shop, a clock of its own, and a log storage to be compared with.
+    [ -x /usr/sbin/nginx ] || need nginx nginx-light
+    need faketime faketime
+    need victoria-metrics victoria-metrics
 fi
 
 if [ -n "$missing" ]; then

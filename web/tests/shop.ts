@@ -24,6 +24,7 @@ export function sqlite(file: string, ...statements: Statement[]): unknown[][] {
 }
 
 const TABLES = [
+  'litemall_goods (id BIGINT PRIMARY KEY, is_on_sale SMALLINT DEFAULT 1, deleted SMALLINT DEFAULT 0)',
   'litemall_goods_product (id BIGINT PRIMARY KEY, goods_id BIGINT NOT NULL, number BIGINT NOT NULL, update_time DATETIME, deleted SMALLINT DEFAULT 0)',
   `litemall_order (id BIGINT PRIMARY KEY, user_id BIGINT NOT NULL, order_sn VARCHAR(63) NOT NULL, order_status SMALLINT NOT NULL,
     actual_price DECIMAL(10,2) NOT NULL, pay_time DATETIME, refund_amount DECIMAL(10,2), refund_type VARCHAR(63), refund_time DATETIME,

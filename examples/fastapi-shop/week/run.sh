@@ -1,5 +1,6 @@
 #!/bin/sh
-# The trial of examples/fastapi-shop: makes a virtual environment under target/ and runs week.py.
+# The trial of examples/fastapi-shop: makes a virtual environment under target/ and runs week.py. What it needs is installed by
+# scripts/setup.sh week, which `make week` runs.
 #
 #   examples/fastapi-shop/week/run.sh BINARY [ARGUMENTS OF week.py]
 set -eu
@@ -10,19 +11,6 @@ target="${CARGO_TARGET_DIR:-$repository/target}"
 venv="$target/week"
 binary=$1
 shift
-
-missing=""
-for need in nginx:nginx-light rsyslogd:rsyslog redis-server:redis-server prometheus:prometheus node:nodejs \
-    prometheus-alertmanager:prometheus-alertmanager victoria-metrics:victoria-metrics faketime:faketime \
-    prometheus-node-exporter:prometheus-node-exporter prometheus-postgres-exporter:prometheus-postgres-exporter \
-    prometheus-redis-exporter:prometheus-redis-exporter "${CHROMIUM:-chromium}:chromium"; do
-    PATH="$PATH:/usr/sbin" command -v "${need%%:*}" >/dev/null 2>&1 || missing="$missing ${need#*:}"
-done
-find /usr/lib/postgresql -path '*/bin/initdb' 2>/dev/null | grep -q . || missing="$missing postgresql"
-if [ -n "$missing" ]; then
-    echo "week: please install these first: apt-get install --no-install-recommends$missing" >&2
-    exit 3
-fi
 
 if ! cmp -s "$here/requirements.txt" "$venv/requirements.txt"; then
     echo "week: installing the shop's packages into $venv"

@@ -187,7 +187,7 @@ class World:
         work = self.folder / "rsyslog"
         work.mkdir()
         text = (EXAMPLE / "rsyslog.conf").read_text().replace("/var/log/nginx", str(self.folder / "nginx"))
-        text = text.replace('port="514"', f'port="{self.port["syslog"]}"')
+        text = text.replace('port="5140"', f'port="{self.port["syslog"]}"')
         (work / "rsyslog.conf").write_text(f'global(workDirectory="{work}")\n{text}')
         self.rsyslog = Program(self, "rsyslog", ["/usr/sbin/rsyslogd", "-n", "-f", work / "rsyslog.conf", "-i", work / "pid"]).start()
 

@@ -563,7 +563,7 @@ fn read_stock(node: &Node, places: &mut Places, findings: &mut Diagnostics) -> O
     let (table, id, sellable) = (text("table", findings), text("id", findings), text("sellable", findings));
     let exclude = keys.text("exclude", findings);
     keys.finish(findings);
-    Some(Stock { table: table?, id: id?, sellable: sellable?, exclude })
+    Some(Stock { table: table?, id: id?, sellable: sellable?, exclude, listing: None })
 }
 
 fn read_payments(node: &Node, places: &mut Places, findings: &mut Diagnostics) -> Option<Payments> {

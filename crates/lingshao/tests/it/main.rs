@@ -16,10 +16,12 @@ mod boards;
 mod check;
 mod cli;
 mod collect;
+mod commands;
 mod damage;
 mod deploy;
 mod durability;
 mod elasticsearch;
+mod example;
 mod guide;
 #[allow(dead_code, reason = "each test program uses its own part of this")]
 mod harness;

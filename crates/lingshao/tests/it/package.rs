@@ -1,12 +1,13 @@
 //! The Debian package and the systemd unit: built of this binary, installed by the real dpkg into a folder, used, removed.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-use crate::harness::{Server, text};
+use crate::harness::{Server, eventually, request, text};
 
 fn deploy(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy").join(name)
@@ -34,12 +35,12 @@ impl System {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("out");
         let binary = env!("CARGO_BIN_EXE_lingshao");
-        // Compressing would take longer than all the rest.
+        // Compressing well would take longer than all the rest.
         done(
             Command::new("sh")
                 .arg(deploy("debian/build.sh"))
                 .args([binary, &text(&out)])
-                .env("DEB_COMPRESS", "-Znone"),
+                .env("DEB_COMPRESS", "-Zgzip -z1"),
         );
         let package = fs::read_dir(&out).unwrap().next().unwrap().unwrap().path();
         let books = folder.path().join("root/var/lib/dpkg");
@@ -111,6 +112,84 @@ fn the_package_installs_runs_and_keeps_the_data_until_it_is_purged() {
     );
     system.dpkg(&["-P", "lingshao"]);
     assert!(!data.exists() && !Path::new(&config).exists());
+}
+
+/// What Debian's own judge has to say of it.
+#[test]
+fn lintian_finds_no_error_and_no_warning() {
+    let system = System::new();
+    let judged = Command::new("lintian")
+        .args(["--no-cfg", "--allow-root", "--fail-on", "error,warning"])
+        .arg(&system.package)
+        .output()
+        .expect("lintian is installed by `make setup`");
+    assert!(judged.status.success(), "{}", said(&judged));
+}
+
+/// `ProtectSystem=strict` and `StateDirectory` of the unit, without systemd: all is read-only but the data, and a `/tmp` of its
+/// own. Mounting needs root; says so where it is not.
+#[test]
+fn the_server_writes_to_no_other_folder_than_the_unit_leaves_it() {
+    let unit = fs::read_to_string(deploy("lingshao.service")).unwrap();
+    assert!(unit.contains("\nProtectSystem=strict\n") && unit.contains("\nPrivateTmp=yes\n"), "{unit}");
+    assert!(unit.contains("\nStateDirectory=lingshao\n") && !unit.contains("ReadWritePaths"), "{unit}");
+    let folder = tempfile::tempdir().unwrap();
+    let (data, config) = (folder.path().join("data"), folder.path().join("lingshao.yml"));
+    fs::create_dir(&data).unwrap();
+    let followed = folder.path().join("app.log");
+    fs::write(&followed, "").unwrap();
+    let text_of = format!(
+        "listeners: {{elasticsearch: '127.0.0.1:0'}}\ncollect: {{host: {{scrape_interval: 1s}}}}\nlogs: {{files: ['{}']}}\n",
+        followed.display()
+    );
+    fs::write(&config, text_of).unwrap();
+    let script = r#"set -e
+        mount --make-rprivate /
+        mount --bind "$2" "$2"
+        awk '$2 != "/proc" && $2 != "/dev" && index($2, "/proc/") != 1 {print $2}' /proc/self/mounts | while read -r point; do
+            [ "$point" = "$2" ] || mount -o remount,bind,ro "$point" 2>/dev/null || echo "stays as it is: $point" >&2
+        done
+        if touch "$2/../probe" 2>/dev/null; then echo "the folder beside can be written" >&2; exit 9; fi
+        exec "$1" run --config "$3" --listen 127.0.0.1:0 --data "$2""#;
+    let mut child = Command::new("unshare")
+        .args([
+            "--mount",
+            "sh",
+            "-c",
+            script,
+            "sh",
+            env!("CARGO_BIN_EXE_lingshao"),
+            &text(&data),
+            &text(&config),
+        ])
+        .stdout(Stdio::piped())
+        .stderr(fs::File::create(folder.path().join("said")).unwrap())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let said = || fs::read_to_string(folder.path().join("said")).unwrap();
+    let Some(address) = line.trim().strip_prefix("listening web=").map(str::to_owned) else {
+        drop(child.wait());
+        assert!(said().contains("unshare"), "{}", said());
+        return println!("skipped: a mount namespace needs root");
+    };
+    let get = |path: &str| request(&address, "GET", path, &[], b"").unwrap();
+    eventually("the host is watched", || get("/api/v1/query?query=node_load1").body.contains("node_load1"));
+    fs::write(&followed, "a line of the shop\n").unwrap();
+    eventually("its file is followed", || {
+        get("/metrics").body.contains("lingshao_log_records_total{level=\"none\"} 1")
+    });
+    assert_eq!(get("/-/ready").status, 200);
+    assert_eq!(get("/api/lingshao/v1/troubles").json()["troubles"], serde_json::json!([]));
+    done(Command::new("kill").args(["-TERM", &child.id().to_string()]));
+    assert!(child.wait().unwrap().success(), "{}", said());
+    let errors: Vec<String> = said()
+        .lines()
+        .filter(|line| line.contains("ERROR") || line.contains("WARN"))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(errors, [] as [String; 0]);
 }
 
 /// systemd's own word on the unit, where there is systemd.

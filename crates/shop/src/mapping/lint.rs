@@ -216,6 +216,8 @@ impl Lint<'_> {
         if let Some(stock) = &self.mapping.stock {
             expressions.push(("stock.sellable", &stock.sellable));
             expressions.extend(stock.exclude.iter().map(|text| ("stock.exclude", text)));
+            expressions
+                .extend(stock.listing.iter().map(|listing| ("stock.listing.exclude", &listing.exclude)));
         }
         if let Some(payments) = &self.mapping.payments {
             expressions.push(("payments.states.paid", &payments.states.paid));

@@ -204,6 +204,21 @@ pub struct Stock {
     pub sellable: String,
     /// Rows that are none.
     pub exclude: Option<String>,
+    /// Where it stands what is for sale, if not in the same table.
+    pub listing: Option<Listing>,
+}
+
+/// Goods, of which the rows of the stock are the kinds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// The table.
+    pub table: String,
+    /// Its key's column.
+    pub id: String,
+    /// The stock's column that names it.
+    pub reference: String,
+    /// Goods that are not for sale.
+    pub exclude: String,
 }
 
 /// The table of attempts to pay. It is only read; its keys must be whole numbers that grow.
@@ -242,6 +257,8 @@ impl Mapping {
         let mut tables: Vec<&str> = self.tables.iter().map(String::as_str).collect();
         tables.push(&self.orders.table);
         tables.extend(self.stock.iter().map(|stock| stock.table.as_str()));
+        let listing = self.stock.as_ref().and_then(|stock| stock.listing.as_ref());
+        tables.extend(listing.map(|listing| listing.table.as_str()));
         tables.sort_unstable();
         tables.dedup();
         tables

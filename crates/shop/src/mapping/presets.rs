@@ -3,7 +3,8 @@
 use lingshao_model::TimeDelta;
 
 use super::{
-    Clock, ColumnClock, Groups, KeyKind, Mapping, MoneyUnit, Orders, Rows, SqlAction, States, Step, Stock,
+    Clock, ColumnClock, Groups, KeyKind, Listing, Mapping, MoneyUnit, Orders, Rows, SqlAction, States, Step,
+    Stock,
 };
 
 /// China, where these shops are, has no summer time.
@@ -75,6 +76,13 @@ pub fn litemall() -> Mapping {
             id: "id".to_owned(),
             sellable: "number".to_owned(),
             exclude: Some("deleted=1".to_owned()),
+            // What is taken off sale keeps its products, with whatever number they had.
+            listing: Some(Listing {
+                table: "litemall_goods".to_owned(),
+                id: "id".to_owned(),
+                reference: "goods_id".to_owned(),
+                exclude: "is_on_sale=0 OR deleted=1".to_owned(),
+            }),
         }),
         payments: None,
     }
@@ -226,6 +234,7 @@ pub fn ruoyi_mall() -> Mapping {
             id: "id".to_owned(),
             sellable: "stock".to_owned(),
             exclude: Some("deleted<>0".to_owned()),
+            listing: None,
         }),
         payments: None,
     }

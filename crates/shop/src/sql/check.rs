@@ -107,19 +107,24 @@ pub struct Known<'a> {
     pub fingerprint: Option<&'a str>,
     /// When the newest order was placed at the last look at which its time could be right.
     pub newest: Option<Timestamp>,
+    /// When that look was, if it read times of the same zone.
+    pub looked_at: Option<Timestamp>,
 }
 
 /// Judges the clocks from the newest order: it cannot be in the future, and eight hours sharp are no chance, but for an order
-/// that was seen when it lay closer (`known`): then nobody has bought anything since, as in every quiet night.
+/// that was seen when it lay closer, as in every quiet night, and for one that says to have come after the last look: it may
+/// have, while nobody looked. In the wrong zone, what comes after a look says to have come before it, unless the look is
+/// eight hours ago.
 pub fn clock_skew(
     newest: Timestamp,
-    known: Option<Timestamp>,
+    known: Known<'_>,
     now: Timestamp,
     skew_max: TimeDelta,
 ) -> Option<TimeDelta> {
     let skew = newest - now;
     let eight_behind = (skew.0 + EIGHT_HOURS.0).abs() <= skew_max.0;
-    (skew > skew_max || eight_behind && known != Some(newest)).then_some(skew)
+    let is_explained = known.newest == Some(newest) || known.looked_at.is_some_and(|at| at <= newest);
+    (skew > skew_max || eight_behind && !is_explained).then_some(skew)
 }
 
 impl Shop {
@@ -157,7 +162,7 @@ impl Shop {
             newest = self.newest_order().await?;
             let now = self.now(now).await?;
             let skew_max = self.mapping().clock.skew_max;
-            if let Some(skew) = newest.and_then(|newest| clock_skew(newest, known.newest, now, skew_max)) {
+            if let Some(skew) = newest.and_then(|newest| clock_skew(newest, known, now, skew_max)) {
                 findings.push(error("clock", CheckProblem::Clock(skew)));
                 newest = None;
             }
@@ -502,7 +507,7 @@ mod tests {
     #[track_caller]
     fn check(newest: i64, expected: Option<&str>) {
         let newest = Timestamp(100 * HOUR + newest);
-        let skew = clock_skew(newest, None, Timestamp(100 * HOUR), TimeDelta::from_secs(300));
+        let skew = clock_skew(newest, Known::default(), Timestamp(100 * HOUR), TimeDelta::from_secs(300));
         assert_eq!(skew.map(|skew| CheckProblem::Clock(skew).to_string()).as_deref(), expected);
     }
 
@@ -527,12 +532,33 @@ mod tests {
     fn an_order_that_was_seen_before_the_night_is_no_wrong_zone_in_the_morning() {
         let check = |known: Option<i64>, expected: bool| {
             let (newest, now) = (Timestamp(92 * HOUR), Timestamp(100 * HOUR));
-            let skew = clock_skew(newest, known.map(Timestamp), now, TimeDelta::from_secs(300));
+            let known = Known { newest: known.map(Timestamp), ..Known::default() };
+            let skew = clock_skew(newest, known, now, TimeDelta::from_secs(300));
             assert_eq!(skew.is_some(), expected, "{known:?}");
         };
         check(Some(92 * HOUR), false);
         // It came since, and lies eight hours behind: so would every order in the wrong zone.
         check(Some(91 * HOUR), true);
+        check(None, true);
+    }
+
+    #[test]
+    fn an_order_that_came_while_nobody_looked_is_no_wrong_zone() {
+        let check = |looked_at: Option<i64>, expected: bool| {
+            let (newest, now) = (Timestamp(92 * HOUR), Timestamp(100 * HOUR));
+            let known = Known {
+                newest: Some(Timestamp(80 * HOUR)),
+                looked_at: looked_at.map(Timestamp),
+                ..Known::default()
+            };
+            let skew = clock_skew(newest, known, now, TimeDelta::from_secs(300));
+            assert_eq!(skew.is_some(), expected, "{looked_at:?}");
+        };
+        // Stopped for ten hours, two hours before the last order.
+        check(Some(90 * HOUR), false);
+        check(Some(92 * HOUR), false);
+        // It was not there seven hours ago, and says to be eight hours old.
+        check(Some(93 * HOUR), true);
         check(None, true);
     }
 

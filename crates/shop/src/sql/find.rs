@@ -11,7 +11,7 @@ use super::transact::first_integer;
 use super::{Shop, ShopError};
 use crate::act::OrderState;
 use crate::group::Group;
-use crate::mapping::{KeyKind, Stock};
+use crate::mapping::{KeyKind, Listing, Stock};
 use crate::safety::Candidate;
 use crate::{Fen, GroupKey, KeyError, OrderKey, OrderNumber};
 
@@ -256,7 +256,7 @@ impl Shop {
             "SELECT {id}, {sellable} AS sellable FROM {} WHERE {sellable} < {below}{} \
              ORDER BY sellable, {} LIMIT {rows_max}",
             stock.table,
-            self.and_not(stock.exclude.as_deref()),
+            self.and_for_sale(stock),
             stock.id
         );
         let rows = self.ask(WHAT, Statement::plain(sql)).await?;
@@ -276,8 +276,8 @@ impl Shop {
             let sum = format!("COALESCE(SUM(CASE WHEN {sellable} < {below} THEN 1 ELSE 0 END), 0)");
             self.dialect().integer(&sum)
         });
-        let exclude = self.and_not(stock.exclude.as_deref());
-        let sql = format!("SELECT {} FROM {} WHERE 1=1{exclude}", sums.join(", "), stock.table);
+        let for_sale = self.and_for_sale(stock);
+        let sql = format!("SELECT {} FROM {} WHERE 1=1{for_sale}", sums.join(", "), stock.table);
         let rows = self.ask(WHAT, Statement::plain(sql)).await?;
         let mut counts = [0; N];
         for (index, count) in counts.iter_mut().enumerate() {
@@ -285,6 +285,15 @@ impl Shop {
             *count = usize::try_from(integer(WHAT, row, index)?).map_err(|_| unexpected(WHAT, row))?;
         }
         Ok(counts)
+    }
+
+    /// Leaves out what is not for sale.
+    fn and_for_sale(&self, stock: &Stock) -> String {
+        let mut condition = self.and_not(stock.exclude.as_deref());
+        if let Some(Listing { table, id, reference, exclude }) = &stock.listing {
+            condition += &format!(" AND {reference} NOT IN (SELECT {id} FROM {table} WHERE {exclude})");
+        }
+        condition
     }
 
     fn sellable(&self, stock: &Stock) -> String {

@@ -138,6 +138,13 @@ async fn stock(shop: &Shop, client: &mut Client) {
     client
         .run("INSERT INTO litemall_goods_product (id, goods_id, number, deleted) VALUES (10, 1, 0, 1)")
         .await;
+    // Goods that are not for sale, with products that are on no shelf.
+    client
+        .run("INSERT INTO litemall_goods (id, is_on_sale, deleted) VALUES (1, 1, 0), (2, 0, 0), (3, 1, 1)")
+        .await;
+    client
+        .run("INSERT INTO litemall_goods_product (id, goods_id, number) VALUES (11, 2, 0), (12, 3, -5)")
+        .await;
     let levels = shop.low_stock(10, 1).await.unwrap();
     let [count, oversold] = shop.stock_below([10, 0]).await.unwrap();
     let levels: Vec<_> = levels.iter().map(|level| (level.id.as_str(), level.sellable)).collect();

@@ -1,6 +1,7 @@
 //! litemall's tables, with the columns that matter here. `TIME_TYPE`: what the database calls a time without a zone.
 
-pub(crate) const LITEMALL: [&str; 7] = [
+pub(crate) const LITEMALL: [&str; 8] = [
+    "litemall_goods (id BIGINT PRIMARY KEY, is_on_sale SMALLINT DEFAULT 1, deleted SMALLINT DEFAULT 0)",
     "litemall_goods_product (id BIGINT PRIMARY KEY, goods_id BIGINT NOT NULL, number BIGINT NOT NULL, \
      update_time TIME_TYPE, deleted SMALLINT DEFAULT 0)",
     "litemall_order (id BIGINT PRIMARY KEY, user_id BIGINT NOT NULL, order_sn VARCHAR(63) NOT NULL, \

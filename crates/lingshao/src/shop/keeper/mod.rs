@@ -44,10 +44,11 @@ const TICK_TIME: Duration = Duration::from_secs(60);
 /// Questions to the provider that are no part of an act: WeChat Pay allows far more, and a shop has few late orders.
 const QUESTIONS_PER_TICK: usize = 20;
 
-/// What is remembered over restarts: the tables that a person has agreed to, and when the newest order was placed, in
-/// milliseconds.
+/// What is remembered over restarts: the tables that a person has agreed to, when the newest order was placed, in
+/// milliseconds, and when that was seen, with the clock of the column that was read.
 const FINGERPRINT: &str = "fingerprint";
 const NEWEST_ORDER: &str = "newest_order";
+const LOOKED_AT: &str = "looked_at";
 
 /// Why a monitor's look did not come to its end.
 #[derive(Debug)]
@@ -336,7 +337,11 @@ impl Keeper {
         };
         let fingerprint = remembered.get(FINGERPRINT).map(String::as_str);
         let newest = remembered.get(NEWEST_ORDER).and_then(|text| text.parse().ok()).map(Timestamp);
-        let result = desk.hands.shop.check(Known { fingerprint, newest }, at).await;
+        let clock = format!("{:?}", desk.hands.shop.mapping().clock.column);
+        let looked = remembered.get(LOOKED_AT).and_then(|text| text.split_once(' '));
+        let looked_at =
+            looked.filter(|(_, of)| *of == clock).and_then(|(at, _)| at.parse().ok()).map(Timestamp);
+        let result = desk.hands.shop.check(Known { fingerprint, newest, looked_at }, at).await;
         let is_away = result.as_ref().is_err_and(ShopError::is_away);
         self.up = result.as_ref().map(drop).map_err(|error| describe(error));
         let seen = result.as_ref().ok().and_then(|report| report.newest);
@@ -349,8 +354,11 @@ impl Keeper {
             // who may not see the tables yet: to give the rights would then be a change.
             self.remember(FINGERPRINT, Some(&view.fingerprint)).await;
         }
-        if let Some(seen) = seen.filter(|seen| Some(*seen) != newest) {
-            self.remember(NEWEST_ORDER, Some(&seen.0.to_string())).await;
+        if let Some(seen) = seen {
+            if Some(seen) != newest {
+                self.remember(NEWEST_ORDER, Some(&seen.0.to_string())).await;
+            }
+            self.remember(LOOKED_AT, Some(&format!("{} {clock}", at.0))).await;
         }
         self.check = Some(checked);
         self.up.clone().err().filter(|_| is_away)
