@@ -261,7 +261,7 @@ impl Shop {
             .filter_map(|(expression, name)| Some(format!("WHEN {} THEN '{name}'", (*expression)?)))
             .collect();
         let sql = format!(
-            "SELECT {}, {}, {}, {}, {} FROM {} WHERE {condition}{} ORDER BY {} LIMIT {ROWS_MAX}",
+            "SELECT {}, {}, {}, {}, {} FROM {} WHERE {condition}{} ORDER BY {}.{} LIMIT {ROWS_MAX}",
             self.dialect().integer(&payments.id),
             self.millis(&payments.created),
             self.dialect().text(&format!("CASE {} ELSE 'open' END", cases.join(" "))),
@@ -269,6 +269,7 @@ impl Shop {
             label(&payments.method),
             payments.table,
             self.and_not(payments.exclude.as_deref()),
+            payments.table,
             payments.id,
         );
         let rows = self.ask(WHAT, Statement::plain(sql)).await?;

@@ -366,7 +366,7 @@ impl Shop {
         let refunded_at = orders.refunded_at.as_ref().map_or("NULL".to_owned(), |column| self.millis(column));
         let sql = format!(
             "SELECT {}, {}, {}, {}, {refunded_at}, {}, {}, CASE WHEN {} THEN 1 ELSE 0 END FROM {} \
-             WHERE {condition}{} ORDER BY {order_by} LIMIT {ROWS_MAX}",
+             WHERE {condition}{} ORDER BY {}.{order_by} LIMIT {ROWS_MAX}",
             text(&orders.id),
             text(&orders.number),
             self.millis(&orders.created),
@@ -376,6 +376,8 @@ impl Shop {
             orders.cancellable.as_deref().map_or("1=1".to_owned(), |condition| format!("({condition})")),
             orders.table,
             self.not_excluded(),
+            // The column, not what is selected: PostgreSQL calls `CAST(id AS TEXT)` by the same name, and 10 comes before 9.
+            orders.table,
         );
         let rows = self.ask(what, Statement::plain(sql)).await?;
         rows.iter().map(|row| self.order(what, row)).collect()

@@ -33,6 +33,7 @@ async fn every_database_gives_the_same_answers() {
         stock(&shop, &mut client).await;
         figures(&shop, &mut make(&server).await).await;
         all_orders(&shop, &mut make(&server).await).await;
+        many_orders(&shop, &mut make(&server).await).await;
     }
 }
 
@@ -150,6 +151,23 @@ async fn stock(shop: &Shop, client: &mut Client) {
     let levels: Vec<_> = levels.iter().map(|level| (level.id.as_str(), level.sellable)).collect();
     assert_eq!((levels, count), (vec![("9", -2)], 2));
     assert_eq!(oversold, 1);
+}
+
+/// More than one question brings, whose keys are longer and longer: none is passed over.
+async fn many_orders(shop: &Shop, client: &mut Client) {
+    let now = shop.now(NOW).await.unwrap();
+    let just_now = ago(client, 0);
+    let row = |id: i64| format!("({id}, 1, 'SN{id}', 401, 1.00, {just_now}, {just_now})");
+    let rows: Vec<_> = (8_500..=11_000).map(row).collect();
+    let columns = "id, user_id, order_sn, order_status, actual_price, add_time, pay_time";
+    client.run(&format!("INSERT INTO litemall_order ({columns}) VALUES {}", rows.join(","))).await;
+    let mut tail = Tail::start(shop, TailLimits::default(), now).await.unwrap();
+    tail.count_all(shop, None, now).await.unwrap();
+    assert!(tail.tick(shop, now).await.unwrap());
+    assert_eq!(tail.counted().unwrap().total, 2_501);
+    let begun = shop.now(NOW).await.unwrap();
+    assert_eq!((tail.today(begun).orders, tail.today(begun).sales), (2_501, Fen(250_100)));
+    assert_eq!(tail.recount(shop, begun).await.unwrap(), Drift::default());
 }
 
 /// 2,500 orders of long ago, then a day's: each is counted once, whatever is read again or deleted.
