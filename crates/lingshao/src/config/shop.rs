@@ -1222,7 +1222,7 @@ shop:
         );
         wrong(
             &format!("{preset}  figures:\n    leave_out: [orders_total, orders]\n"),
-            "lingshao.yml:5:32: error `leave_out`: there is no figure `orders`",
+            "lingshao.yml:5:31: error `leave_out`: there is no figure `orders`",
         );
         wrong(&format!("{preset}  every: 1h\n"), "lingshao.yml:4:3: error `every` of 1h is not possible");
         wrong(&format!("{preset}  name: 'two words'\n"), "lingshao.yml:4:3: error `name`: shop name");

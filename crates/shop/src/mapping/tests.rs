@@ -68,8 +68,8 @@ fn a_step_is_one_update_or_insert() {
 
 #[test]
 fn statements_stay_on_the_mappings_tables() {
-    let all = "litemall_coupon_user, litemall_goods_product, litemall_groupon, litemall_groupon_rules, litemall_order, \
-               litemall_order_goods";
+    let all = "litemall_coupon_user, litemall_goods, litemall_goods_product, litemall_groupon, litemall_groupon_rules, \
+               litemall_order, litemall_order_goods";
     let table = format!(
         "table `litemall_user` is not one of the mapping's ({all}); add it to `tables` if it is right"
     );
