@@ -85,7 +85,7 @@ test.each<[string, number]>([
 
 test('a wrong query is underlined where it is wrong, and an example puts it right', async () => {
   const page = await open({ query: 'level:ERROR AND message:"open' });
-  await page.getByRole('alert').waitFor();
+  await page.locator('main').getByRole('alert').waitFor();
   expect(await box(page).getAttribute('aria-invalid')).toBe('true');
   expect((await page.locator('pre .error').allTextContents()).join('')).toContain('"');
   await page.locator('main').getByRole('button', { name: 'path:/api/v1/payments/* AND status_code:500' }).click();
