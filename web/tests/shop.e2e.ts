@@ -74,6 +74,8 @@ test('each monitor says how far it may go, what it found, and what it would do',
 test('the day, stock and groups', async () => {
   const page = await open('/figures');
   await expect.poll(() => page.locator('[data-figures]').innerText()).toContain('¥59.70');
+  const payments = await page.locator('[data-payments] li').innerText();
+  for (const part of ['wechat', '60.0 %', `${shop.outcome_paid} 3`, `${shop.outcome_failed} 1`, `${shop.outcome_closed} 1`]) expect(payments).toContain(part);
   expect(await page.locator('[data-product="3"]').innerText()).toContain(shop.low);
   expect(await page.locator('[data-product="1"]').count()).toBe(0);
   await page.close();

@@ -54,6 +54,8 @@ export class ShopDatabase {
       ['PRAGMA journal_mode=WAL'],
       ...TABLES.map((table): Statement => [`CREATE TABLE ${table}`]),
       ...INDEXES.map((columns, index): Statement => [`CREATE INDEX shop_${index} ON ${columns}`]),
+      ['CREATE TABLE pay_log (id BIGINT PRIMARY KEY, begun DATETIME, st SMALLINT, channel VARCHAR(20))'],
+      ...[1, 1, 1, 2, 3].map((state, index): Statement => [`INSERT INTO pay_log VALUES (?, ${ago(1200)}, ?, 'wechat')`, [index + 1, state]]),
       ['INSERT INTO litemall_goods_product (id, goods_id, number) VALUES (1, 1, 1000), (2, 2, 15), (3, 3, 4)'],
     );
   }
@@ -67,6 +69,7 @@ shop:
   database: 'sqlite:${this.file}'
   preset: litemall
   provider: none
+  payments: {table: pay_log, id: id, created: begun, states: {paid: st=1, failed: st=2, closed: st=3}, provider: channel}
   monitors: ${monitors}
 ${more}`;
   }

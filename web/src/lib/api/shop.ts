@@ -63,9 +63,27 @@ export interface Shop {
     orders: number;
     salesFen: number;
     refundsFen: number;
+    /** Of the shop's life; nothing while they cannot be counted. */
+    ordersTotal: number | null;
     pending: number;
     drift: { at: number; orders: number; salesFen: number; refundsFen: number } | null;
   } | null;
+  /** Attempts to pay; nothing where they are not mapped, or could not be read. */
+  payments: Payments[] | null;
+}
+
+/** Attempts to pay by one provider and method. */
+export interface Payments {
+  provider: string | null;
+  method: string | null;
+  /** Since the start. */
+  requests: number;
+  /** Nothing where the mapping does not say which they are. */
+  failures: number | null;
+  /** Paid ÷ attempts, of those made 35 to 5 minutes ago; nothing where there are none. */
+  successRate: number | null;
+  /** How these ended: `paid`, `failed`, `closed`, `open`. */
+  cohort: [outcome: string, attempts: number][];
 }
 
 export interface Look {

@@ -25,12 +25,15 @@ test('every kind of fact that the monitors write has words', () => {
   for (const kind of [...kinds, ...byPeople]) expect([kind, has(`shop.kind_${kind}`), ALL_KINDS.includes(kind)]).toEqual([kind, true, true]);
 });
 
-test('every reason, hold, halt and state has words', () => {
+test('every reason, hold, outcome, halt and state has words', () => {
   const keeper = 'lingshao/src/shop/keeper';
   const reasons = ['mod', 'seen'].flatMap((part) => named(`${keeper}/${part}.rs`, /Refusal::new\("(\w+)"/g));
   expect(new Set(reasons)).toEqual(new Set(['standby', 'stopped', 'paused', 'halted', 'mapping', 'database', 'callbacks', 'provider']));
   for (const reason of reasons) expect([reason, has(`shop.reason_${reason}`) && has(`shop.todo_${reason}`)]).toEqual([reason, true]);
   for (const held of named(`${keeper}/gates.rs`, /Held::\w+ => "(\w+)"/g)) expect([held, has(`shop.held_${held}`)]).toEqual([held, true]);
+  const outcomes = named(`${keeper}/figures.rs`, /\("(\w+)", figures\./g);
+  expect(outcomes).toEqual(['paid', 'failed', 'closed', 'open']);
+  for (const outcome of outcomes) expect([outcome, has(`shop.outcome_${outcome}`)]).toEqual([outcome, true]);
   const halts = named('shop/src/safety/gate.rs', /Halt::\w+(?: \{ \.\. \})? => "(\w+)"/g);
   expect(halts).toContain('share');
   for (const halt of halts) expect([halt, has(`shop.halt_${halt}`)]).toEqual([halt, true]);

@@ -17,6 +17,7 @@ export const heldName = (reason: string) => word(`shop.held_${reason}`, word(`sh
 export const standing = (state: string) => word(`shop.state_${state}`, state);
 export const stateHint = (state: string) => word(`shop.stateHint_${state}`, '');
 export const ageName = (age: string) => word(`shop.age_${age}`, age);
+export const outcomeName = (outcome: string) => word(`shop.outcome_${outcome}`, outcome);
 
 /** Why a monitor does nothing, and what there is to do about it. */
 export interface Advice {
