@@ -19,10 +19,10 @@ const PIECES = [
   // Of boards written for an older Grafana.
   { name: 'lift', test: /src\/lib\/grafana\/(lift|migrat)/ },
   // What is read on nearly every page, and on every board, a language each.
-  { name: 'zh', test: /src\/i18n\/zh\/(charts|common|frame|nav|range|session|units)\./ },
-  { name: 'en', test: /src\/i18n\/en\/(charts|common|frame|nav|range|session|units)\./ },
-  { name: 'zh-boards', test: /src\/i18n\/zh\/(dashboards|panels|why)\./ },
-  { name: 'en-boards', test: /src\/i18n\/en\/(dashboards|panels|why)\./ },
+  ...['zh', 'en'].flatMap((language) => [
+    { name: language, test: new RegExp(`src/i18n/${language}/(charts|common|frame|nav|range|session|units)\\.`) },
+    { name: `${language}-boards`, test: new RegExp(`src/i18n/${language}/(dashboards|panels|why)\\.`) },
+  ]),
 ];
 
 export default defineConfig({

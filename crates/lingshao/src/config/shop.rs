@@ -423,15 +423,26 @@ fn needed(
     prefix: &str,
     findings: &mut Diagnostics,
 ) -> Option<String> {
-    let found = keys.text(key, findings);
-    if found.is_some() {
-        places.put(format!("{prefix}.{key}"), keys.key_at(key));
-    }
-    let text = found.or_else(|| base.cloned());
+    let text = given(keys, key, places, prefix, findings).or_else(|| base.cloned());
     if text.is_none() {
         findings.error(keys.at(), format!("`{prefix}` needs `{key}`"), format!("add `{key}: …`"));
     }
     text
+}
+
+/// A text that may be there.
+fn given(
+    keys: &mut Keys<'_>,
+    key: &'static str,
+    places: &mut Places,
+    prefix: &str,
+    findings: &mut Diagnostics,
+) -> Option<String> {
+    let found = keys.text(key, findings);
+    if found.is_some() {
+        places.put(format!("{prefix}.{key}"), keys.key_at(key));
+    }
+    found
 }
 
 fn read_orders(
@@ -459,12 +470,10 @@ fn read_orders(
         findings.error(keys.at(), "`orders` needs `states`", remedy);
     }
     let mut maybe = |key: &'static str, base: Option<&String>, findings: &mut Diagnostics| {
-        let found = keys.text(key, findings);
-        if found.is_some() {
-            places.put(format!("orders.{key}"), keys.key_at(key));
-        }
         // An empty text takes away what the preset says.
-        found.or_else(|| base.cloned()).filter(|text| !text.is_empty())
+        given(&mut keys, key, places, "orders", findings)
+            .or_else(|| base.cloned())
+            .filter(|text| !text.is_empty())
     };
     let refunded_at = maybe("refunded_at", base.and_then(|orders| orders.refunded_at.as_ref()), findings);
     let exclude = maybe("exclude", base.and_then(|orders| orders.exclude.as_ref()), findings);
@@ -577,13 +586,8 @@ fn read_payments(node: &Node, places: &mut Places, findings: &mut Diagnostics) -
     let (table, id) = (text(&mut keys, "table", findings), text(&mut keys, "id", findings));
     let created = text(&mut keys, "created", findings);
     let states = keys.node("states");
-    let mut maybe = |key: &'static str, findings: &mut Diagnostics| {
-        let found = keys.text(key, findings);
-        if found.is_some() {
-            places.put(format!("payments.{key}"), keys.key_at(key));
-        }
-        found
-    };
+    let mut maybe =
+        |key: &'static str, findings: &mut Diagnostics| given(&mut keys, key, places, "payments", findings);
     let (provider, method) = (maybe("provider", findings), maybe("method", findings));
     let exclude = maybe("exclude", findings);
     let at = keys.at();
@@ -604,14 +608,8 @@ fn read_payment_states(
 ) -> Option<PaymentStates> {
     let mut keys = Keys::new(node, "shop.payments.states", findings);
     let paid = needed(&mut keys, "paid", None, places, "payments.states", findings);
-    let mut maybe = |key: &'static str, findings: &mut Diagnostics| {
-        let found = keys.text(key, findings);
-        if found.is_some() {
-            places.put(format!("payments.states.{key}"), keys.key_at(key));
-        }
-        found
-    };
-    let (failed, closed) = (maybe("failed", findings), maybe("closed", findings));
+    let failed = given(&mut keys, "failed", places, "payments.states", findings);
+    let closed = given(&mut keys, "closed", places, "payments.states", findings);
     keys.finish(findings);
     Some(PaymentStates { paid: paid?, failed, closed })
 }

@@ -14,8 +14,7 @@ use lingshao_tsdb::Db;
 use super::{memory, start};
 use crate::clock::now;
 use crate::config::Logs;
-use crate::failure::{Failure, with_causes};
-use crate::telemetry::Telemetry;
+use crate::failure::Failure;
 
 /// Between two looks: what was taken in a burst leaves memory soon.
 pub(super) const MAINTAIN_PAUSE: Duration = Duration::from_secs(2);
@@ -60,10 +59,8 @@ fn log_report(report: &OpenReport) {
 }
 
 /// Lets the storage seal, merge and forget.
-pub(super) fn maintain(store: &Store, telemetry: &Telemetry) -> Result<(), StoreError> {
-    let done = store.maintain(LogTime::from(now()));
-    telemetry.log_maintenance.set(done.as_ref().err().map(|error| with_causes(error)));
-    let done = done?;
+pub(super) fn maintain(store: &Store) -> Result<(), StoreError> {
+    let done = store.maintain(LogTime::from(now()))?;
     for damage in &done.damage {
         tracing::error!(%damage, "a part of the log storage is damaged and stays as it is");
     }

@@ -1,6 +1,7 @@
 //! The thread that lets the storage seal, merge and forget.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -10,8 +11,8 @@ use lingshao_tsdb::{Db, DbError, Maintained};
 use crate::clock::now;
 use crate::failure::with_causes;
 use crate::outage::{News, Outage};
-use crate::telemetry::Telemetry;
 use crate::telemetry::storage::StorageTelemetry;
+use crate::telemetry::{Fault, Telemetry};
 
 /// Between two looks; sealing is due every two hours or when the head is full.
 pub(super) const METRICS_PAUSE: Duration = Duration::from_secs(10);
@@ -43,18 +44,22 @@ impl Waker {
 }
 
 impl Maintainer {
-    /// Calls `maintain` again and again; its name is the thread's.
-    pub(super) fn start<E: std::error::Error + Send + Sync + 'static>(
+    /// Calls `maintain` again and again, and leaves what it could not do where `fault` says; its name is the thread's.
+    pub(super) fn start<E: std::error::Error + 'static>(
         name: &str,
         pause: Duration,
+        telemetry: &Arc<Telemetry>,
+        fault: fn(&Telemetry) -> &Fault,
         maintain: impl Fn() -> Result<(), E> + Send + 'static,
     ) -> io::Result<Maintainer> {
         let (wake, woken) = sync_channel(1);
+        let telemetry = telemetry.clone();
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
             let mut outage = Outage::default();
             while matches!(woken.recv_timeout(pause), Ok(Wake::Look) | Err(RecvTimeoutError::Timeout)) {
                 // It is tried again after the pause; a full disk has room then, or a person has acted.
-                let failed = maintain().err().map(|error| format!("{:#}", anyhow::Error::new(error)));
+                let failed = maintain().err().map(|error| with_causes(&error));
+                fault(&telemetry).set(failed.clone());
                 match outage.note(failed.as_deref()) {
                     Some(News::Failed(error)) => {
                         tracing::error!(error, "maintenance failed; it is tried again and again");
@@ -85,10 +90,7 @@ impl Maintainer {
 
 /// Lets the metrics' storage seal, merge and forget.
 pub(super) fn metrics(db: &Db, telemetry: &Telemetry) -> Result<(), DbError> {
-    let done = db.maintain(now());
-    telemetry.maintenance.set(done.as_ref().err().map(|error| with_causes(error)));
-    report(&done?, &telemetry.storage);
-    Ok(())
+    db.maintain(now()).map(|done| report(&done, &telemetry.storage))
 }
 
 /// A block that cannot be merged is reported once; its readable part still answers queries.

@@ -303,14 +303,22 @@ impl Threads {
         };
         let (own_db, own_telemetry) = (db.clone(), telemetry.clone());
         let maintain = move || maintain::metrics(&own_db, &own_telemetry);
-        let (own_store, own_telemetry) = (store.clone(), telemetry.clone());
-        let maintain_logs = move || log_store::maintain(&own_store, &own_telemetry);
+        let own_store = store.clone();
+        let maintain_logs = move || log_store::maintain(&own_store);
+        let (pause, log_pause) = (maintain::METRICS_PAUSE, log_store::MAINTAIN_PAUSE);
         Ok(Threads {
             committer: Committer::start(db.wal(), telemetry.wal.clone()).map_err(failed)?,
-            maintainer: Maintainer::start("maintainer", maintain::METRICS_PAUSE, maintain).map_err(failed)?,
-            log_committer: Committer::start(store.wal(), telemetry.log_wal.clone()).map_err(failed)?,
-            log_maintainer: Maintainer::start("log maintainer", log_store::MAINTAIN_PAUSE, maintain_logs)
+            maintainer: Maintainer::start("maintainer", pause, telemetry, |all| &all.maintenance, maintain)
                 .map_err(failed)?,
+            log_committer: Committer::start(store.wal(), telemetry.log_wal.clone()).map_err(failed)?,
+            log_maintainer: Maintainer::start(
+                "log maintainer",
+                log_pause,
+                telemetry,
+                |all| &all.log_maintenance,
+                maintain_logs,
+            )
+            .map_err(failed)?,
         })
     }
 

@@ -153,18 +153,11 @@ struct Owner {
     views: watch::Sender<Option<Arc<View>>>,
 }
 
-/// What came of an order.
-enum Heard {
-    End,
-    Same,
-    /// Another shop is in force, in place of this one.
-    Replaced(Option<Arc<Desk>>),
-}
-
-/// What happened while a tick was under way.
+/// What orders have changed, while a tick may have been under way.
 #[derive(Default)]
 struct Meanwhile {
     ends: bool,
+    /// Another shop is in force, or none.
     is_replaced: bool,
     /// Whose connections the tick may still have needed.
     retired: Vec<Arc<Desk>>,
@@ -244,26 +237,17 @@ impl Owner {
     }
 
     fn heed(&self, order: Option<Order>, meanwhile: &mut Meanwhile) {
-        let heard = match order {
-            None | Some(Order::Stop) => Heard::End,
+        match order {
+            None | Some(Order::Stop) => meanwhile.ends = true,
             Some(Order::Replace { settings, done }) => {
-                let heard = self.replace(settings);
+                self.replace(settings, meanwhile);
                 // Whoever reloads may have gone.
                 done.send(()).ok();
-                heard
-            }
-        };
-        match heard {
-            Heard::End => meanwhile.ends = true,
-            Heard::Same => {}
-            Heard::Replaced(before) => {
-                meanwhile.is_replaced = true;
-                meanwhile.retired.extend(before);
             }
         }
     }
 
-    fn replace(&self, settings: Option<Box<Settings>>) -> Heard {
+    fn replace(&self, settings: Option<Box<Settings>>, meanwhile: &mut Meanwhile) {
         let before = self.desks.borrow().clone();
         let same = match (&before, &settings) {
             (None, None) => true,
@@ -274,19 +258,20 @@ impl Owner {
             _ => false,
         };
         if same {
-            return Heard::Same;
+            return;
         }
         let desk = match settings.map(|settings| self.house.desk(*settings)).transpose() {
             Ok(desk) => desk,
             Err(error) => {
                 // It was checked before; only a bug leads here.
                 tracing::error!(%error, "the shop's new configuration cannot be used; the old one stays");
-                return Heard::Same;
+                return;
             }
         };
         self.desks.send_replace(desk);
         self.views.send_replace(None);
-        Heard::Replaced(before)
+        meanwhile.is_replaced = true;
+        meanwhile.retired.extend(before);
     }
 }
 

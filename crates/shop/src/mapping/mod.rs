@@ -264,6 +264,15 @@ impl Mapping {
         tables
     }
 
+    /// Every table that is looked at: those, and the one of payments, to which no statement of an action leads.
+    pub fn read_tables(&self) -> Vec<&str> {
+        let mut tables = self.all_tables();
+        tables.extend(self.payments.iter().map(|payments| payments.table.as_str()));
+        tables.sort_unstable();
+        tables.dedup();
+        tables
+    }
+
     /// The columns of the orders' table that say in which state an order is.
     pub fn state_columns(&self) -> Vec<String> {
         let mut columns: Vec<String> = self

@@ -187,12 +187,10 @@ impl AttemptTail {
                 from = from.max(key);
                 self.put(key, attempt);
             }
+            self.marks.page(from, made.filter(|_| full), shop.mapping().clock.skew_max, now);
             if !full {
-                self.marks.reached(from, now);
                 return Ok(true);
             }
-            let settled = made.map_or(now, |made| now.min(made + shop.mapping().clock.skew_max));
-            self.marks.reached(from, settled);
             if read >= NEW_PER_TICK {
                 return Ok(false);
             }

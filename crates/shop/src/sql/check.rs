@@ -327,12 +327,10 @@ impl Shop {
 
     /// Columns and their types by table, all in lower case.
     async fn catalogue(&self) -> Result<BTreeMap<String, Vec<String>>, ShopError> {
-        let payments = self.mapping().payments.iter().map(|payments| payments.table.as_str());
         let tables: Vec<_> = self
             .mapping()
-            .all_tables()
+            .read_tables()
             .into_iter()
-            .chain(payments)
             .map(|table| format!("'{}'", unqualified(table)))
             .collect();
         let list = tables.join(",");
@@ -437,11 +435,7 @@ fn grants(mapping: &Mapping, dialect: Dialect, user: &str) -> Vec<String> {
         }
     }
     let mut grants = Vec::new();
-    let mut tables = mapping.all_tables();
-    tables.extend(mapping.payments.iter().map(|payments| payments.table.as_str()));
-    tables.sort_unstable();
-    tables.dedup();
-    for table in tables {
+    for table in mapping.read_tables() {
         grants.push(format!("GRANT SELECT ON {table} TO {user};"));
         if let Some(columns) = set.get_mut(table) {
             columns.sort_unstable();

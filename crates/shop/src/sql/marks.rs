@@ -24,8 +24,14 @@ impl Marks {
         self.ends.first().map_or(i64::MIN, |end| end.1)
     }
 
+    /// A page up to `key` was read at `now`. `made`: when its last row was, if more rows lie behind it; what was made long ago
+    /// is settled, so that a first read of many days goes on where it ended.
+    pub(super) fn page(&mut self, key: i64, made: Option<Timestamp>, skew_max: TimeDelta, now: Timestamp) {
+        self.reached(key, made.map_or(now, |made| now.min(made + skew_max)));
+    }
+
     /// All up to `key` was read at that time, or was there at it.
-    pub(super) fn reached(&mut self, key: i64, at: Timestamp) {
+    fn reached(&mut self, key: i64, at: Timestamp) {
         let last = self.ends.last().map_or(key, |end| end.1.max(key));
         self.ends.push((at, last));
     }
@@ -34,6 +40,17 @@ impl Marks {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_of_long_ago_is_settled_before_its_table_is_read() {
+        let mut marks = Marks::new(TimeDelta(100), 7);
+        marks.page(20, Some(Timestamp(500)), TimeDelta(50), Timestamp(1_000));
+        marks.page(30, Some(Timestamp(990)), TimeDelta(50), Timestamp(1_000));
+        assert_eq!(marks.floor(Timestamp(1_000)), 20);
+        marks.page(40, None, TimeDelta(50), Timestamp(1_000));
+        assert_eq!(marks.floor(Timestamp(1_099)), 20);
+        assert_eq!(marks.floor(Timestamp(1_100)), 40);
+    }
 
     #[test]
     fn what_was_read_is_read_again_for_the_overlap_and_no_longer() {

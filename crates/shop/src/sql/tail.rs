@@ -202,13 +202,10 @@ impl Tail {
                 }
                 from = from.max(key);
             }
+            self.marks.page(from, placed.filter(|_| full), shop.mapping().clock.skew_max, now);
             if !full {
-                self.marks.reached(from, now);
                 return Ok(true);
             }
-            // What was placed long ago is settled: a first read of many days goes on where it ended.
-            let settled = placed.map_or(now, |placed| now.min(placed + shop.mapping().clock.skew_max));
-            self.marks.reached(from, settled);
             if read >= self.limits.new_per_tick {
                 return Ok(false);
             }

@@ -30,8 +30,7 @@ impl Keeper {
         if desk.hands.shop.mapping().stock.is_none() {
             return Ok(());
         }
-        if let Some(refusal) = self.misfit(Monitor::LowStock) {
-            self.tally(Monitor::LowStock).refuses = Some(refusal);
+        if self.refuses_misfit(Monitor::LowStock) {
             return Ok(());
         }
         let below = desk.config.low_stock.below;
@@ -57,12 +56,21 @@ impl Keeper {
         Ok(read?)
     }
 
+    /// Whether a monitor that only looks has nothing to look at, which is noted.
+    fn refuses_misfit(&mut self, monitor: Monitor) -> bool {
+        let refusal = self.misfit(monitor);
+        let refuses = refusal.is_some();
+        if refuses {
+            self.tally(monitor).refuses = refusal;
+        }
+        refuses
+    }
+
     async fn read_payments(&mut self, clock: Timestamp) -> Result<(), ShopError> {
         let desk = self.desk.clone();
         let shop = &desk.hands.shop;
         let Some(payments) = &shop.mapping().payments else { return Ok(()) };
-        if let Some(refusal) = self.misfit(Monitor::Figures) {
-            self.tally(Monitor::Figures).refuses = Some(refusal);
+        if self.refuses_misfit(Monitor::Figures) {
             self.payments = None;
             return Ok(());
         }
