@@ -158,9 +158,14 @@ impl RefundRow {
     pub fn is_open(&self) -> bool {
         match self.state {
             RefundState::Planned | RefundState::Sent | RefundState::Accepted | RefundState::Unknown => true,
-            RefundState::Done => !self.marked,
+            RefundState::Done => !self.is_done(),
             RefundState::Failed | RefundState::Human => false,
         }
+    }
+
+    /// Whether the money is back and the order shows it.
+    pub fn is_done(&self) -> bool {
+        self.state == RefundState::Done && self.marked
     }
 
     /// Whether the merchant's account must be filled up before it can go on.

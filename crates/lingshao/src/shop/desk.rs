@@ -122,17 +122,18 @@ impl Desk {
         std::mem::take(&mut self.said().nudged)
     }
 
-    /// A callback of the provider by its id: `false` when it came before, as all come more than once.
-    pub(super) fn notice(&self, id: &str) -> bool {
+    /// Whether a callback of the provider came before, as all come more than once.
+    pub(super) fn has_noticed(&self, id: &str) -> bool {
+        self.said().noticed.iter().any(|noticed| noticed == id)
+    }
+
+    /// A callback that is taken.
+    pub(super) fn notice(&self, id: &str) {
         let mut said = self.said();
-        if said.noticed.iter().any(|noticed| noticed == id) {
-            return false;
-        }
         if said.noticed.len() == NOTICES_MAX {
             said.noticed.pop_front();
         }
         said.noticed.push_back(id.to_owned());
-        true
     }
 
     /// The tables are right as they are.

@@ -251,3 +251,46 @@ fn money(page: &mut Figures<'_>, view: &View) {
     page.gauge("refund_cap_fen", "What one day may give back.", view.refunds.cap_fen as f64);
     page.gauge("refunds_sent_today_fen", "What this day gave back.", view.refunds.sent_today_fen as f64);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shop::view::{DriftView, FiguresView};
+
+    /// A shop of which everything is known.
+    fn whole() -> View {
+        let figures = FiguresView {
+            orders_total: Some(1),
+            drift: Some(DriftView { orders_total: Some(0), ..DriftView::default() }),
+            ..FiguresView::default()
+        };
+        let payment = PaymentView {
+            provider: Some("wechat".into()),
+            method: None,
+            requests: 1,
+            failures: Some(0),
+            success_rate: Some(1.0),
+            cohort: [("paid", 1), ("failed", 0), ("closed", 0), ("open", 0)],
+        };
+        View { up: true, figures: Some(figures), payments: Some(vec![payment]), ..View::default() }
+    }
+
+    fn page(left_out: &[&str]) -> String {
+        let left_out = left_out.iter().map(|name| (*name).to_owned()).collect();
+        let mut page = Vec::new();
+        render(&whole(), &Facts::default(), &left_out, &mut page);
+        String::from_utf8(page).unwrap()
+    }
+
+    #[test]
+    fn all_that_has_a_name_of_the_shops_can_be_left_out() {
+        let page_of = page(&[]);
+        let names = page_of.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+        let mut names: Vec<&str> = names.filter(|name| !name.starts_with("lingshao_")).collect();
+        names.sort_unstable();
+        assert_eq!(names, NAMES);
+        let bare = page(&NAMES);
+        let other = bare.lines().find(|line| !line.contains("lingshao_"));
+        assert_eq!(other, None);
+    }
+}

@@ -349,11 +349,36 @@ async fn hear(desk: &Desk, notice: &Notice) -> Result<(), NoticeRefused> {
         tracing::warn!(refund = %number, "WeChat Pay tells of a refund that was not sent from here");
         return Err(NoticeRefused::Unknown);
     };
-    if row.is_open() && desk.notice(&notice.id) {
-        tracing::info!(refund = %number, "WeChat Pay has news of a refund, and is asked for it");
-        desk.nudge(number.as_str());
-        desk.wake.notify_one();
+    if row.is_done() || desk.has_noticed(&notice.id) {
+        return Ok(());
     }
+    if !row.is_open() {
+        tell_of_ended(desk, &row).await?;
+    }
+    tracing::info!(refund = %number, "WeChat Pay has news of a refund, and is asked for it");
+    desk.notice(&notice.id);
+    desk.nudge(number.as_str());
+    desk.wake.notify_one();
+    Ok(())
+}
+
+/// Word of a refund that we had given up, or given to a person: on disk before it is acknowledged, as no tick looks at it
+/// by itself.
+async fn tell_of_ended(desk: &Desk, row: &RefundRow) -> Result<(), StateError> {
+    const KIND: &str = "refund_told";
+    let entry = AuditEntry {
+        monitor: Monitor::Refunds.name().to_owned(),
+        order: Some(row.order.to_string()),
+        refund: Some(row.number.to_string()),
+        fen: Some(row.amount.0),
+        before: row.state.name().to_owned(),
+        after: row.state.name().to_owned(),
+        detail: "WeChat Pay sends word of it, and is asked".to_owned(),
+        ..of(KIND, "")
+    };
+    desk.store.write(&[], std::slice::from_ref(&entry)).await?;
+    desk.hands.facts.add(Monitor::Refunds, KIND);
+    log(&desk.hands.logs, vec![entry]).await;
     Ok(())
 }
 

@@ -318,6 +318,7 @@ pub(super) fn level(kind: &str) -> Level {
         | "paid_but_pending"
         | "refund_unknown"
         | "refund_waits_for_money"
+        | "refund_told"
         | "cancel_postponed"
         | "settle_postponed"
         | "stopped"

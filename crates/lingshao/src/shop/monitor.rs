@@ -1,6 +1,7 @@
 //! The monitors by name.
 
 use lingshao_shop::safety::Mode;
+use lingshao_shop::sql::check::{PAYMENTS, PLACED};
 
 use crate::config::shop::Shop;
 
@@ -62,10 +63,10 @@ impl Monitor {
             Monitor::GroupSettle => &["group_settle"],
             Monitor::Refunds => &["refunds", "orphans"],
             Monitor::LowStock => &["stock"],
-            Monitor::Figures => &["payments"],
+            Monitor::Figures => &[PAYMENTS, PLACED],
         };
         let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| place.starts_with(prefix));
-        let special = ["order_timeout", "group_settle", "refunds", "orphans", "stock", "payments"];
+        let special = ["order_timeout", "group_settle", "refunds", "orphans", "stock", PAYMENTS, PLACED];
         begins(own) || (self.acts() && !begins(&special))
     }
 }
@@ -88,6 +89,7 @@ mod tests {
         check("orphans.claim.sql[0].exec", &[Monitor::Refunds]);
         check("stock", &[Monitor::LowStock]);
         check("payments", &[Monitor::Figures]);
+        check("orders.created", &[Monitor::Figures]);
         for place in ["orders", "clock", "tables", "litemall_order"] {
             check(place, &[Monitor::OrderTimeout, Monitor::GroupSettle, Monitor::Refunds]);
         }

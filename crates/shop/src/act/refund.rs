@@ -2,7 +2,8 @@
 //!
 //! The order is first made one that cannot be shipped (*claimed*). Before every request the provider is asked for the
 //! refund's number and then for the trade; the row SENT is on disk before the first byte leaves. A number is never
-//! replaced by another one, but by a person. What is in doubt stays UNKNOWN and is asked for again, later and later.
+//! replaced by another one, but by a person. What is in doubt stays UNKNOWN and is asked for again, later and later. What had
+//! ended without money is asked for once more when the provider sends word of it, and never sent again.
 
 use lingshao_model::{TimeDelta, Timestamp};
 
@@ -44,6 +45,8 @@ enum Stage {
     Trade,
     Sending,
     Marking,
+    /// Word came of what had ended: asks for the own number.
+    Ended,
     Rest,
 }
 
@@ -93,6 +96,7 @@ impl Refund {
             (Stage::Trade, Event::Trade(answer)) => self.asked_trade(&answer, now),
             (Stage::Sending, Event::Refund(answer)) => self.sent(answer, now),
             (Stage::Marking, Event::Shop(answer)) => self.marked(answer, now),
+            (Stage::Ended, Event::Refund(answer)) => self.asked_ended(answer, now),
             _ => Vec::new(),
         }
     }
@@ -101,7 +105,10 @@ impl Refund {
         let may_have_left =
             matches!(self.row.state, RefundState::Sent | RefundState::Accepted | RefundState::Unknown);
         match self.row.state {
-            RefundState::Failed | RefundState::Human => Vec::new(),
+            RefundState::Failed | RefundState::Human => {
+                self.stage = Stage::Ended;
+                vec![Effect::Provider(ProviderCall::QueryRefund(self.row.number.clone()))]
+            }
             _ if self.mode != Mode::Act && !may_have_left => self.rest(FactKind::WouldRefund, "", now),
             RefundState::Done => self.mark(),
             RefundState::Sent | RefundState::Accepted | RefundState::Unknown => self.ask_number(false),
@@ -309,6 +316,19 @@ impl Refund {
         let mut effects = self.later(self.row.state, FactKind::RefundUnknown, why, now);
         effects.push(self.fact(FactKind::OurFault, why, now));
         effects
+    }
+
+    /// Money that went back after all is noted, whoever was to decide; anything else stays, or comes, before a person.
+    fn asked_ended(&mut self, answer: RefundAnswer, now: Timestamp) -> Vec<Effect> {
+        let said: Box<str> = match answer {
+            RefundAnswer::Done | RefundAnswer::Processing => return self.told(answer, now),
+            RefundAnswer::NotFound => "it knows no refund of this number".into(),
+            RefundAnswer::NotEnough => ACCOUNT_EMPTY.into(),
+            RefundAnswer::Doubt(doubt) => doubt.name().into(),
+            RefundAnswer::Final(why) | RefundAnswer::OurFault(why) => why,
+        };
+        let why = format!("the provider sent word of it; asked, it says: {said}");
+        self.settle(RefundState::Human, FactKind::RefundNeedsHuman, &why, now)
     }
 
     fn mark(&mut self) -> Vec<Effect> {

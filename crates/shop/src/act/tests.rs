@@ -350,6 +350,24 @@ fn switching_off_stops_new_money_but_not_the_question_what_became_of_the_old() {
 }
 
 #[test]
+fn word_of_a_refund_that_had_ended_is_asked_about_and_sends_nothing() {
+    let heard = |state, mode, answer, expected: &str| {
+        refunds(row(state), &[], mode, vec![refund(answer)], &format!("ask:LSlx-7-f0 {expected}"));
+    };
+    for state in [RefundState::Human, RefundState::Failed] {
+        heard(state, Mode::Act, RefundAnswer::Done, "DONE [refund_done] mark");
+        heard(state, Mode::Observe, RefundAnswer::Done, "DONE [refund_done]");
+        heard(state, Mode::Act, RefundAnswer::Processing, "ACCEPTED [refund_accepted]");
+        let final_word = RefundAnswer::Final("CLOSED".into());
+        let unclear = RefundAnswer::Doubt(Doubt::NoAnswer);
+        let ours = RefundAnswer::OurFault("SIGN_ERROR".into());
+        for answer in [RefundAnswer::NotFound, RefundAnswer::NotEnough, final_word, unclear, ours] {
+            heard(state, Mode::Act, answer, "HUMAN [refund_needs_human]");
+        }
+    }
+}
+
+#[test]
 fn what_never_ends_goes_to_a_person() {
     let tries = |attempts| {
         let row = RefundRow { attempts, ..row(RefundState::Unknown) };

@@ -3,7 +3,7 @@
 //! What is found is an error (the monitor refuses to act) or a warning. Nothing here changes the shop.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Write};
+use std::fmt;
 
 use lingshao_model::{TimeDelta, Timestamp};
 
@@ -12,10 +12,12 @@ use super::render::{Param, Params, Statement, key, render};
 use super::transact::first_integer;
 use super::{Dialect, Shop, ShopError};
 use crate::mapping::lint::severity;
-use crate::mapping::{Mapping, PaymentStates, Payments, TokenKind, tokens};
+use crate::mapping::{KeyKind, Mapping, PaymentStates, Payments, TokenKind, tokens};
 
 /// Where findings about attempts to pay stand; they stop no monitor that acts.
-const PAYMENTS: &str = "payments";
+pub const PAYMENTS: &str = "payments";
+/// Where it stands that new orders are found by no index; it stops the figures only.
+pub const PLACED: &str = "orders.created";
 const EIGHT_HOURS: TimeDelta = TimeDelta::from_secs(8 * 3600);
 
 /// Everything a check tells.
@@ -151,8 +153,9 @@ impl Shop {
             let problem = CheckProblem::Changed { was: was.to_owned(), is: fingerprint.clone() };
             findings.push(error("tables", problem));
         }
+        let is_of_figures = |finding: &CheckFinding| [PAYMENTS, PLACED].contains(&finding.place.as_str());
         let acts = |findings: &[CheckFinding]| {
-            findings.iter().all(|finding| !finding.is_error || finding.place == PAYMENTS)
+            findings.iter().all(|finding| !finding.is_error || is_of_figures(finding))
         };
         if acts(&findings) {
             self.check_statements(reads_payments, &mut findings).await?;
@@ -188,7 +191,7 @@ impl Shop {
         let orders = &self.mapping().orders;
         // Behind the largest key where keys grow, as `created` has no index there.
         let order_by = match orders.key {
-            crate::mapping::KeyKind::Growing => &orders.id,
+            KeyKind::Growing => &orders.id,
             _ => &orders.created,
         };
         let sql = format!(
@@ -241,6 +244,11 @@ impl Shop {
             extra.collect::<String>()
         );
         let mut statements = vec![("orders".to_owned(), sql, true)];
+        if orders.key != KeyKind::Growing {
+            let placed =
+                format!("SELECT {} FROM {} WHERE {} = :now", orders.id, orders.table, orders.created);
+            statements.push((PLACED.to_owned(), placed, true));
+        }
         statements.extend(orders.trades.iter().map(|sql| ("orders.trades".to_owned(), sql.clone(), false)));
         for (place, action) in mapping.actions() {
             for (index, step) in action.steps.iter().enumerate() {
@@ -407,7 +415,6 @@ fn fingerprint(catalogue: &BTreeMap<String, Vec<String>>) -> String {
     format!("{hash:016x}")
 }
 
-/// SELECT on every table, and UPDATE of the columns that are set.
 /// The user of the address, as GRANT writes it; one of our own where it is the administrator, who has all rights.
 fn grantee(user: &str, dialect: Dialect) -> String {
     let name = if ["root", "postgres", ""].contains(&user) { "lingshao" } else { user };
@@ -420,6 +427,7 @@ fn grantee(user: &str, dialect: Dialect) -> String {
     }
 }
 
+/// SELECT on every table, and UPDATE of the columns that are set.
 fn grants(mapping: &Mapping, dialect: Dialect, user: &str) -> Vec<String> {
     if dialect == Dialect::Sqlite {
         return Vec::new(); // Whoever may open the file may do all.
@@ -484,11 +492,10 @@ fn indexes(
     };
     let mut indexes: Vec<String> = is_found_whole.then(pending).into_iter().collect();
     let whole = findings.iter().filter(|finding| finding.problem == CheckProblem::ReadsAll);
-    for finding in whole {
-        let mut line = String::new();
-        let _ = write!(line, "-- {}: an index on the columns of its WHERE", finding.place);
-        indexes.push(line);
-    }
+    indexes.extend(whole.map(|finding| match finding.place.as_str() {
+        PLACED => format!("CREATE INDEX lingshao_created ON {} ({});", orders.table, orders.created),
+        place => format!("-- {place}: an index on the columns of its WHERE"),
+    }));
     indexes
 }
 

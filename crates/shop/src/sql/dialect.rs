@@ -77,7 +77,8 @@ impl Dialect {
             ColumnClock::Zoned => 0,
         };
         let utc = match self {
-            Dialect::Postgres => format!("EXTRACT(EPOCH FROM {column}) * 1000"),
+            // Cut like the others: a cast would round, and the last half of a millisecond lie in the next second.
+            Dialect::Postgres => format!("FLOOR(EXTRACT(EPOCH FROM {column}) * 1000)"),
             Dialect::Mysql => format!("TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', {column}) DIV 1000"),
             Dialect::Sqlite => format!("CAST(strftime('%s', {column}) AS INTEGER) * 1000"),
         };

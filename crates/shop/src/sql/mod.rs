@@ -10,6 +10,7 @@ mod database;
 mod dialect;
 mod find;
 mod marks;
+mod place;
 mod render;
 mod tail;
 mod total;

@@ -2,14 +2,17 @@
 //!
 //! New rows are found behind the last key seen, from a little before it: a transaction that began earlier may commit later.
 //! Rows that can still change are read again by primary key, some each time. So no index of ours is needed, and a tick
-//! costs as much as there is news. Once a night [`Tail::recount`] counts exactly and says how far the figures had drifted.
+//! costs as much as there is news. Where keys do not grow, new rows are found by the time when they were placed, which needs
+//! an index ([`super::place`]). Once a night [`Tail::recount`] counts exactly and says how far the figures had drifted.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use lingshao_model::{TimeDelta, Timestamp};
 
 use super::find::{OrderFacts, ROWS_MAX, integer};
 use super::marks::Marks;
+use super::place::Place;
 use super::render::Statement;
 use super::total::{CountedOrders, OrderTotal};
 use super::{Shop, ShopError};
@@ -70,14 +73,14 @@ pub struct Drift {
 #[derive(Clone, Debug)]
 pub struct Tail {
     limits: TailLimits,
-    /// By growing key.
-    orders: BTreeMap<i64, OrderFacts>,
+    /// As they came.
+    orders: BTreeMap<Place, OrderFacts>,
     marks: Marks,
     total: Option<OrderTotal>,
     /// Whether it has ever come to the end of the table.
     caught_up: bool,
-    /// The key behind which re-reading goes on.
-    reread_from: i64,
+    /// Behind which re-reading goes on; none: at the first.
+    reread_from: Option<Place>,
     /// Put right by a recount, day by day.
     corrections: BTreeMap<i64, Drift>,
 }
@@ -85,14 +88,14 @@ pub struct Tail {
 impl Tail {
     /// A reader that begins with the orders of the last days.
     pub async fn start(shop: &Shop, limits: TailLimits, now: Timestamp) -> Result<Tail, ShopError> {
-        let first = shop.first_key_since(now - limits.keep).await?;
+        let before = shop.place_before(now - limits.keep).await?;
         Ok(Tail {
             limits,
             orders: BTreeMap::new(),
-            marks: Marks::new(limits.overlap, first.saturating_sub(1)),
+            marks: Marks::new(limits.overlap, before),
             total: None,
             caught_up: false,
-            reread_from: i64::MIN,
+            reread_from: None,
             corrections: BTreeMap::new(),
         })
     }
@@ -118,8 +121,8 @@ impl Tail {
         earlier: Option<CountedOrders>,
         now: Timestamp,
     ) -> Result<(), ShopError> {
-        let floor = self.marks.floor(now);
-        self.total = Some(OrderTotal::start(shop, floor, earlier, self.orders.keys().copied()).await?);
+        let floor = shop.again_from(self.marks.floor(now));
+        self.total = Some(OrderTotal::start(shop, floor, earlier, self.orders.keys()).await?);
         Ok(())
     }
 
@@ -184,23 +187,20 @@ impl Tail {
     }
 
     async fn read_new(&mut self, shop: &Shop, now: Timestamp) -> Result<bool, ShopError> {
-        let id = &shop.mapping().orders.id;
-        let mut from = self.marks.floor(now);
+        let mut from = shop.again_from(self.marks.floor(now));
         if let Some(total) = &mut self.total {
             total.settle(from);
         }
         let mut read = 0;
         loop {
-            let found = shop.facts("new orders", &format!("{id} > {from}"), id).await?;
+            let found = shop.facts("new orders", &shop.behind(from), shop.place_column()).await?;
             let full = found.len() == ROWS_MAX;
             read += found.len();
             let placed = found.last().map(|order| order.created);
-            for order in found {
-                let key = self.put(order)?;
-                if let Some(total) = &mut self.total {
-                    total.saw(key);
-                }
-                from = from.max(key);
+            from = from.max(self.saw(shop, found)?);
+            if full {
+                let rest = shop.rest_of_page(from).await?;
+                self.saw(shop, rest)?;
             }
             self.marks.page(from, placed.filter(|_| full), shop.mapping().clock.skew_max, now);
             if !full {
@@ -215,42 +215,40 @@ impl Tail {
     /// Pending and refunding orders change soonest; then those of the last days in turn.
     async fn reread(&mut self, shop: &Shop) -> Result<(), ShopError> {
         let soon = |order: &OrderFacts| matches!(order.state, OrderState::Pending | OrderState::Refunding);
-        let mut keys: Vec<(i64, OrderKey)> = Vec::new();
-        keys.extend(
-            self.orders.iter().filter(|(_, order)| soon(order)).map(|(id, order)| (*id, order.order.clone())),
-        );
-        keys.truncate(self.limits.reread_per_tick);
+        let mut keys: Vec<(Place, OrderKey)> = Vec::new();
+        let named = |(place, order): (&Place, &OrderFacts)| (place.clone(), order.order.clone());
+        let first = self.orders.iter().filter(|(_, order)| soon(order));
+        keys.extend(first.take(self.limits.reread_per_tick).map(named));
         let room = self.limits.reread_per_tick - keys.len();
-        let later = (std::ops::Bound::Excluded(self.reread_from), std::ops::Bound::Unbounded);
-        let turn: Vec<_> = self
-            .orders
-            .range(later)
-            .filter(|(_, order)| !soon(order))
-            .take(room)
-            .map(|(id, order)| (*id, order.order.clone()))
-            .collect();
-        self.reread_from =
-            if turn.len() < room { i64::MIN } else { turn.last().map_or(i64::MIN, |(id, _)| *id) };
+        let later = self.reread_from.take().map_or(Bound::Unbounded, Bound::Excluded);
+        let turn = self.orders.range((later, Bound::Unbounded)).filter(|(_, order)| !soon(order));
+        let turn: Vec<_> = turn.take(room).map(named).collect();
+        self.reread_from = turn.last().filter(|_| turn.len() == room).map(|(place, _)| place.clone());
         keys.extend(turn);
         let names: Vec<_> = keys.iter().map(|(_, key)| key.clone()).collect();
         let found = shop.orders(&names).await?;
         // A row that is gone, or deleted softly, counts no more.
-        keys.iter().for_each(|(id, _)| {
-            self.orders.remove(id);
+        keys.iter().for_each(|(place, _)| {
+            self.orders.remove(place);
         });
         for order in found {
-            self.put(order)?;
+            self.orders.insert(shop.place_of(&order)?, order);
         }
         Ok(())
     }
 
-    fn put(&mut self, order: OrderFacts) -> Result<i64, ShopError> {
-        let id = order
-            .order
-            .as_integer()
-            .ok_or_else(|| ShopError::Unexpected { what: "a growing key", found: order.order.to_string() })?;
-        self.orders.insert(id, order);
-        Ok(id)
+    /// Takes what was read for new; the last place of it.
+    fn saw(&mut self, shop: &Shop, found: Vec<OrderFacts>) -> Result<i64, ShopError> {
+        let mut last = i64::MIN;
+        for order in found {
+            let place = shop.place_of(&order)?;
+            last = last.max(place.at);
+            if let Some(total) = &mut self.total {
+                total.saw(&place);
+            }
+            self.orders.insert(place, order);
+        }
+        Ok(last)
     }
 
     fn forget(&mut self, now: Timestamp) {

@@ -3,11 +3,13 @@
 use lingshao_model::{TimeDelta, Timestamp};
 use lingshao_shop::act::{OrderState, ShopAnswer, ShopTx};
 use lingshao_shop::group::{Verdict, verdict};
-use lingshao_shop::sql::{Drift, Shop, Tail, TailLimits};
+use lingshao_shop::mapping::{KeyKind, litemall};
+use lingshao_shop::sql::check::Known;
+use lingshao_shop::sql::{Database, Drift, Shop, Tail, TailLimits};
 use lingshao_shop::{Fen, GroupKey, OrderKey};
 
 use super::litemall::{NOW, ago, make, place, shop};
-use super::servers::{Client, KINDS, start};
+use super::servers::{Client, KINDS, Server, start};
 
 const MINUTE: i64 = 60;
 const WEEK: TimeDelta = TimeDelta::from_secs(7 * 86_400);
@@ -268,4 +270,86 @@ async fn figures(shop: &Shop, client: &mut Client) {
     assert_eq!(of(&tail), (3, 3987, 1990));
     let tomorrow = Timestamp(now.0 + 86_400_000);
     assert_eq!(tail.today(tomorrow).orders, 0);
+}
+
+/// Keys that say nothing of when an order came, as words and UUIDs do: found by the second in which it was placed.
+fn by_time(server: &Server) -> Shop {
+    let mut mapping = litemall();
+    let orders = &mut mapping.orders;
+    (orders.id, orders.key) = ("order_sn".to_owned(), KeyKind::Text);
+    (orders.trades, orders.cancellable) = (None, None);
+    (mapping.cancel, mapping.claim, mapping.mark_refunded, mapping.groups) = (None, None, None, None);
+    Shop::new(Database::new(&server.url).unwrap(), mapping).unwrap()
+}
+
+#[tokio::test]
+async fn orders_whose_keys_do_not_grow_are_counted_by_when_they_were_placed() {
+    for kind in KINDS {
+        let server = start(kind).await;
+        let mut client = make(&server).await;
+        let shop = by_time(&server);
+        index_by_time(&shop, &mut client).await;
+        let now = shop.now(NOW).await.unwrap();
+        // In one second more than a question brings, with keys that are in no order; long ago; and some that were deleted.
+        let row = |id: i64, number: i64, placed: &str| {
+            format!("({id}, 1, 'SN{number}', 401, 1.00, {placed}, {placed}, {})", i64::from(id % 100 == 7))
+        };
+        let (just_now, long_ago) = (ago(&client, 0), ago(&client, 30 * 86_400));
+        let mut rows: Vec<_> =
+            (0..2_500).map(|id| row(id, 20_000 + id * 7_919 % 10_007, &just_now)).collect();
+        rows.extend((3_000..3_050).map(|id| row(id, 90_000 - id, &long_ago)));
+        let columns = "id, user_id, order_sn, order_status, actual_price, add_time, pay_time, deleted";
+        client.run(&format!("INSERT INTO litemall_order ({columns}) VALUES {}", rows.join(","))).await;
+        let start = async |earlier| {
+            let mut tail = Tail::start(&shop, TailLimits::default(), now).await.unwrap();
+            tail.count_all(&shop, earlier, now).await.unwrap();
+            assert!(tail.tick(&shop, now).await.unwrap());
+            tail
+        };
+        let total = |tail: &Tail| tail.counted().unwrap().total;
+        let mut tail = start(None).await;
+        assert_eq!(total(&tail), 2_475 + 49, "{kind:?}");
+        let today = tail.today(shop.now(NOW).await.unwrap());
+        assert_eq!((today.orders, today.sales), (2_475, Fen(247_500)), "{kind:?}");
+        // A machine whose clock is four minutes late, and a customer who pays.
+        place(&mut client, 5_000, 101, 240).await;
+        let later = |seconds| now + TimeDelta::from_secs(seconds);
+        tail.tick(&shop, later(30)).await.unwrap();
+        assert_eq!((total(&tail), tail.in_state(OrderState::Pending).count()), (2_525, 1), "{kind:?}");
+        let paid = "UPDATE litemall_order SET order_status=201, deleted=0 WHERE order_sn='SN5000'";
+        client.run(paid).await;
+        client.run("UPDATE litemall_order SET deleted=1 WHERE id=3001").await;
+        for seconds in [60, 600, 1_200] {
+            tail.tick(&shop, later(seconds)).await.unwrap();
+            assert_eq!((total(&tail), tail.in_state(OrderState::Pending).count()), (2_525, 0), "{kind:?}");
+        }
+        // Of long ago one is gone, which is no news; one was put back, which is.
+        assert_eq!(tail.recount_all(&shop).await.unwrap(), Some(-1), "{kind:?}");
+        client.run("UPDATE litemall_order SET deleted=0 WHERE id IN (3001, 3007)").await;
+        assert_eq!((tail.recount_all(&shop).await.unwrap(), total(&tail)), (Some(1), 2_526), "{kind:?}");
+        let today = shop.now(NOW).await.unwrap();
+        assert_eq!(tail.recount(&shop, today).await.unwrap(), Drift::default(), "{kind:?}");
+        // The next life goes on from there, though rows were archived meanwhile.
+        let known = tail.counted();
+        client.run("DELETE FROM litemall_order WHERE id BETWEEN 3000 AND 3049").await;
+        place(&mut client, 5_001, 101, 0).await;
+        assert_eq!(total(&start(known).await), 2_527, "{kind:?}");
+        assert_eq!(total(&start(None).await), 2_477, "{kind:?}");
+    }
+}
+
+/// Without an index the figures are left alone, and nothing else; it is offered until it is there.
+async fn index_by_time(shop: &Shop, client: &mut Client) {
+    client.run("CREATE UNIQUE INDEX order_number ON litemall_order (order_sn)").await;
+    let check = async || shop.check(Known::default(), NOW).await.unwrap();
+    let report = check().await;
+    let errors: Vec<_> = report.findings.iter().filter(|finding| finding.is_error).collect();
+    let line = "orders.created: error: it reads all of a table, as no index leads to its rows";
+    assert_eq!(errors.iter().map(ToString::to_string).collect::<Vec<_>>(), [line]);
+    let offered = |index: &&String| index.starts_with("CREATE INDEX lingshao_created ");
+    let index = report.indexes.iter().find(offered).unwrap();
+    client.run(index.trim_end_matches(';')).await;
+    let report = check().await;
+    assert!(report.findings.iter().all(|finding| !finding.is_error), "{:#?}", report.findings);
+    assert_eq!(report.indexes.iter().find(offered), None);
 }

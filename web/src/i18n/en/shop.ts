@@ -310,6 +310,7 @@ export const shop = {
   kind_refund_waits_for_money: 'merchant’s account is empty; waits',
   kind_refund_dropped: 'refund no longer needed',
   kind_refund_needs_human: 'refund needs a person',
+  kind_refund_told: 'word of a refund that had ended',
   kind_refund_retried: 'refund tried again by hand',
   kind_our_fault: 'provider refuses our request; halted',
   kind_would_settle: 'group would end',

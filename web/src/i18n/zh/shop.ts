@@ -310,6 +310,7 @@ export const shop = {
   kind_refund_waits_for_money: '商户余额不足，等待',
   kind_refund_dropped: '不用退了',
   kind_refund_needs_human: '退款要人处理',
+  kind_refund_told: '收到已了结退款的通知',
   kind_refund_retried: '人工重试退款',
   kind_our_fault: '支付方说请求有误，已停下',
   kind_would_settle: '本会结束拼团',

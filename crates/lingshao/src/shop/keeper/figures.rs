@@ -5,6 +5,7 @@ use std::time::Duration;
 use lingshao_model::{TimeDelta, Timestamp};
 use lingshao_shop::day::{DAY, day, hour};
 use lingshao_shop::mapping::{KeyKind, Mapping};
+use lingshao_shop::sql::check::{PAYMENTS, PLACED};
 use lingshao_shop::sql::{
     AttemptFigures, AttemptLabels, AttemptTail, CountedOrders, ShopError, Tail, TailLimits,
 };
@@ -46,7 +47,10 @@ impl Keeper {
     pub(super) async fn figures(&mut self, at: Timestamp) -> Result<(), Failed> {
         let desk = self.desk.clone();
         let clock = desk.hands.shop.now(at).await?;
-        if desk.hands.shop.mapping().orders.key == KeyKind::Growing {
+        self.refuses_misfit(Monitor::Figures);
+        if self.is_wrong(PLACED) {
+            self.tail = None;
+        } else {
             self.order_figures(at, clock).await?;
         }
         let read = self.read_payments(clock).await;
@@ -70,7 +74,7 @@ impl Keeper {
         let desk = self.desk.clone();
         let shop = &desk.hands.shop;
         let Some(payments) = &shop.mapping().payments else { return Ok(()) };
-        if self.refuses_misfit(Monitor::Figures) {
+        if self.is_wrong(PAYMENTS) {
             self.payments = None;
             return Ok(());
         }
@@ -189,7 +193,13 @@ fn payment_view(labels: AttemptLabels, figures: &AttemptFigures, has_failures: b
 
 /// Which rows are counted: of another table, or with others excluded, the number is another one.
 fn counted_rows(mapping: &Mapping) -> String {
-    format!("{} {}", mapping.orders.table, mapping.orders.exclude.as_deref().unwrap_or_default())
+    let orders = &mapping.orders;
+    let rows = format!("{} {}", orders.table, orders.exclude.as_deref().unwrap_or_default());
+    match orders.key {
+        KeyKind::Growing => rows,
+        // How far it was counted is a time there.
+        KeyKind::Integer | KeyKind::Text => format!("{rows} by {}", orders.created),
+    }
 }
 
 fn write_counted(counted: CountedOrders, mapping: &Mapping) -> String {
@@ -217,6 +227,9 @@ mod tests {
         let mut other = mapping.clone();
         other.orders.exclude = None;
         assert_eq!(read_counted(&text, &other), None);
+        other = mapping.clone();
+        other.orders.key = KeyKind::Text;
+        assert_eq!(read_counted(&text, &other), None, "a key is no time");
         assert_eq!(read_counted("7 x 8 litemall_order deleted=1", &mapping), None);
         assert_eq!(read_counted("", &mapping), None);
     }

@@ -392,10 +392,19 @@ impl Keeper {
 
     /// What of the mapping does not fit the tables that a monitor looks at.
     fn misfit(&self, monitor: Monitor) -> Option<Refusal> {
-        let view = self.check.as_ref()?.result.as_ref().ok()?;
-        let mut errors = view.findings.iter().filter(|finding| finding.severity == "error");
-        let finding = errors.find(|finding| monitor.is_concerned_by(&finding.place))?;
+        let finding = self.errors().find(|finding| monitor.is_concerned_by(&finding.place))?;
         Some(Refusal::new("mapping", format!("{}: {}", finding.place, finding.message)))
+    }
+
+    /// Whether the check found an error at this place.
+    fn is_wrong(&self, place: &str) -> bool {
+        self.errors().any(|finding| finding.place == place)
+    }
+
+    fn errors(&self) -> impl Iterator<Item = &FindingView> {
+        let view = self.check.as_ref().and_then(|checked| checked.result.as_ref().ok());
+        let findings = view.map(|view| view.findings.as_slice()).unwrap_or_default();
+        findings.iter().filter(|finding| finding.severity == "error")
     }
 
     /// What an act's facts mean for what comes next.

@@ -53,12 +53,7 @@ impl Keeper {
         tally.found = open.len() + planned.len();
         tally.refuses = refusal;
         open.extend(planned);
-        let nudged = desk.take_nudged();
-        for row in &mut open {
-            if nudged.contains(row.number.as_str()) {
-                row.next_at = at;
-            }
-        }
+        let mut nudged = self.nudged(&mut open, at).await?;
         let (go, held) = desk.config.refunds.caps.admit(&open, &all, at);
         for (_, why) in held {
             *self.tally(MONITOR).held.entry(refund_held_name(why)).or_default() += 1;
@@ -75,18 +70,36 @@ impl Keeper {
                 continue;
             }
             let others = desk.store.refunds_of(&row.trade).await?;
-            let order = row.order.clone();
+            let (order, act_number) = (row.order.clone(), row.number.clone());
             let mut act = Act::Refund(Refund::new(row, &others, mode));
             let carried = self.carry(MONITOR, &mut act, "").await?;
+            nudged.remove(act_number.as_str());
             self.tally(MONITOR).acted += 1;
             self.learn(MONITOR, None, &carried).await;
             if carried.has(FactKind::RefundMarked) || carried.has(FactKind::RefundDone) {
                 self.orphans.remove(&order);
             }
         }
+        nudged.iter().for_each(|number| desk.nudge(number));
         self.sum_refunds(at).await?;
         self.tally(MONITOR).refuses = self.refusal(MONITOR, now());
         Ok(())
+    }
+
+    /// The pause of these refunds is over: word came of them. Of those that had ended, too.
+    async fn nudged(&self, open: &mut Vec<RefundRow>, at: Timestamp) -> Result<BTreeSet<String>, Failed> {
+        let nudged = self.desk.take_nudged();
+        for number in &nudged {
+            let place = open.iter().position(|row| row.number.as_str() == number);
+            let Some(place) = place else {
+                let Ok(number) = RefundNumber::new(number) else { continue };
+                let ended = self.desk.store.refund(&number).await?.filter(|row| !row.is_done());
+                open.extend(ended.map(|row| RefundRow { next_at: at, ..row }));
+                continue;
+            };
+            open[place].next_at = at;
+        }
+        Ok(nudged)
     }
 
     /// Refunds that are due and stand in no ledger yet.

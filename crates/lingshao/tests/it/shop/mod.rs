@@ -662,7 +662,24 @@ fn callbacks_make_the_ledger_ask_at_once_and_are_never_believed() {
             .clone()
     };
     eventually("counted", || facts("callback") == "4");
+    word_of_an_ended_refund(&mut world, &watched, &number(10));
     eventually("refusals counted", || facts("callback_refused").as_str().is_some_and(|count| count != "0"));
+}
+
+/// A card that takes no money is for people, who mend it on the merchant's pages: of that the ledger is told.
+fn word_of_an_ended_refund(world: &mut World, watched: &Watched, number: &str) {
+    world.place(Order { id: 10, status: 201, placed: LATE });
+    world.group(10, &[10], 2, 60);
+    watched.wait_fact("refund_accepted:10");
+    assert!(world.provider.finish_refund(number, RefundState::Abnormal));
+    eventually("a person must look", || watched.refund(10)["state"] == "HUMAN");
+    assert!(world.provider.finish_refund(number, RefundState::Done));
+    eventually("it is mended", || watched.refund(10)["state"] == "DONE");
+    for fact in ["refund_needs_human:10", "refund_told:10", "refund_done:10", "refund_marked:10"] {
+        watched.wait_fact(fact);
+    }
+    assert_eq!((world.refunded(10), world.status(10)), (1_990, 203));
+    assert_eq!(watched.look()["refunds"]["human"], 0);
 }
 
 #[test]
