@@ -186,6 +186,13 @@ impl Lint<'_> {
         names.extend(orders.refunded_at.iter().map(|name| ("orders.refunded_at", name)));
         if let Some(stock) = &self.mapping.stock {
             names.extend([("stock.table", &stock.table), ("stock.id", &stock.id)]);
+            names.extend(stock.listing.iter().flat_map(|listing| {
+                [
+                    ("stock.listing.table", &listing.table),
+                    ("stock.listing.id", &listing.id),
+                    ("stock.listing.reference", &listing.reference),
+                ]
+            }));
         }
         if let Some(payments) = &self.mapping.payments {
             names.extend([

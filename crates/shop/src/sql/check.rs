@@ -12,7 +12,7 @@ use super::render::{Param, Params, Statement, key, render};
 use super::transact::first_integer;
 use super::{Dialect, Shop, ShopError};
 use crate::mapping::lint::severity;
-use crate::mapping::{KeyKind, Mapping, PaymentStates, Payments, TokenKind, tokens};
+use crate::mapping::{KeyKind, Mapping, PaymentStates, Payments, Stock, TokenKind, tokens};
 
 /// Where findings about attempts to pay stand; they stop no monitor that acts.
 pub const PAYMENTS: &str = "payments";
@@ -258,8 +258,7 @@ impl Shop {
             }
         }
         if let Some(stock) = &mapping.stock {
-            let sql = format!("SELECT {} FROM {} WHERE {} = :id", stock.sellable, stock.table, stock.id);
-            statements.push(("stock".to_owned(), sql, false));
+            statements.extend(stock_statements(stock));
         }
         statements.extend(mapping.payments.iter().map(|payments| {
             let columns = [Some(&payments.created), payments.provider.as_ref(), payments.method.as_ref()];
@@ -366,6 +365,21 @@ impl Shop {
         }
         Ok(catalogue)
     }
+}
+
+/// What is asked of the stock, and of the goods that it is of.
+fn stock_statements(stock: &Stock) -> Vec<(String, String, bool)> {
+    let one = |place: &str, columns: &str, table: &str, id: &str, exclude: Option<&str>| {
+        let exclude = exclude.map(|text| format!(" AND ({text})")).unwrap_or_default();
+        (place.to_owned(), format!("SELECT {columns} FROM {table} WHERE {id} = :id{exclude}"), false)
+    };
+    let Stock { table, id, sellable, exclude, listing } = stock;
+    let columns = listing.iter().fold(sellable.clone(), |all, listing| all + ", " + &listing.reference);
+    let mut statements = vec![one("stock", &columns, table, id, exclude.as_deref())];
+    statements.extend(listing.iter().map(|listing| {
+        one("stock.listing", &listing.id, &listing.table, &listing.id, Some(&listing.exclude))
+    }));
+    statements
 }
 
 /// Why attempts to pay cannot be read, by the catalogue alone.

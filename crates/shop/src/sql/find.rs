@@ -291,7 +291,10 @@ impl Shop {
     fn and_for_sale(&self, stock: &Stock) -> String {
         let mut condition = self.and_not(stock.exclude.as_deref());
         if let Some(Listing { table, id, reference, exclude }) = &stock.listing {
-            condition += &format!(" AND {reference} NOT IN (SELECT {id} FROM {table} WHERE {exclude})");
+            // What names no goods is for sale.
+            condition += &format!(
+                " AND ({reference} IS NULL OR {reference} NOT IN (SELECT {id} FROM {table} WHERE {exclude}))"
+            );
         }
         condition
     }

@@ -41,6 +41,14 @@ async fn what_does_not_fit_the_database_keeps_a_monitor_from_acting() {
             "error litemall_gift: table `litemall_gift` is not in the database, or its user may not see it";
         assert_eq!(found, [table], "{kind:?}");
 
+        let found = findings(&server, None, |mapping| {
+            let listing = mapping.stock.as_mut().unwrap().listing.as_mut().unwrap();
+            listing.exclude = "on_shelf=0".to_owned();
+        })
+        .await;
+        let listing = found.iter().find(|line| line.starts_with("error stock.listing: ")).unwrap();
+        assert!(listing.contains("on_shelf"), "{kind:?}: {listing}");
+
         changed_tables(&server).await;
         let found = findings(&server, None, |mapping| {
             mapping.orders.id = "order_sn".to_owned();

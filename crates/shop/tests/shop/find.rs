@@ -33,6 +33,7 @@ async fn every_database_gives_the_same_answers() {
         refunds(&shop, &mut client).await;
         groups(&shop, &mut make(&server).await).await;
         stock(&shop, &mut client).await;
+        stock_of_no_goods(&server, &mut client).await;
         figures(&shop, &mut make(&server).await).await;
         all_orders(&shop, &mut make(&server).await).await;
         many_orders(&shop, &mut make(&server).await).await;
@@ -153,6 +154,22 @@ async fn stock(shop: &Shop, client: &mut Client) {
     let levels: Vec<_> = levels.iter().map(|level| (level.id.as_str(), level.sellable)).collect();
     assert_eq!((levels, count), (vec![("9", -2)], 2));
     assert_eq!(oversold, 1);
+}
+
+/// What names no goods is for sale.
+async fn stock_of_no_goods(server: &Server, client: &mut Client) {
+    client.run("DROP TABLE IF EXISTS shelf").await;
+    client.run("CREATE TABLE shelf (sku BIGINT PRIMARY KEY, goods BIGINT, n BIGINT)").await;
+    client.run("INSERT INTO shelf VALUES (1, 1, 3), (2, 2, 4), (3, NULL, 5)").await;
+    let mut mapping = litemall();
+    mapping.tables.push("litemall_goods_product".to_owned());
+    let stock = mapping.stock.as_mut().unwrap();
+    (stock.table, stock.id, stock.sellable) = ("shelf".to_owned(), "sku".to_owned(), "n".to_owned());
+    stock.exclude = None;
+    stock.listing.as_mut().unwrap().reference = "goods".to_owned();
+    let shop = Shop::new(Database::new(&server.url).unwrap(), mapping).unwrap();
+    let levels = shop.low_stock(10, 10).await.unwrap();
+    assert_eq!(levels.iter().map(|level| level.id.as_str()).collect::<Vec<_>>(), ["1", "3"]);
 }
 
 /// More than one question brings, whose keys are longer and longer: none is passed over.
