@@ -3,8 +3,8 @@
 use lingshao_model::TimeDelta;
 
 use super::{
-    Clock, ColumnClock, Groups, KeyKind, Listing, Mapping, MoneyUnit, Orders, Rows, SqlAction, States, Step,
-    Stock,
+    Clock, ColumnClock, Groups, KeyKind, Listing, Mapping, MoneyUnit, Orders, PaymentStates, Payments, Rows,
+    SqlAction, States, Step, Stock,
 };
 
 /// China, where these shops are, has no summer time.
@@ -236,7 +236,29 @@ pub fn ruoyi_mall() -> Mapping {
             exclude: Some("deleted<>0".to_owned()),
             listing: None,
         }),
-        payments: None,
+        payments: Some(ruoyi_payments()),
+    }
+}
+
+/// A row an attempt, of whatever is paid there: an order, or a wallet that is filled. That a provider said no is in none of its
+/// states.
+fn ruoyi_payments() -> Payments {
+    Payments {
+        table: "pay_order_extension".to_owned(),
+        id: "id".to_owned(),
+        created: "create_time".to_owned(),
+        states: PaymentStates {
+            paid: "status IN (10,20)".to_owned(),
+            failed: None,
+            closed: Some("status=30".to_owned()),
+        },
+        provider: Some(
+            "CASE WHEN channel_code LIKE 'wx%' THEN 'wechat' WHEN channel_code LIKE 'alipay%' THEN 'alipay' \
+             ELSE channel_code END"
+                .to_owned(),
+        ),
+        method: Some("channel_code".to_owned()),
+        exclude: Some("deleted<>0".to_owned()),
     }
 }
 

@@ -5,7 +5,7 @@ use lingshao_shop::act::{OrderState, ShopAnswer, ShopTx};
 use lingshao_shop::group::{Verdict, verdict};
 use lingshao_shop::mapping::preset;
 use lingshao_shop::sql::check::Known;
-use lingshao_shop::sql::{Database, Shop};
+use lingshao_shop::sql::{AttemptFigures, AttemptTail, Database, Shop};
 use lingshao_shop::{Fen, GroupKey, OrderKey};
 
 use super::litemall::{NOW, ago};
@@ -24,7 +24,8 @@ const TABLES: [&str; 6] = [
     "promotion_combination_record (id BIGINT PRIMARY KEY, user_id BIGINT NOT NULL, head_id BIGINT NOT NULL, \
      status INTEGER NOT NULL, order_id BIGINT NOT NULL, user_size INTEGER NOT NULL, expire_time TIME_TYPE NOT NULL, \
      end_time TIME_TYPE, COMMON)",
-    "pay_order_extension (id BIGINT PRIMARY KEY, no VARCHAR(64) NOT NULL, order_id BIGINT NOT NULL, COMMON)",
+    "pay_order_extension (id BIGINT PRIMARY KEY, no VARCHAR(64) NOT NULL, order_id BIGINT NOT NULL, \
+     channel_code VARCHAR(32) NOT NULL, status SMALLINT NOT NULL, COMMON)",
 ];
 const LATE: i64 = 3_600;
 
@@ -67,7 +68,10 @@ async fn place(client: &mut Client, id: i64, status: i64, kind: i64) {
     for attempt in 1..=2 {
         let (row, order) = (id * 10 + attempt, id + 500);
         client
-            .run(&format!("INSERT INTO pay_order_extension (id, no, order_id) VALUES ({row}, 'P{id}-{attempt}', {order})"))
+            .run(&format!(
+                "INSERT INTO pay_order_extension (id, no, order_id, channel_code, status, create_time) \
+                 VALUES ({row}, 'P{id}-{attempt}', {order}, 'alipay_pc', 30, {placed})"
+            ))
             .await;
     }
 }
@@ -90,6 +94,7 @@ async fn ruoyi_mall_is_found_settled_and_given_back() {
         assert!(errors.is_empty(), "{server_kind:?}: {errors:#?}");
         unpaid(&shop, &mut client).await;
         groups(&shop, &mut client).await;
+        attempts(&shop, &mut client).await;
         let low = shop.low_stock(10, 10).await.unwrap();
         assert_eq!(
             low.iter().map(|level| (level.id.as_str(), level.sellable)).collect::<Vec<_>>(),
@@ -114,6 +119,36 @@ async fn unpaid(shop: &Shop, client: &mut Client) {
     assert_eq!(client.number("SELECT sales_count FROM product_sku WHERE id=1").await, 48);
     assert_eq!(client.number("SELECT status FROM promotion_coupon WHERE id=1").await, 1);
     assert_eq!(client.number("SELECT cancel_type FROM trade_order WHERE id=1").await, 10);
+}
+
+/// Of ten minutes ago: two by WeChat, one of which was paid and given back since, and one that was closed.
+async fn attempts(shop: &Shop, client: &mut Client) {
+    let made = ago(client, 600);
+    let rows = [(901, "wx_lite", 0), (902, "wx_lite", 20), (903, "alipay_qr", 30), (904, "wallet", 10)];
+    for (id, channel, status) in rows {
+        client
+            .run(&format!(
+                "INSERT INTO pay_order_extension (id, no, order_id, channel_code, status, create_time) \
+                 VALUES ({id}, 'A{id}', 1, '{channel}', {status}, {made})"
+            ))
+            .await;
+    }
+    let payments = shop.mapping().payments.clone().unwrap();
+    let now = shop.now(NOW).await.unwrap();
+    let mut tail = AttemptTail::start(shop, &payments, now).await.unwrap();
+    assert!(tail.tick(shop, &payments, now).await.unwrap());
+    let found: Vec<_> = tail
+        .figures(now)
+        .unwrap()
+        .into_iter()
+        .map(|(labels, figures)| {
+            let AttemptFigures { paid, closed, open, .. } = figures;
+            format!("{} {} {paid} {closed} {open}", labels.provider.unwrap(), labels.method.unwrap())
+        })
+        .collect();
+    // Those of an hour ago are known, and not of the cohort.
+    let earlier = "alipay alipay_pc 0 0 0";
+    assert_eq!(found, [earlier, "alipay alipay_qr 0 1 0", "wallet wallet 1 0 0", "wechat wx_lite 1 0 1"]);
 }
 
 /// One group that is full, one that is late with one member.
