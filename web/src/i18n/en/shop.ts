@@ -230,7 +230,7 @@ export const shop = {
   state_failed: 'failed',
 
   figures: 'Today (Shanghai time)',
-  figuresNone: 'The orders’ keys do not grow, or they were not counted yet, so there are no figures.',
+  figuresNone: 'The orders were not counted yet, so there are no figures. Keys that do not grow need an index on the time of creation: see the findings.',
   figOrders: 'Orders',
   figSales: 'Sales',
   figRefunds: 'Refunds',

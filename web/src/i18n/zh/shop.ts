@@ -230,7 +230,7 @@ export const shop = {
   state_failed: '未成团',
 
   figures: '今天（上海时间）',
-  figuresNone: '订单编号不是递增的，或还没有数完，所以没有当日营业数据。',
+  figuresNone: '订单还没有数完，所以没有当日营业数据。主键不递增时，创建时间列要有索引，见检查结果。',
   figOrders: '下单',
   figSales: '销售额',
   figRefunds: '退款',

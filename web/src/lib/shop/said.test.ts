@@ -7,6 +7,8 @@ test.each([
   ['still pending', '订单仍在等付款'],
   ['the money already goes back as LSlx-6-f0', '这笔钱已经用 LSlx-6-f0 退了'],
   ['the newest order lies 8h ahead of the database\'s clock; 8 hours are China\'s distance from UTC: set `clock.column_zone` to the other of the two', '最新的订单比数据库时钟快 8h：正好是中国与 UTC 之差，请把 `clock.column_zone` 改成另一个'],
+  ['step 1 changed 0 rows; it may change 1 to 1', '第 1 步改了 0 行，只许改 1 到 1 行；已回滚'],
+  ['the provider sent word of it; asked, it says: CLOSED', '支付方发来过通知；去查询时说：CLOSED'],
   ['disk on fire', 'disk on fire'],
   ["<img src=x onerror=alert(1)>", "<img src=x onerror=alert(1)>"],
 ])('%s', (english, chinese) => {
@@ -15,10 +17,10 @@ test.each([
 });
 
 test('what the step machines say of an act has Chinese words', () => {
-  for (const file of ['cancel', 'group', 'refund']) {
-    const [code = ''] = readFileSync(`../crates/shop/src/act/${file}.rs`, 'utf8').split('#[cfg(test)]');
+  for (const file of ['act/cancel', 'act/group', 'act/refund', 'sql/transact']) {
+    const [code = ''] = readFileSync(`../crates/shop/src/${file}.rs`, 'utf8').split('#[cfg(test)]');
     // Texts of several words that stand as an argument or a reason, without gaps to be filled.
-    const texts = [...code.matchAll(/(?:, |why = |^\s+)"([a-z][^"{}]* [^"{}]*)"/gm)].map(([, text = '']) => text);
+    const texts = [...code.matchAll(/(?:, |why = |=> |Mismatch\(|NotDone\(|^\s+)"([a-z][^"{}]* [^"{}]*)"/gm)].map(([, text = '']) => text);
     expect(texts.length, file).toBeGreaterThan(0);
     for (const text of texts) expect(said.some(([pattern]) => pattern.test(text)), text).toBe(true);
   }
