@@ -43,6 +43,8 @@ if [ "$purpose" != build ]; then
     # It ships logs to us, by itself and through Elasticsearch's API (tests/log_clients).
     [ -x /usr/sbin/rsyslogd ] || need rsyslogd rsyslog
     find /usr/lib -path '*/rsyslog/omelasticsearch.so' 2>/dev/null | grep -q . || missing="$missing rsyslog-elasticsearch"
+    # It stands in front of the shop of examples/fastapi-shop.
+    [ -x /usr/sbin/nginx ] || need nginx nginx-light
     # The scenarios of Elasticsearch's API are run by a Python program.
     { python3 -c 'import requests, yaml' || /usr/bin/python3 -c 'import requests, yaml'; } 2>/dev/null ||
         missing="$missing python3-requests python3-yaml"
@@ -56,8 +58,7 @@ if [ "$purpose" != build ]; then
     need lintian lintian
 fi
 if [ "$purpose" = week ]; then
-    # In front of the shop, a clock of its own, and a log storage to be compared with.
-    [ -x /usr/sbin/nginx ] || need nginx nginx-light
+    # A clock of its own, and a log storage to be compared with.
     need faketime faketime
     need victoria-metrics victoria-metrics
 fi

@@ -103,9 +103,7 @@ impl SealedWriter {
         let unfinished = PathBuf::from(unfinished);
         let file = disk.create(&unfinished).map_err(|error| failed(error, "create", &unfinished))?;
         let mut buffer = Vec::with_capacity(WRITE_BYTES);
-        buffer.extend_from_slice(MAGIC);
-        buffer.extend_from_slice(&VERSION.to_le_bytes());
-        buffer.extend_from_slice(&[0; 4]);
+        buffer.extend_from_slice(&header());
         Ok(SealedWriter { disk, path: path.to_owned(), unfinished, file, written: 0, buffer, pending: true })
     }
 
@@ -222,6 +220,17 @@ impl SealedFile {
         Ok(SealedFile { path: path.to_owned(), file, footer, bytes, sections_end })
     }
 
+    /// Whether its first bytes are as they were written. No reader needs them, so opening does not look.
+    pub fn examine_header(disk: &dyn Disk, path: &Path) -> Result<(), SealedError> {
+        let file = disk.open_read(path).map_err(|error| failed(error, "open", path))?;
+        let mut found = [0; HEADER_BYTES];
+        read(&*file, path, 0, &mut found)?;
+        if found != header() {
+            return Err(SealedError::Damaged { path: path.to_owned(), offset: 0 });
+        }
+        Ok(())
+    }
+
     /// What was given to `finish`.
     pub fn footer(&self) -> &[u8] {
         &self.footer
@@ -253,6 +262,14 @@ impl SealedFile {
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// For people and `file(1)`.
+fn header() -> [u8; HEADER_BYTES] {
+    let mut header = [0; HEADER_BYTES];
+    header[0..8].copy_from_slice(MAGIC);
+    header[8..12].copy_from_slice(&VERSION.to_le_bytes());
+    header
 }
 
 fn section_crc(section: Section, bytes: &[u8]) -> u32 {

@@ -106,6 +106,46 @@ fn any_flipped_byte_of_a_crashed_log_loses_no_more_than_its_last_records_and_is_
     }
 }
 
+/// As [`written`], but nothing was ever synced: no record proves another one.
+fn unproven() -> SimDisk {
+    let disk = SimDisk::new();
+    let (mut wal, ..) = open(&disk);
+    for id in 1..=10 {
+        wal.append(id, &payload(id)).unwrap();
+    }
+    disk
+}
+
+#[test]
+fn a_log_that_is_only_looked_at_tells_of_any_flipped_byte_and_of_no_half_written_record() {
+    for (name, whole) in [("closed", written(true)), ("killed", written(false)), ("unproven", unproven())] {
+        let losses = |disk: &SimDisk| Wal::examine(disk, Path::new(WAL)).unwrap().losses;
+        assert_eq!(losses(&whole), [], "{name}");
+        for (number, path) in (1..).zip(whole.paths()) {
+            for at in 0..whole.content(&path).unwrap().len() {
+                for mask in [1, 0x80, 0xff] {
+                    let found = losses(&flip(&whole, &path, at, mask));
+                    let place = format!("byte {at} of {}, {name}: {found:?}", path.display());
+                    assert!(!found.is_empty(), "{place}");
+                    assert!(found[0].segment == number && found[0].offset <= at as u64, "{place}");
+                }
+            }
+        }
+        // What a killed writer leaves: fewer bytes, or zeros.
+        let last = if name == "closed" { continue } else { segment(4) };
+        let content = whole.content(&last).unwrap();
+        for bytes in 0..content.len() {
+            let disk = copy(&whole);
+            disk.put(&last, &content[..bytes]);
+            assert_eq!(losses(&disk), [], "{name}, {bytes} bytes");
+            if 48 <= bytes {
+                disk.put(&last, &[&content[..48], &vec![0; bytes - 48][..]].concat());
+                assert_eq!(losses(&disk), [], "{name}, zeros up to {bytes}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_bad_record_in_the_middle_is_named_and_its_segment_set_aside() {
     let disk = flip(&written(true), &segment(2), 48 + 92 + 40, 1);

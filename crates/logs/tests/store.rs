@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use lingshao_disk::{Disk, SimDisk};
 use lingshao_logs::{
-    IndexError, IndexSize, Options, Outcome, RecordRefusal, SearchError, SearchLimits, Store, id_of,
+    IndexError, IndexSize, Options, Outcome, RecordRefusal, SearchError, SearchLimits, Store, examine_part,
+    id_of,
 };
 use lingshao_model::log::{
     Case, FieldKind, FieldMapping, FieldSelection, FieldTest, Join, Level, LogBatch, LogFound, LogQuery,
@@ -471,4 +472,44 @@ fn blocks_of_much_text_are_merged_into_several() {
     let (after, size) = everything(&store);
     assert_eq!((before.len(), size.records), (160, 160));
     assert!(before == after, "another record came back");
+}
+
+/// All but the sixteen bytes that no reader needs, which `SealedFile::examine_header` looks at.
+#[test]
+fn any_flipped_byte_of_a_part_is_told_when_it_is_looked_at() {
+    let disk = SimDisk::new();
+    let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+    let store = open(&disk, Options::default());
+    let mut batch = LogBatch::default();
+    for n in 0..60_i64 {
+        let id = format!("id-{n}");
+        let message =
+            format!("order {} of 灵鲜 paid by {}", n * 7919 % 10_007, ["alipay", "wechat"][n as usize % 2]);
+        let address = format!("10.0.{}.{}", n % 7, n * 31 % 251);
+        let fields = [
+            ("message", LogValue::Text(message.as_str())),
+            ("client_ip", LogValue::Text(address.as_str())),
+            ("n", LogValue::Int(n * n)),
+            ("fen", LogValue::Float(n as f64 * 1.7)),
+            ("ok", LogValue::Bool(n % 3 == 0)),
+        ];
+        add(&mut batch, ["shop", "depot"][n as usize % 2], (n % 4 == 0).then_some(&id), NOW.0 + n, &fields);
+    }
+    store.append(&batch, NOW).unwrap();
+    store.maintain(LogTime(NOW.0 + DAY)).unwrap();
+    let path = disk.paths().into_iter().find(|path| path.extension().is_some_and(|ending| ending == "part"));
+    let path = path.unwrap();
+    let whole = disk.content(&path).unwrap();
+    assert_eq!(examine_part(&shared, &path).unwrap(), Vec::<String>::new());
+    for at in 16..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x10;
+        disk.put(&path, &bytes);
+        let told = examine_part(&shared, &path).unwrap();
+        assert!(
+            told.iter().any(|line| line.contains(&path.display().to_string())),
+            "{at} of {}: {told:?}",
+            whole.len()
+        );
+    }
 }

@@ -12,7 +12,7 @@ use lingshao_model::{
     Cancel, LabelsBuilder, MatchOp, Matcher, Refusal, Selection, SeriesBatch, SeriesSource, TimeDelta,
     Timestamp, stale_nan,
 };
-use lingshao_tsdb::{AppendError, Db, Options, Page, Snapshot};
+use lingshao_tsdb::{AppendError, Db, Options, Page, Snapshot, examine_block};
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
 const STEP: i64 = 15_000;
@@ -397,4 +397,35 @@ fn cardinality_names_the_largest_first() {
     assert_eq!(largest.series_by_pair, [("job=shop".to_owned(), 2)]);
     assert_eq!(largest.values_by_label, [("__name__".to_owned(), 2)]);
     assert_eq!((largest.label_names, largest.label_pairs), (2, 3));
+}
+
+/// All but the sixteen bytes that no reader needs, which `SealedFile::examine_header` looks at.
+#[test]
+fn any_flipped_byte_of_a_block_is_told_when_it_is_looked_at() {
+    let disk = SimDisk::new();
+    let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+    let db = open(&shared, dir());
+    for step in 0..40 {
+        let names: Vec<String> = (0..70).map(|n| format!("metric_{n}")).collect();
+        let t = NOW.0 - 3_600_000 + step * STEP;
+        let samples: Vec<_> =
+            names.iter().enumerate().map(|(n, name)| (name.as_str(), t, value(n, step))).collect();
+        db.append(&batch(&samples), NOW).unwrap();
+    }
+    db.maintain(NOW + TimeDelta::from_secs(3 * 3600)).unwrap();
+    let path = disk.paths().into_iter().find(|path| path.extension().is_some_and(|ending| ending == "block"));
+    let path = path.unwrap();
+    let whole = disk.content(&path).unwrap();
+    assert_eq!(examine_block(&shared, &path).unwrap(), Vec::<String>::new());
+    for at in 16..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x10;
+        disk.put(&path, &bytes);
+        let told = examine_block(&shared, &path).unwrap();
+        assert!(
+            told.iter().any(|line| line.contains(&path.display().to_string())),
+            "{at} of {}: {told:?}",
+            whole.len()
+        );
+    }
 }

@@ -118,6 +118,19 @@ pub(crate) fn checks(record: &[u8]) -> bool {
     u32_at(record, 0) == crc32c::crc32c(&record[4..])
 }
 
+/// Whether bytes at the end of a segment are the beginning of a record that was not written whole; a record whose length alone is
+/// wrong is none.
+pub(crate) fn is_beginning(bytes: &[u8]) -> bool {
+    let Some(payload) = bytes.len().checked_sub(RECORD_HEADER_BYTES) else { return true };
+    let length = u32_at(bytes, 4) as usize;
+    payload < length && length <= PAYLOAD_BYTES_MAX && !checks_with(payload as u32, bytes)
+}
+
+/// As [`checks`], had the record this length.
+fn checks_with(length: u32, record: &[u8]) -> bool {
+    u32_at(record, 0) == crc32c::crc32c_append(crc32c::crc32c(&length.to_le_bytes()), &record[8..])
+}
+
 /// The file name of a segment.
 pub(crate) fn segment_name(segment: u64) -> String {
     format!("{segment:010}.wal")
@@ -160,6 +173,21 @@ mod tests {
             let bit = bit.index(record.len() * 8);
             record[bit / 8] ^= 1 << (bit % 8);
             prop_assert!(!checks(&record));
+        }
+    }
+
+    #[test]
+    fn less_than_a_record_is_a_beginning_and_a_whole_one_is_none_whatever_is_wrong_with_it() {
+        let payload = [7; 40];
+        let header = RecordHeader { length: 40, sequence: 9, durable: 3, kind: 7, mark: false, salt: 5 };
+        let record = [&header.encode(&payload)[..], &payload].concat();
+        for bytes in 0..record.len() {
+            assert!(is_beginning(&record[..bytes]), "{bytes}");
+        }
+        for bit in 0..record.len() * 8 {
+            let mut record = record.clone();
+            record[bit / 8] ^= 1 << (bit % 8);
+            assert!(!is_beginning(&record), "{bit}");
         }
     }
 

@@ -156,7 +156,8 @@ impl Wal {
         }
     }
 
-    /// Reads a whole log as opening does, and says what of it is lost. Changes nothing, and needs no lock.
+    /// Reads a whole log as opening does, and says what of it is lost, and also what opening would take for torn though no
+    /// writer leaves it so. Changes nothing, and needs no lock.
     pub fn examine(disk: &dyn Disk, dir: &Path) -> Result<Recovery, WalError> {
         recover::examine(disk, dir)
     }

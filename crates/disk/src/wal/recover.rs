@@ -6,7 +6,9 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use super::WalError;
-use super::format::{Head, SEGMENT_HEADER_BYTES, SegmentHeader, VERSION, segment_number};
+use super::format::{
+    Head, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES, SegmentHeader, VERSION, is_beginning, segment_number,
+};
 use super::scan::{Bad, Found, Scanner, SegmentFile, read_on};
 use crate::disk::{Disk, is_full, read_full, write_all_at};
 
@@ -99,13 +101,46 @@ pub(super) fn recover(
     Ok(Recovered { report, segments, last_sequence, next_segment })
 }
 
-/// What opening would find, without a change to anything.
+/// What opening would find, without a change to anything. Bytes that it would cut off though a writer that was killed does not
+/// leave such ones are losses here: nothing proves that they had been acknowledged, and they are rotten all the same.
 pub(super) fn examine(disk: &dyn Disk, dir: &Path) -> Result<Recovery, WalError> {
     let segments = list(disk, dir)?;
     refuse_newer(disk, &segments)?;
     let mut reading = Reading::new(disk, &segments);
     reading.run(&mut |_| {})?;
-    Ok(totalled(reading.report, &segments))
+    let is_followed = reading.is_followed;
+    let mut report = totalled(reading.report, &segments);
+    for cut in std::mem::take(&mut report.cut) {
+        if is_followed || !is_torn(disk, &segments, &cut)? {
+            report.losses.push(rotten(&cut));
+        } else {
+            report.cut.push(cut);
+        }
+    }
+    Ok(report)
+}
+
+/// Whether a writer that was killed may have left this: zeros, or less than a segment's header or a record.
+fn is_torn(disk: &dyn Disk, segments: &[SegmentFile], cut: &Cut) -> Result<bool, WalError> {
+    let Some(segment) = segments.iter().find(|segment| segment.number == cut.segment) else {
+        return Ok(true);
+    };
+    // No more than a segment, and of a whole log only its end.
+    let mut bytes = Vec::new();
+    read_on(disk, segment, cut.offset, |piece| {
+        let wanted = cut.bytes as usize - bytes.len();
+        bytes.extend_from_slice(&piece.bytes[..wanted.min(piece.bytes.len())]);
+        Ok(())
+    })?;
+    let is_less = if cut.offset == 0 { bytes.len() < SEGMENT_HEADER_BYTES } else { is_beginning(&bytes) };
+    Ok(is_less || bytes.iter().all(|byte| *byte == 0))
+}
+
+/// A segment's header and the mark of a clean close hold no record of anybody's.
+fn rotten(cut: &Cut) -> Loss {
+    let headers = if cut.offset == 0 { SEGMENT_HEADER_BYTES } else { RECORD_HEADER_BYTES };
+    let records = (cut.bytes == headers as u64).then_some(0);
+    Loss { segment: cut.segment, offset: cut.offset, bytes: cut.bytes, records, quarantined: None }
 }
 
 fn totalled(report: Recovery, segments: &[SegmentFile]) -> Recovery {
@@ -164,6 +199,8 @@ struct Reading<'a> {
     good: Option<(usize, u64)>,
     /// Nothing may be cut: the end of the log is damaged, not torn.
     keep_tail: bool,
+    /// Behind the torn tail's bad bytes there is something valid.
+    is_followed: bool,
     /// Places from which on nothing proves that records are durable, ascending; the first one may be a little early.
     unproven: VecDeque<Place>,
 }
@@ -179,6 +216,7 @@ impl<'a> Reading<'a> {
             proof: 0,
             good: None,
             keep_tail: false,
+            is_followed: false,
             unproven: VecDeque::new(),
         }
     }
@@ -211,6 +249,7 @@ impl<'a> Reading<'a> {
                 }
             };
             if !accepted {
+                self.is_followed = true;
                 self.report_tail();
                 return Ok(());
             }

@@ -23,6 +23,8 @@ const LIST: &str = "MANIFEST.json";
 /// Largest list that is read: 200 bytes for each of a hundred times as many files as a full folder has.
 const LIST_BYTES_MAX: u64 = 64 << 20;
 const HEAD_BYTES_MAX: u64 = 4096;
+/// Zeros at the end of a tar: the rest of a block, two blocks, and with other tools a record of twenty.
+const END_BYTES_MAX: u64 = 16 << 10;
 /// Blocks and parts are compact already, and a shop's two cores have other work: fast rather than small.
 const LEVEL: i32 = 3;
 const COPY_BYTES: usize = 128 << 10;
@@ -214,7 +216,7 @@ pub(crate) fn read(path: &Path, sink: &mut dyn Sink) -> Result<Manifest, Archive
     let mut tar = tar::Archive::new(decoder);
     let mut reading = Reading { path, place: Place::Begin, found: Vec::new() };
     let entries = tar.entries().map_err(|error| reading.failed(&error))?;
-    let mut buffer = vec![0; COPY_BYTES];
+    let (mut buffer, mut list) = (vec![0; COPY_BYTES], None);
     for entry in entries {
         let mut entry = entry.map_err(|error| reading.failed(&error))?;
         let bytes = entry.size();
@@ -226,7 +228,8 @@ pub(crate) fn read(path: &Path, sink: &mut dyn Sink) -> Result<Manifest, Archive
         }
         reading.place = Place::Within(name.clone());
         if name == LIST {
-            return reading.list(&mut entry);
+            list = Some(reading.list(&mut entry)?);
+            break;
         }
         let refused = |source| ArchiveError::Write { member: name.clone(), source };
         sink.begin(&name, bytes).map_err(refused)?;
@@ -243,7 +246,9 @@ pub(crate) fn read(path: &Path, sink: &mut dyn Sink) -> Result<Manifest, Archive
         reading.found.push(Member { name: name.clone(), bytes, sha256: hex(context.finish().as_ref()) });
         reading.place = Place::Behind(name);
     }
-    Err(reading.cut())
+    let list = list.ok_or_else(|| reading.cut())?;
+    reading.end(tar.into_inner())?;
+    reading.compare(&list)
 }
 
 /// What has been read so far.
@@ -308,12 +313,25 @@ impl Reading<'_> {
         }
     }
 
-    /// The list must name exactly what was there.
-    fn list(&self, entry: &mut impl Read) -> Result<Manifest, ArchiveError> {
+    fn list(&self, entry: &mut impl Read) -> Result<Vec<u8>, ArchiveError> {
         let mut text = Vec::new();
         entry.take(LIST_BYTES_MAX).read_to_end(&mut text).map_err(|error| self.failed(&error))?;
+        Ok(text)
+    }
+
+    /// What is behind the list: the checksum of its frame, without which nobody is accused by it, and tar's end.
+    fn end(&self, rest: impl Read) -> Result<(), ArchiveError> {
+        let copied = io::copy(&mut rest.take(END_BYTES_MAX + 1), &mut io::sink());
+        if END_BYTES_MAX < copied.map_err(|error| self.failed(&error))? {
+            return Err(self.damaged("something follows it"));
+        }
+        Ok(())
+    }
+
+    /// The list must name exactly what was there.
+    fn compare(&self, list: &[u8]) -> Result<Manifest, ArchiveError> {
         let manifest: Manifest =
-            serde_json::from_slice(&text).map_err(|error| self.damaged(error.to_string()))?;
+            serde_json::from_slice(list).map_err(|error| self.damaged(error.to_string()))?;
         let found: HashMap<&str, &Member> =
             self.found.iter().map(|member| (member.name.as_str(), member)).collect();
         for member in &manifest.members {
@@ -430,6 +448,46 @@ mod tests {
         assert!(said.contains("damaged within `a/noise`"), "{said}");
         let said = read_bytes(&archive()[..at]).0.unwrap_err().to_string();
         assert!(said.contains("cut off within `a/noise`"), "{said}");
+    }
+
+    /// A small one, so that every byte of every frame can be turned: header, tar's own header, content, checksum.
+    #[test]
+    fn any_changed_byte_is_told_with_the_member_that_it_is_in_or_behind() {
+        let members = [("FORMAT", "format 1\n"), ("metrics/wal/0000000001.wal", "abc"), ("state.db", "")];
+        let mut writer = Writer::begin(Vec::new(), 0).unwrap();
+        for (name, content) in members {
+            writer.member(name, content.len() as u64, content.as_bytes()).unwrap();
+        }
+        let content = members.map(|(name, content)| (name.to_owned(), content.as_bytes().to_vec()));
+        let describe = |members| Manifest {
+            begun_at: String::new(),
+            lingshao: String::new(),
+            host: String::new(),
+            data: PathBuf::new(),
+            members,
+        };
+        let whole = writer.finish(describe).unwrap().0;
+        let begins = |at: &usize| whole[*at..].starts_with(&[0x28, 0xb5, 0x2f, 0xfd]);
+        let frames: Vec<usize> = (0..whole.len()).filter(begins).collect();
+        let names = [HEAD, members[0].0, members[1].0, members[2].0, LIST];
+        assert!(names.len() <= frames.len(), "a frame a member, and one for the end: {frames:?}");
+        for at in 0..whole.len() {
+            let frame = frames.iter().rposition(|begin| *begin <= at).unwrap();
+            let around: Vec<&str> = names.iter().skip(frame.saturating_sub(1)).take(2).copied().collect();
+            for mask in [1, 0x10, 0xff] {
+                let mut changed = whole.clone();
+                changed[at] ^= mask;
+                let (read, kept) = read_bytes(&changed);
+                let Err(error) = read else {
+                    // A frame has some bits that nobody needs.
+                    assert_eq!(kept.0, content, "byte {at}, {mask}");
+                    continue;
+                };
+                let said = error.to_string();
+                let is_told = around.iter().any(|name| said.contains(&format!("`{name}`")));
+                assert!(is_told || frame == 0, "byte {at}, {mask}, near {around:?}: {said}");
+            }
+        }
     }
 
     #[test]

@@ -20,7 +20,8 @@ pub(crate) struct Damage {
     pub(crate) name: String,
     /// Name and place, for a person.
     pub(crate) what: String,
-    /// Opening the folder would set the file aside, with all that is right in it; of a log only what is bad is lost.
+    /// Opening the folder would set the file aside, with all that is right in it; of a log only what is bad is lost, and of a file
+    /// whose header alone is bad nothing.
     pub(crate) is_whole_file: bool,
 }
 
@@ -71,14 +72,27 @@ impl Examiner {
                 lingshao_logs::examine_part(&self.disk, &path).map_err(|error| with_causes(&error))
             }
             Content::Sealed => self.examine_sealed(&path),
-            Content::Plain => Ok(Vec::new()),
+            Content::Plain => return fs::remove_file(path),
         };
         // What this release cannot read, it could not use either.
-        for what in found.unwrap_or_else(|error| vec![error]) {
+        let found = found.unwrap_or_else(|error| vec![error]);
+        if found.is_empty() {
+            self.examine_header(&name, &path);
+        }
+        for what in found {
             let what = self.below_room(&what);
             self.damage.push(Damage { name: name.clone(), what, is_whole_file: true });
         }
         fs::remove_file(path)
+    }
+
+    /// Of a sealed file in which all else is right.
+    fn examine_header(&mut self, name: &str, path: &Path) {
+        if let Err(error) = SealedFile::examine_header(&*self.disk, path) {
+            let told = self.below_room(&with_causes(&error));
+            let what = format!("{told}: only the name of its format, nothing is lost");
+            self.damage.push(Damage { name: name.to_owned(), what, is_whole_file: false });
+        }
     }
 
     fn examine_sealed(&self, path: &Path) -> Result<Vec<String>, String> {
@@ -113,9 +127,12 @@ impl Examiner {
         };
         for loss in recovery.losses {
             let name = format!("{shown}/{}", Wal::segment_name(loss.segment));
-            let records =
-                loss.records.map_or("an unknown number of".to_owned(), |records| records.to_string());
-            let what = format!("`{name}` is damaged at byte {}: {records} records are lost", loss.offset);
+            let records = match loss.records {
+                Some(0) => "no record is lost".to_owned(),
+                Some(records) => format!("{records} records are lost"),
+                None => "an unknown number of records are lost".to_owned(),
+            };
+            let what = format!("`{name}` is damaged at byte {}: {records}", loss.offset);
             self.damage.push(Damage { name, what, is_whole_file: false });
         }
     }

@@ -35,15 +35,20 @@ pub(crate) fn ask(base: &str, path: &str, fields: &[(&str, &str)]) -> Result<Ans
             Content::Form(form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish())
         }
     };
-    exchange(base, path, content)
+    exchange(base, path, content, ANSWER_TIMEOUT)
+}
+
+/// GETs what a server has at hand.
+pub(crate) fn ask_within(base: &str, path: &str, patience: Duration) -> Result<Answer, Failure> {
+    exchange(base, path, Content::Nothing, patience)
 }
 
 /// POSTs JSON.
 pub(crate) fn ask_json(base: &str, path: &str, body: &serde_json::Value) -> Result<Answer, Failure> {
-    exchange(base, path, Content::Json(body.to_string()))
+    exchange(base, path, Content::Json(body.to_string()), ANSWER_TIMEOUT)
 }
 
-fn exchange(base: &str, path: &str, content: Content) -> Result<Answer, Failure> {
+fn exchange(base: &str, path: &str, content: Content, patience: Duration) -> Result<Answer, Failure> {
     let mut url = Url::parse(base)
         .with_context(|| format!("`{}` is no URL", without_password(base)))
         .map_err(|error| Failure::input(error).remedy("write it like http://127.0.0.1:9090"))?;
@@ -54,17 +59,17 @@ fn exchange(base: &str, path: &str, content: Content) -> Result<Answer, Failure>
         .enable_all()
         .build()
         .map_err(|error| Failure::environment(anyhow::Error::new(error).context("cannot start a runtime")))?;
-    runtime.block_on(send(url, content)).map_err(|error| {
+    runtime.block_on(send(url, content, patience)).map_err(|error| {
         Failure::environment(error.context(format!("cannot ask {shown}")))
             .remedy("is `lingshao run` running there? another address is given with --url")
     })
 }
 
-async fn send(url: Url, content: Content) -> anyhow::Result<Answer> {
+async fn send(url: Url, content: Content, patience: Duration) -> anyhow::Result<Answer> {
     crate::security::tls::install_provider();
     let client = Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(ANSWER_TIMEOUT)
+        .timeout(patience)
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
         // A machine without certificates may still ask a server without TLS.

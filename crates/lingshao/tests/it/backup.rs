@@ -275,10 +275,12 @@ fn a_file_that_was_rotten_before_its_backup_is_named_with_the_place_and_not_rest
     for (storage, ending, is_whole_file) in kinds {
         let path = files(&data.join(storage), ending).first().expect(ending).clone();
         let whole = fs::read(&path).unwrap();
-        // Beginning, middle, end; what stands in a file's first bytes only names its format. A log loses nothing with the
-        // headers of its segments and the mark at its end.
-        let everywhere = [20, whole.len() / 3, whole.len() / 2, whole.len() - 1];
-        for at in if is_whole_file { &everywhere[..] } else { &everywhere[2..3] }.iter().copied() {
+        // Header, first section or record, middle, footer or last record, trailer or mark.
+        let length = whole.len();
+        let everywhere = [8, 20, 60, length / 4, length / 2, length - 40, length - 24, length - 1];
+        for at in everywhere.into_iter().filter(|at| *at < length) {
+            // Of a sealed file's header nobody reads anything.
+            let is_left_out = is_whole_file && 16 <= at;
             let mut bytes = whole.clone();
             bytes[at] ^= 0x10;
             fs::write(&path, &bytes).unwrap();
@@ -295,16 +297,47 @@ fn a_file_that_was_rotten_before_its_backup_is_named_with_the_place_and_not_rest
             let verified = run(&["backup", "--verify", &text(&made)]);
             fails(&verified, 1, &["holds files that were damaged before it was made", "--without-damaged"]);
             told(&self::said(&verified));
-            fails(&restore(&made, &new), 1, &[&place]);
-            assert!(!new.exists(), "nothing was written");
-            let restored = run(&["restore", &text(&made), "--data", &text(&new), "--without-damaged"]);
-            told(&succeeds(&restored));
-            assert_eq!(new.join(name(&path)).exists(), !is_whole_file, "{}", name(&path));
-            assert!(new.join("FORMAT").exists());
-            fs::remove_dir_all(&new).unwrap();
+            // What is told is the same for each; restoring takes time, and tells two kinds apart.
+            if at == 8 || at == length / 2 {
+                fails(&restore(&made, &new), 1, &[&place]);
+                assert!(!new.exists(), "nothing was written");
+                let restored = run(&["restore", &text(&made), "--data", &text(&new), "--without-damaged"]);
+                told(&succeeds(&restored));
+                assert_eq!(new.join(name(&path)).exists(), !is_left_out, "{at} of {}", name(&path));
+                assert!(new.join("FORMAT").exists());
+                fs::remove_dir_all(&new).unwrap();
+            }
             fs::remove_file(&made).unwrap();
         }
         fs::write(&path, whole).unwrap();
+    }
+}
+
+/// SQLite keeps no checksums. What it can find is told; an index is made anew by the copy; a byte within a text passes, unless
+/// an audit trail goes over it.
+#[test]
+fn a_state_db_with_a_rotten_header_or_table_is_named() {
+    let folder = folder();
+    let (data, target) = (used(&folder), target(&folder));
+    let state = data.join("state.db");
+    let script = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); \
+                  c.execute('PRAGMA wal_checkpoint(TRUNCATE)'); \
+                  print(*[(page - 1) * 4096 for (page,) in c.execute( \
+                      \"SELECT rootpage FROM sqlite_schema WHERE type = 'table' AND 1 < rootpage\")])";
+    let roots = std::process::Command::new("python3").args(["-c", script, &text(&state)]).output().unwrap();
+    let roots = succeeds(&roots);
+    let roots = roots.split_whitespace().map(|offset| offset.parse().unwrap());
+    let whole = fs::read(&state).unwrap();
+    // The header's magic, page size, schema's number and owner; the table of tables; each table.
+    let everywhere: Vec<usize> = [3, 17, 60, 68, 100, 103].into_iter().chain(roots).collect();
+    assert!(10 < everywhere.len(), "{everywhere:?}");
+    for at in everywhere {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x10;
+        fs::write(&state, bytes).unwrap();
+        let output = backup(&data, &target, &[]);
+        assert!(!output.status.success() && said(&output).contains("state.db` "), "{at}: {}", said(&output));
+        assert_eq!(backups(&target), [] as [PathBuf; 0], "{at}");
     }
 }
 

@@ -156,6 +156,11 @@ fn query_prints_tables_and_json_and_passes_errors_on() {
         &["error: invalid parameter \"query\": 1:5: parse error"],
     );
     check(&run(&["health", "--url", &url]), 0, "healthy\n");
+    // Who asks for our health gives us 5 s (deploy/Dockerfile), and not all of them end the question.
+    server.signal("-STOP");
+    let asked = std::time::Instant::now();
+    check_stderr(&run(&["health", "--url", &url]), 3, &["error: cannot ask", "timed out"]);
+    assert!(asked.elapsed().as_secs() < 5, "{:?}", asked.elapsed());
     drop(server);
     check_stderr(&run(&["health", "--url", &url]), 3, &["error: cannot ask", "--url"]);
     check_stderr(&run(&["query", "1", "--url", "::"]), 1, &["`::` is no URL"]);

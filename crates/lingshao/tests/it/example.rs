@@ -1,4 +1,5 @@
-//! `examples/fastapi-shop`: what its README tells a stranger to type is typed, in a fresh copy, with a real PostgreSQL and Redis.
+//! `examples/fastapi-shop`: what its README tells a stranger to type is typed, in a fresh copy, with a real PostgreSQL, Redis,
+//! nginx and rsyslog.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -15,6 +16,19 @@ const TIME: Duration = Duration::from_secs(300);
 
 /// What `sudo` is here: nobody becomes anybody else, and psql finds the server by its environment.
 const SUDO: &str = "#!/bin/sh\n[ \"$1\" = -u ] && shift 2\nexec \"$@\"\n";
+
+/// What systemd does: Debian's programs with Debian's files, which lie below `ROOT`. They end with the shell, whose group they are
+/// in; nginx listens once it has written its number.
+const SYSTEMCTL: &str = r#"#!/bin/sh
+set -eu
+[ "$*" = "restart nginx rsyslog" ]
+/usr/sbin/nginx -c ROOT/etc/nginx/nginx.conf -g 'daemon off;' > ROOT/nginx.out 2>&1 &
+/usr/sbin/rsyslogd -n -f ROOT/etc/rsyslog.conf -i ROOT/rsyslog.pid > ROOT/rsyslog.out 2>&1 &
+until [ -s ROOT/nginx.pid ]; do kill -0 $! && sleep 0.1; done
+"#;
+
+/// Where nginx puts large bodies, for whoever is not root.
+const TEMPORARY: [&str; 5] = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
 
 fn repository() -> PathBuf {
     fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")).unwrap()
@@ -53,7 +67,7 @@ fn copy(into: &Path) {
             Command::new("cp").arg("-r").arg(repository().join(name).join(".")).arg(into.join(name)).status();
         assert!(copied.unwrap().success(), "{name}");
     }
-    for name in ["customers.py", "requirements.txt", "lingshao.yml"]
+    for name in ["customers.py", "requirements.txt", "lingshao.yml", "nginx.conf", "rsyslog.conf"]
         .map(|name| format!("examples/fastapi-shop/{name}"))
     {
         fs::copy(repository().join(&name), into.join(&name)).unwrap();
@@ -63,6 +77,38 @@ fn copy(into: &Path) {
     }
 }
 
+/// What stands in a text, and what it is here.
+fn replaced(text: &str, own: &[(String, String)]) -> String {
+    own.iter().fold(text.to_owned(), |text, (usual, own)| text.replace(usual, own))
+}
+
+fn write_program(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// `/etc`, `/var/log` and the like as they are after `apt-get install nginx-light rsyslog`, below `root`; answers what lies
+/// where. The sockets and the kernel's log that rsyslog takes from this machine stay this machine's.
+fn install_debians_files(root: &Path) -> Vec<(String, String)> {
+    for folder in ["etc/nginx/conf.d", "etc/rsyslog.d", "var/log/nginx", "var/spool/rsyslog", "var/lib/nginx"]
+    {
+        fs::create_dir_all(root.join(folder)).unwrap();
+    }
+    let below = |path: &str| (path.to_owned(), format!("{}{path}", text(root)));
+    let mut own = ["/etc/nginx/conf.d", "/etc/nginx/sites-enabled", "/etc/rsyslog.d"].map(below).to_vec();
+    own.extend(["/var/log", "/var/spool/rsyslog"].map(below));
+    own.push(("/run/nginx.pid".to_owned(), text(root.join("nginx.pid"))));
+    for (name, machines_own) in [("etc/nginx/nginx.conf", ""), ("etc/rsyslog.conf", "module(load=\"im")] {
+        let debians = fs::read_to_string(Path::new("/").join(name)).expect("installed by `make setup`");
+        let is_ours = |line: &&str| machines_own.is_empty() || !line.starts_with(machines_own);
+        let lines: Vec<&str> = debians.lines().filter(is_ours).collect();
+        fs::write(root.join(name), replaced(&(lines.join("\n") + "\n"), &own)).unwrap();
+    }
+    let place = |kind| format!("{kind}_temp_path {};\n", text(root.join("var/lib/nginx").join(kind)));
+    fs::write(root.join("etc/nginx/conf.d/places.conf"), TEMPORARY.map(place).concat()).unwrap();
+    own
+}
+
 #[test]
 fn a_stranger_gets_the_whole_plan_by_the_readme() {
     let folder = tempfile::tempdir().unwrap();
@@ -70,25 +116,26 @@ fn a_stranger_gets_the_whole_plan_by_the_readme() {
     copy(&root);
     let home = root.join("examples/fastapi-shop");
     fs::create_dir_all(&tools).unwrap();
-    fs::write(tools.join("sudo"), SUDO).unwrap();
-    fs::set_permissions(tools.join("sudo"), fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&tools.join("sudo"), SUDO);
+    write_program(&tools.join("systemctl"), &SYSTEMCTL.replace("ROOT", &text(&root)));
+    let debians = install_debians_files(&root);
 
     let usual = ["9090", "8000", "8080", "5432", "6379", "5000", "5140", "9200"];
-    let mut ports = usual.map(|usual| (usual, free_port()));
-    ports[2].1 = ports[1].1; // There is no nginx in front: customers ask the shop.
+    let ports = usual.map(|usual| (usual, free_port()));
     let port = |wanted: &str| ports.iter().find(|(usual, _)| *usual == wanted).unwrap().1;
     let own: Vec<(String, String)> = ports
         .iter()
         .map(|(usual, port)| (format!("127.0.0.1:{usual}"), format!("127.0.0.1:{port}")))
         .chain([("--port 8000".to_owned(), format!("--port {}", port("8000")))])
+        .chain([("port=\"5140\"".to_owned(), format!("port=\"{}\"", port("5140")))])
+        .chain(debians)
         // Nobody is told anything by a test.
         .chain([("https://qyapi.weixin.qq.com".to_owned(), "http://127.0.0.1:9".to_owned())])
         .collect();
-    let config =
-        own.iter().fold(fs::read_to_string(home.join("lingshao.yml")).unwrap(), |text, (usual, own)| {
-            text.replace(usual, own)
-        });
-    fs::write(home.join("lingshao.yml"), config).unwrap();
+    for name in ["lingshao.yml", "nginx.conf", "rsyslog.conf"] {
+        let delivered = fs::read_to_string(home.join(name)).unwrap();
+        fs::write(home.join(name), replaced(&delivered, &own)).unwrap();
+    }
 
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let database = runtime.block_on(servers::start_at(Kind::Postgres, Some(port("5432"))));
