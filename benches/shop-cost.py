@@ -2,12 +2,13 @@
 """What a tick of the business monitors costs a shop with many orders: CPU of Lingshao and of the database, memory, time.
 
     benches/shop-cost.py BINARY [--orders 1000000] [--days 90] [--every 10s] [--seconds 120] [--per-minute 60]
-                         [--databases postgres,mariadb,sqlite] [--index no,yes]
+                         [--databases postgres,mariadb,sqlite] [--index no,yes] [--keys growing]
 
 A database of this run's own (PostgreSQL, MariaDB: their servers must be installed) gets litemall's tables with primary
 keys only, and with `--index yes` the index that `lingshao shop check` suggests. `--orders` orders were placed evenly over
 `--days` days, one in 200 of the last hour's waits for payment; beside the monitors (preset `litemall`, all in observe) a
-customer places `--per-minute` orders. What the database does without Lingshao is measured first and subtracted.
+customer places `--per-minute` orders. With `--keys integer` nothing is said of the keys' order, as with UUIDs: orders are found
+by when they were placed, by the index that is offered for that. What the database does without Lingshao is measured first and subtracted.
 
 `bootstrap` is from the start until the day's figures are there; `minute` is the mean of `--seconds` after it. CPU is user
 and system time, in seconds. Prints one line of JSON a case, asserts nothing. Needs nothing beyond Python's standard library
@@ -206,13 +207,14 @@ class Customer:
 
 
 class Lingshao:
-    def __init__(self, binary, folder, url, every):
+    def __init__(self, binary, folder, url, every, keys):
         with socket.socket() as one:
             one.bind(("127.0.0.1", 0))
             self.address = f"127.0.0.1:{one.getsockname()[1]}"
         (folder / "shop.url").write_text(url)
         config = folder / "lingshao.yml"
-        config.write_text(f"shop:\n  database: {{url_file: shop.url}}\n  preset: litemall\n  every: {every}\n")
+        config.write_text(f"shop:\n  database: {{url_file: shop.url}}\n  preset: litemall\n  every: {every}\n"
+                          f"  orders: {{key: {{id: id, no: order_sn, kind: {keys}}}}}\n")
         command = [binary, "run", "--config", config, "--listen", self.address, "--data", folder / "own"]
         self.log = open(folder / "log", "w")
         self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log)
@@ -229,7 +231,7 @@ class Lingshao:
         return round(int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024)
 
 
-def case(kind, index, options):
+def case(kind, index, keys, options):
     folder = Path(tempfile.mkdtemp(prefix="shop-cost-"))
     folder.chmod(0o755)
     home = folder / "database"
@@ -240,6 +242,8 @@ def case(kind, index, options):
         fill(database, options.orders, options.days)
         if index:
             run(database, database.index)
+        if keys != "growing":
+            run(database, "CREATE INDEX lingshao_created ON litemall_order (add_time)")
         customer = Customer(database, options.orders, options.per_minute)
         before = database.cpu()
         customer.shop(20)
@@ -247,7 +251,7 @@ def case(kind, index, options):
         own = folder / "lingshao"
         own.mkdir()
         before, begun = database.cpu(), time.monotonic()
-        lingshao = Lingshao(options.binary, own, database.url, options.every)
+        lingshao = Lingshao(options.binary, own, database.url, options.every, keys)
         shop = {}
 
         def is_there():
@@ -270,7 +274,7 @@ def case(kind, index, options):
                   "database_cpu": round((database.cpu() - first - idle * took) * 60 / took, 2),
                   "tick_ms": round(statistics.median(ticks.values())), "tick_ms_max": round(max(ticks.values()))}
         view = lingshao.look()
-        print(json.dumps({"database": database.name, "index": index, "orders": options.orders, "days": options.days, "every": options.every,
+        print(json.dumps({"database": database.name, "index": index, "keys": keys, "orders": options.orders, "days": options.days, "every": options.every,
                           "bootstrap": bootstrap, "minute": minute, "rss_mib": lingshao.memory(),
                           "orders_total": (view.get("figures") or {}).get("ordersTotal"), "placed": customer.key}), flush=True)
         if customer.shell:
@@ -294,11 +298,13 @@ def main():
     parser.add_argument("--per-minute", type=int, default=60)
     parser.add_argument("--databases", default="postgres,mariadb,sqlite")
     parser.add_argument("--index", default="no,yes")
+    parser.add_argument("--keys", default="growing", help="growing, integer, or both with a comma")
     options = parser.parse_args()
     kinds = {kind.name: kind for kind in (Postgres, Mariadb, Sqlite)}
     for name in options.databases.split(","):
         for index in options.index.split(","):
-            case(kinds[name], index == "yes", options)
+            for keys in options.keys.split(","):
+                case(kinds[name], index == "yes", keys, options)
 
 
 main()

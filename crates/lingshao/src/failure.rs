@@ -12,10 +12,16 @@ pub(crate) enum Fault {
     Environment,
 }
 
-/// An error with its causes, each behind a colon.
+/// An error with its causes in one line, each behind a colon. Some say their cause themselves: nothing stands there twice.
 pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    let mut text = error.to_string();
+    for cause in std::iter::successors(error.source(), |cause| cause.source()) {
+        let more = cause.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+    }
+    text.replace('\n', " ")
 }
 
 /// The end of a command that could not do its work.
@@ -66,6 +72,13 @@ impl fmt::Display for Failure {
 mod tests {
     use super::*;
     use anyhow::{Context, anyhow};
+
+    #[test]
+    fn a_cause_that_was_said_already_is_not_said_again() {
+        let refused =
+            anyhow!("connection refused").context("no answer: connection refused").context("line 1\nline 2");
+        assert_eq!(with_causes(refused.as_ref()), "line 1 line 2: no answer: connection refused");
+    }
 
     #[test]
     fn a_failure_reads_cause_by_cause_with_its_remedy_below() {

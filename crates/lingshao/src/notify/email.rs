@@ -23,6 +23,7 @@ use super::http::Secrets;
 use super::integration::{Source, Told};
 use super::local_time;
 use super::words::{DETAILED_MAX, Text, Words};
+use crate::failure::with_causes;
 use crate::security::hex;
 
 /// One step of the conversation, as a mail server may take its time with greylisting and scanning.
@@ -337,7 +338,7 @@ async fn deliver(
             Ok(format!("{} {line}", response.code()))
         }
         Err(error) => {
-            let said: String = one_line(&causes(&error)).chars().take(300).collect();
+            let said: String = one_line(&with_causes(&error)).chars().take(300).collect();
             // 5xx and what this side cannot do will be the same next time; the rest may pass.
             if error.is_permanent() || error.is_client() {
                 Err(Verdict::Final(said))
@@ -348,40 +349,27 @@ async fn deliver(
     }
 }
 
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(one) = cause {
-        let more = one.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = one.source();
-    }
-    text
-}
-
 fn tls_parameters(config: &TlsConfig, host: &str) -> Result<TlsParameters, String> {
     let name = config.server_name.clone().unwrap_or_else(|| host.to_owned());
     let mut builder =
         TlsParameters::builder(name).dangerous_accept_invalid_certs(config.insecure_skip_verify);
     if let Some(pem) = crate::scrape::pem(config.ca.as_deref(), config.ca_file.as_deref(), "ca_file")? {
         let certificate =
-            Certificate::from_pem(&pem).map_err(|error| format!("`ca_file`: {}", causes(&error)))?;
+            Certificate::from_pem(&pem).map_err(|error| format!("`ca_file`: {}", with_causes(&error)))?;
         builder = builder.certificate_store(CertificateStore::None).add_root_certificate(certificate);
     }
     let chain = crate::scrape::pem(config.cert.as_deref(), config.cert_file.as_deref(), "cert_file")?;
     let key = config.key.as_ref().map(|key| key.reveal());
     let key = crate::scrape::pem(key, config.key_file.as_deref(), "key_file")?;
     if let (Some(chain), Some(key)) = (chain, key) {
-        let identity =
-            Identity::from_pem(&chain, &key).map_err(|error| format!("`cert_file`: {}", causes(&error)))?;
+        let identity = Identity::from_pem(&chain, &key)
+            .map_err(|error| format!("`cert_file`: {}", with_causes(&error)))?;
         builder = builder.identify_with(identity);
     }
     if config.min_version == Some(TlsVersion::Tls13) {
         builder = builder.set_min_tls_version(SmtpTlsVersion::Tlsv13);
     }
-    builder.build_rustls().map_err(|error| format!("`tls_config`: {}", causes(&error)))
+    builder.build_rustls().map_err(|error| format!("`tls_config`: {}", with_causes(&error)))
 }
 
 fn port(text: &str) -> Result<u16, String> {

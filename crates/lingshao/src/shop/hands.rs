@@ -24,6 +24,7 @@ use super::telemetry::Facts;
 use crate::alertmanager::failpoint;
 use crate::clock::now;
 use crate::config::shop::HttpAction;
+use crate::failure::with_causes;
 use crate::logs::Logs;
 use crate::scrape::{http_client, read_at_most};
 use crate::state::{AuditEntry, ShopStore, StateError};
@@ -255,7 +256,7 @@ impl Hands {
                 Some(facts) if facts.state == OrderState::Pending => facts.number.to_string(),
                 _ => return ShopAnswer::Lost,
             },
-            Err(error) => return ShopAnswer::NotDone(describe(&error).into()),
+            Err(error) => return ShopAnswer::NotDone(with_causes(&error).into()),
         };
         if let Err(answer) = http.call(order.as_str(), &number).await {
             return answer;
@@ -268,21 +269,6 @@ impl Hands {
             Err(_) => ShopAnswer::Doubt,
         }
     }
-}
-
-/// An error with its causes, in one line.
-pub(super) fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        // Some say their cause themselves.
-        let said = cause.to_string();
-        if !text.ends_with(&said) {
-            text = format!("{text}: {said}");
-        }
-        source = cause.source();
-    }
-    text.replace('\n', " ")
 }
 
 fn entry(monitor: Monitor, fact: &Fact, by: &str) -> AuditEntry {

@@ -12,13 +12,14 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::desk::Desk;
 use super::handle::ShopHandle;
-use super::hands::{Hands, HttpHand, describe};
+use super::hands::{Hands, HttpHand};
 use super::keeper::Keeper;
 use super::provider::Provider;
 use super::telemetry::Facts;
 use super::view::View;
 use crate::clock::now;
 use crate::config::shop::Shop as Config;
+use crate::failure::with_causes;
 use crate::logs::Logs;
 use crate::scrape::Render;
 use crate::state::{Location, ShopStore};
@@ -288,7 +289,7 @@ async fn leave(desk: Option<Arc<Desk>>) {
     let Some(desk) = desk else { return };
     let Some(member) = &desk.member else { return };
     if let Err(error) = desk.store.leave(member).await {
-        tracing::debug!(error = %describe(&error), "the lead over the shop was not given back");
+        tracing::debug!(error = %with_causes(&error), "the lead over the shop was not given back");
     }
 }
 
@@ -304,7 +305,7 @@ async fn begin(desk: &Arc<Desk>) -> Option<Keeper> {
             Some(keeper)
         }
         Err(error) => {
-            tracing::error!(error = %describe(&error), "the shop's monitors cannot start without state.db");
+            tracing::error!(error = %with_causes(&error), "the shop's monitors cannot start without state.db");
             None
         }
     }

@@ -5,8 +5,8 @@ use lingshao_shop::group::{Verdict, verdict};
 use lingshao_shop::sql::{OrderFacts, Shop};
 use serde::Serialize;
 
-use super::hands::describe;
 use crate::config::shop::Shop as Config;
+use crate::failure::with_causes;
 
 /// Instants are milliseconds since 1970, money is fen.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -71,7 +71,7 @@ pub(crate) async fn preview(config: &Config, shop: &Shop, at: Timestamp) -> Prev
             preview.pending = expired.pending;
             preview.orders = expired.orders.iter().map(previewed).collect();
         }
-        Err(error) => preview.errors.push(format!("order_timeout: {}", describe(&error))),
+        Err(error) => preview.errors.push(format!("order_timeout: {}", with_causes(&error))),
     }
     match shop.open_groups().await {
         Ok(open) => {
@@ -94,11 +94,11 @@ pub(crate) async fn preview(config: &Config, shop: &Shop, at: Timestamp) -> Prev
                 })
                 .collect();
         }
-        Err(error) => preview.errors.push(format!("group_settle: {}", describe(&error))),
+        Err(error) => preview.errors.push(format!("group_settle: {}", with_causes(&error))),
     }
     match shop.refundable().await {
         Ok(orders) => preview.refunds = orders.iter().map(previewed).collect(),
-        Err(error) => preview.errors.push(format!("refunds: {}", describe(&error))),
+        Err(error) => preview.errors.push(format!("refunds: {}", with_causes(&error))),
     }
     preview
 }

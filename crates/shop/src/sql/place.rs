@@ -54,7 +54,7 @@ impl Shop {
         if self.keys_grow() {
             format!("{column} > {at}")
         } else {
-            format!("{column} >= {}", self.instant(of_second(at.saturating_add(1))))
+            format!("{column} >= {}", self.instant(end_of(at)))
         }
     }
 
@@ -64,7 +64,7 @@ impl Shop {
         if self.keys_grow() {
             format!("{column} <= {at}")
         } else {
-            format!("{column} < {}", self.instant(of_second(at.saturating_add(1))))
+            format!("{column} < {}", self.instant(end_of(at)))
         }
     }
 
@@ -120,6 +120,6 @@ fn second(at: Timestamp) -> i64 {
     at.0.div_euclid(1_000)
 }
 
-fn of_second(second: i64) -> Timestamp {
-    Timestamp(second.saturating_mul(1_000))
+fn end_of(second: i64) -> Timestamp {
+    Timestamp(second.saturating_add(1).saturating_mul(1_000))
 }

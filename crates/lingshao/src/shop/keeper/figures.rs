@@ -11,7 +11,7 @@ use lingshao_shop::sql::{
 };
 
 use super::{Failed, Keeper};
-use crate::shop::hands::describe;
+use crate::failure::with_causes;
 use crate::shop::monitor::Monitor;
 use crate::shop::view::{DriftView, PaymentView, StockItem, StockView};
 
@@ -95,7 +95,7 @@ impl Keeper {
 
     async fn order_figures(&mut self, at: Timestamp, clock: Timestamp) -> Result<(), Failed> {
         let done = self.read_orders(clock).await;
-        self.up = done.as_ref().map(drop).map_err(|error| describe(error));
+        self.up = done.as_ref().map(drop).map_err(|error| with_causes(error));
         done?;
         self.remember_total(at).await;
         if hour(clock) == RECOUNT_HOUR && self.recounted != day(clock) {
@@ -112,7 +112,7 @@ impl Keeper {
             let earlier = self.recall_total().await;
             if let Err(error) = tail.count_all(shop, earlier, clock).await {
                 // The other figures need no count of all; it is tried again at night.
-                tracing::warn!(error = %describe(&error), "the shop's orders cannot be counted: no `orders_total`");
+                tracing::warn!(error = %with_causes(&error), "the shop's orders cannot be counted: no `orders_total`");
             }
             self.tail = Some(tail);
         }
@@ -157,7 +157,7 @@ impl Keeper {
         match self.desk.store.recall(COUNTED_ORDERS).await {
             Ok(text) => read_counted(&text?, self.desk.hands.shop.mapping()),
             Err(error) => {
-                tracing::warn!(error = %describe(&error), "state.db does not say how many orders there were");
+                tracing::warn!(error = %with_causes(&error), "state.db does not say how many orders there were");
                 None
             }
         }

@@ -27,12 +27,13 @@ use lingshao_shop::{Fen, OrderKey};
 use self::gates::{Gates, halt_detail, held_name, read_halt, write_halt};
 use self::money::{Orphan, Watch};
 use super::desk::Desk;
-use super::hands::{Carried, Told, describe};
+use super::hands::{Carried, Told};
 use super::monitor::Monitor;
 use super::view::{
     CheckView, DriftView, FindingView, GroupView, PaymentView, RefundsView, Refusal, StockView, View,
 };
 use crate::clock::now;
+use crate::failure::with_causes;
 use crate::state::StateError;
 
 /// The database is compared with the mapping so often; a deploy of the shop may change its tables at any time.
@@ -72,9 +73,9 @@ impl From<StateError> for Failed {
 impl Failed {
     fn describe(self) -> String {
         match self {
-            Failed::Shop(error) => describe(&error),
+            Failed::Shop(error) => with_causes(&error),
             Failed::State(error) => {
-                format!("the ledger cannot be used, so nothing is done: {}", describe(&error))
+                format!("the ledger cannot be used, so nothing is done: {}", with_causes(&error))
             }
         }
     }
@@ -214,7 +215,7 @@ impl Keeper {
         let standby = match &lead {
             Ok(other) => other.clone(),
             Err(error) => {
-                tracing::error!(error = %describe(error), "the shop's monitors cannot use state.db");
+                tracing::error!(error = %with_causes(error), "the shop's monitors cannot use state.db");
                 None
             }
         };
@@ -293,7 +294,7 @@ impl Keeper {
         }
         self.forgot = day(at);
         if let Err(error) = self.desk.store.forget(at).await {
-            tracing::warn!(error = %describe(&error), "old rows of the shop's ledger stay for a day more");
+            tracing::warn!(error = %with_causes(&error), "old rows of the shop's ledger stay for a day more");
         }
     }
 
@@ -312,7 +313,7 @@ impl Keeper {
 
     async fn remember(&self, name: &str, value: Option<&str>) {
         if let Err(error) = self.desk.store.remember(name, value).await {
-            tracing::error!(error = %describe(&error), name, "state.db does not remember this of the shop");
+            tracing::error!(error = %with_causes(&error), name, "state.db does not remember this of the shop");
         }
     }
 
@@ -330,7 +331,7 @@ impl Keeper {
         let remembered: HashMap<String, String> = match desk.store.remembered().await {
             Ok(remembered) => remembered.into_iter().collect(),
             Err(error) => {
-                let result = Err(format!("state.db cannot be read: {}", describe(&error)));
+                let result = Err(format!("state.db cannot be read: {}", with_causes(&error)));
                 self.check = Some(Checked { at, result });
                 return None;
             }
@@ -343,11 +344,11 @@ impl Keeper {
             looked.filter(|(_, of)| *of == clock).and_then(|(at, _)| at.parse().ok()).map(Timestamp);
         let result = desk.hands.shop.check(Known { fingerprint, newest, looked_at }, at).await;
         let is_away = result.as_ref().is_err_and(ShopError::is_away);
-        self.up = result.as_ref().map(drop).map_err(|error| describe(error));
+        self.up = result.as_ref().map(drop).map_err(|error| with_causes(error));
         let seen = result.as_ref().ok().and_then(|report| report.newest);
         let checked = Checked {
             at,
-            result: result.map(|report| check_view(report, at)).map_err(|error| describe(&error)),
+            result: result.map(|report| check_view(report, at)).map_err(|error| with_causes(&error)),
         };
         if let (Ok(view), None, true) = (&checked.result, fingerprint, checked.is_good()) {
             // The first look that finds nothing wrong is agreed to by whoever wrote the configuration. Not one by a user

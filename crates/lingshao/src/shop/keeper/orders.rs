@@ -12,8 +12,9 @@ use lingshao_shop::{Fen, OrderKey, OrderNumber};
 
 use super::{Failed, Keeper, QUESTIONS_PER_TICK, fact};
 use crate::clock::now;
+use crate::failure::with_causes;
 use crate::shop::desk::Wanted;
-use crate::shop::hands::{Carried, describe};
+use crate::shop::hands::Carried;
 use crate::shop::monitor::Monitor;
 use crate::shop::provider::Said;
 
@@ -29,7 +30,7 @@ impl Keeper {
         let config = &desk.config.order_timeout;
         let (after, age_max) = (TimeDelta(config.after.0 + config.grace.0), config.limits.order_age_max);
         let expired = desk.hands.shop.expired(after, age_max, at).await;
-        self.up = expired.as_ref().map(drop).map_err(|error| describe(error));
+        self.up = expired.as_ref().map(drop).map_err(|error| with_causes(error));
         let expired = expired?;
         self.pending = expired.pending;
         self.watch_callbacks(&expired.orders, at).await?;
