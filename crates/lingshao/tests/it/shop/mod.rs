@@ -3,7 +3,7 @@
 mod kills;
 mod world;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use world::{Kind, Order, Watched, World, number_of};
 
 use lingshao_demo::fakes::{NoticeFault, RefundState};
@@ -73,11 +73,11 @@ fn journey(kind: Kind) {
     );
     let export = watched.0.get("/api/lingshao/v1/shop/audit/export").body;
     // Between the lengths of its chunks.
-    let cancelled: Vec<serde_json::Value> = export
+    let cancelled: Vec<Value> = export
         .lines()
         .filter(|line| line.starts_with('{'))
         .map(|line| serde_json::from_str(line).unwrap())
-        .filter(|row: &serde_json::Value| row["kind"] == "cancelled")
+        .filter(|row: &Value| row["kind"] == "cancelled")
         .collect();
     assert_eq!(cancelled.len(), 1, "{export}");
     assert_eq!((&cancelled[0]["before"], &cancelled[0]["after"]), (&json!("pending"), &json!("cancelled")));
@@ -169,6 +169,37 @@ fn all_orders_are_counted_and_what_the_shop_exports_itself_is_left_out() {
         let found = || watched.0.data(&path)["result"].as_array().map_or(0, Vec::len);
         eventually(name, || found() == expected);
     }
+}
+
+#[test]
+fn orders_whose_keys_do_not_grow_have_figures_once_an_index_leads_to_them() {
+    let mut world = World::new(Kind::Sqlite);
+    for (id, placed) in [(7, 90 * 86_400), (3, 60), (5, 30)] {
+        world.place(Order { id, status: 201, placed });
+    }
+    world.shop_lines = "orders: {key: {id: id, no: order_sn, kind: text}}".to_owned();
+    let watched = world.watch("order_timeout: {}");
+    let refuses = || watched.monitor("figures")["refuses"].clone();
+    eventually("the figures say what they lack", || refuses()["reason"] == "mapping");
+    let why = "orders.created: it reads all of a table, as no index leads to its rows";
+    assert_eq!(refuses()["detail"], why);
+    assert_eq!(watched.look()["figures"], Value::Null);
+    let indexes = watched.look()["check"]["indexes"].clone();
+    let index = "CREATE INDEX lingshao_created ON litemall_order (add_time);";
+    assert!(indexes.as_array().unwrap().iter().any(|one| one == index), "{indexes:#}");
+    // The others go on.
+    assert_eq!(watched.monitor("order_timeout")["refuses"], Value::Null);
+    drop(watched);
+    world.run(index.trim_end_matches(';'));
+    let watched = world.watch("order_timeout: {}");
+    let path = "/api/v1/query?query=orders_total";
+    let counts = |expected: &str| {
+        eventually("orders_total", || watched.0.data(path)["result"][0]["value"][1] == expected);
+    };
+    counts("3");
+    world.place(Order { id: 1, status: 101, placed: 0 });
+    counts("4");
+    assert_eq!(watched.monitor("figures")["refuses"], Value::Null);
 }
 
 /// Any table of attempts: nothing of it is a preset's.
