@@ -44,6 +44,9 @@ const FORMAT: &str = "FORMAT";
 /// Who may read a data folder.
 const WHO: &str = "run it as the user who runs Lingshao, or as root";
 
+/// Metrics and logs are worth a backup, too.
+const STATE_REMEDY: &str = "if it is damaged, back up all else with --without-state";
+
 /// What is to be backed up, and where to.
 #[derive(Debug)]
 pub(crate) struct Request {
@@ -53,6 +56,8 @@ pub(crate) struct Request {
     pub(crate) state: Option<PathBuf>,
     /// The folder that gets the file.
     pub(crate) target: PathBuf,
+    /// It is left out.
+    pub(crate) without_state: bool,
     /// How many backups stay there, this one included; `None`: all.
     pub(crate) keep: Option<usize>,
 }
@@ -76,10 +81,14 @@ pub(crate) async fn take(request: &Request) -> Result<Taken, Failure> {
     let place = Place::claim(&request.target, &request.data, begun)?;
     let mut warnings = place.warnings(&request.data);
     let state_file = request.state.clone().unwrap_or_else(|| request.data.join(STATE));
-    let state_copy = copy_state(&state_file, &place.path(STATE)).await?;
+    let state_copy = match request.without_state {
+        true => None,
+        false => copy_state(&state_file, &place.path(STATE)).await?,
+    };
     if state_copy.is_none() {
+        let why = if request.without_state { "is left out" } else { "is not there" };
         warnings.push(format!(
-            "there is no `{}`: silences, boards and sessions are not in it",
+            "`{}` {why}: silences, boards, sessions, and the ledger and audit trail of the business monitors are not in it",
             state_file.display()
         ));
     }
@@ -157,9 +166,15 @@ async fn copy_state(from: &Path, to: &Path) -> Result<Option<PathBuf>, Failure> 
         return Ok(None);
     }
     let copied = state::copy::copy(from, to).await;
-    copied
-        .map(|()| Some(to.to_owned()))
-        .map_err(|error| Failure::environment(error).remedy(format!("{WHO}; is there room?")))
+    copied.map_err(|error| {
+        Failure::environment(error).remedy(format!("{WHO}; is there room? {STATE_REMEDY}"))
+    })?;
+    // Before gigabytes are copied for nothing.
+    let examined = state::copy::examine(to).await;
+    examined
+        .with_context(|| format!("`{}` cannot be backed up", from.display()))
+        .map_err(|error| Failure::input(error).remedy(STATE_REMEDY))?;
+    Ok(Some(to.to_owned()))
 }
 
 /// All files are open at once. Half a year of logs has some hundreds; a process may open 1,024 unless told otherwise.

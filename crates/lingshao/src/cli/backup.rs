@@ -18,6 +18,9 @@ pub(crate) struct Arguments {
     /// Deletes older backups in the folder until so many are left, the new one included
     #[arg(long, value_name = "N", requires = "to")]
     keep: Option<NonZeroUsize>,
+    /// Leaves out `state.db`, for one that cannot be read any more: no silences, boards, sign-ins, ledger, audit trail
+    #[arg(long, requires = "to")]
+    without_state: bool,
     /// The data folder [default: what the config says, else lingshao-data]
     #[arg(long, env = "LINGSHAO_DATA", value_name = "DIR")]
     data: Option<PathBuf>,
@@ -44,6 +47,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         data: crate::run::data_folder(arguments.data.as_deref(), &config),
         state: config.state.path(),
         target: arguments.to.clone().unwrap_or_default(),
+        without_state: arguments.without_state,
         keep: arguments.keep.map(NonZeroUsize::get),
     };
     let taken = runtime.block_on(backup::take(&request))?;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use lingshao_shop::RefundNumber;
 use tokio::sync::Notify;
 
 use super::hands::Hands;
@@ -113,7 +114,7 @@ impl Desk {
         std::mem::take(&mut self.said().wanted)
     }
 
-    /// A refund whose pause is over.
+    /// A refund whose pause is over; forgotten by a crash, after which it is asked for in its time.
     pub(super) fn nudge(&self, number: &str) {
         self.said().nudged.insert(number.to_owned());
     }
@@ -144,4 +145,16 @@ impl Desk {
     pub(super) fn take_agreed(&self) -> bool {
         std::mem::take(&mut self.said().agreed)
     }
+}
+
+const TOLD: &str = "told:";
+
+/// Under which it is remembered that the provider sent word of a refund that had ended.
+pub(super) fn told_name(number: &RefundNumber) -> String {
+    format!("{TOLD}{number}")
+}
+
+/// Back from it.
+pub(super) fn told_number(name: &str) -> Option<RefundNumber> {
+    RefundNumber::new(name.strip_prefix(TOLD)?).ok()
 }

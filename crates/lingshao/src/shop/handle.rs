@@ -17,7 +17,7 @@ use ring::hmac;
 use ring::rand::SystemRandom;
 use tokio::sync::watch;
 
-use super::desk::{Desk, WANTED_MAX, Wanted};
+use super::desk::{Desk, WANTED_MAX, Wanted, told_name};
 use super::figures;
 use super::hands::log;
 use super::monitor::Monitor;
@@ -357,13 +357,15 @@ async fn hear(desk: &Desk, notice: &Notice) -> Result<(), NoticeRefused> {
     }
     tracing::info!(refund = %number, "WeChat Pay has news of a refund, and is asked for it");
     desk.notice(&notice.id);
-    desk.nudge(number.as_str());
+    if row.is_open() {
+        desk.nudge(number.as_str());
+    }
     desk.wake.notify_one();
     Ok(())
 }
 
-/// Word of a refund that we had given up, or given to a person: on disk before it is acknowledged, as no tick looks at it
-/// by itself.
+/// Word of a refund that we had given up, or given to a person: on disk before it is acknowledged, so that it is asked for
+/// though nothing of it is open.
 async fn tell_of_ended(desk: &Desk, row: &RefundRow) -> Result<(), StateError> {
     const KIND: &str = "refund_told";
     let entry = AuditEntry {
@@ -377,6 +379,7 @@ async fn tell_of_ended(desk: &Desk, row: &RefundRow) -> Result<(), StateError> {
         ..of(KIND, "")
     };
     desk.store.write(&[], std::slice::from_ref(&entry)).await?;
+    desk.store.remember(&told_name(&row.number), Some("")).await?;
     desk.hands.facts.add(Monitor::Refunds, KIND);
     log(&desk.hands.logs, vec![entry]).await;
     Ok(())

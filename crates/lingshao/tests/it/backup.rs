@@ -339,6 +339,19 @@ fn a_state_db_with_a_rotten_header_or_table_is_named() {
         assert!(!output.status.success() && said(&output).contains("state.db` "), "{at}: {}", said(&output));
         assert_eq!(backups(&target), [] as [PathBuf; 0], "{at}");
     }
+    // What is rotten for ever keeps nobody from a backup of all else.
+    let output = backup(&data, &target, &["--without-state"]);
+    assert!(
+        said(&output).contains("state.db` is left out: silences, boards, sessions, and the ledger"),
+        "{}",
+        said(&output)
+    );
+    succeeds(&output);
+    let made = backups(&target).remove(0);
+    succeeds(&run(&["backup", "--verify", &text(&made)]));
+    let new = folder.path().join("new");
+    succeeds(&run(&["restore", &text(&made), "--data", &text(&new)]));
+    assert!(new.join("metrics").exists() && !new.join("state.db").exists());
 }
 
 /// A shop's state.db whose trail somebody has changed; the copy keeps the change, and says so.
@@ -355,7 +368,11 @@ fn a_forged_audit_trail_is_no_good_backup() {
     fails(
         &backup(&data, &target, &[]),
         1,
-        &["`state.db` within", "the audit trail of shop `lx` is broken at entry 1"],
+        &[
+            "state.db` cannot be backed up",
+            "the audit trail of shop `lx` is broken at entry 1",
+            "--without-state",
+        ],
     );
     assert_eq!(backups(&target), [] as [PathBuf; 0], "it has no name, and nothing is left of it");
 }

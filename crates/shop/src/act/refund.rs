@@ -17,6 +17,8 @@ use crate::{Fen, KeyError, OrderKey, OrderNumber, RefundNumber, ShopName};
 pub const ATTEMPTS_MAX: u32 = 20;
 /// A provider's own word on a refund is worth asking for after a minute at the earliest.
 const PAUSE_MIN: TimeDelta = TimeDelta::from_secs(60);
+/// Before what a provider says of a refund that had ended.
+const ASKED: &str = "the provider sent word of it; asked, it says: ";
 /// Later than that, nobody would see that an account was filled up.
 const PAUSE_MAX: TimeDelta = TimeDelta::from_secs(6 * 3600);
 
@@ -318,16 +320,22 @@ impl Refund {
         effects
     }
 
-    /// Money that went back after all is noted, whoever was to decide; anything else stays, or comes, before a person.
+    /// Money that went back after all is noted, whoever was to decide; another clear word stays, or comes, before a person;
+    /// of an unclear one nothing is written, and it is asked again.
     fn asked_ended(&mut self, answer: RefundAnswer, now: Timestamp) -> Vec<Effect> {
         let said: Box<str> = match answer {
             RefundAnswer::Done | RefundAnswer::Processing => return self.told(answer, now),
+            RefundAnswer::Doubt(_) => {
+                self.stage = Stage::Rest;
+                return Vec::new();
+            }
             RefundAnswer::NotFound => "it knows no refund of this number".into(),
             RefundAnswer::NotEnough => ACCOUNT_EMPTY.into(),
-            RefundAnswer::Doubt(doubt) => doubt.name().into(),
             RefundAnswer::Final(why) | RefundAnswer::OurFault(why) => why,
         };
-        let why = format!("the provider sent word of it; asked, it says: {said}");
+        let before = self.row.why.split(ASKED).next().unwrap_or_default().trim_end_matches("; ");
+        let separator = if before.is_empty() { "" } else { "; " };
+        let why = format!("{before}{separator}{ASKED}{said}");
         self.settle(RefundState::Human, FactKind::RefundNeedsHuman, &why, now)
     }
 

@@ -352,16 +352,16 @@ fn switching_off_stops_new_money_but_not_the_question_what_became_of_the_old() {
 #[test]
 fn word_of_a_refund_that_had_ended_is_asked_about_and_sends_nothing() {
     let heard = |state, mode, answer, expected: &str| {
-        refunds(row(state), &[], mode, vec![refund(answer)], &format!("ask:LSlx-7-f0 {expected}"));
+        refunds(row(state), &[], mode, vec![refund(answer)], format!("ask:LSlx-7-f0 {expected}").trim_end());
     };
     for state in [RefundState::Human, RefundState::Failed] {
         heard(state, Mode::Act, RefundAnswer::Done, "DONE [refund_done] mark");
         heard(state, Mode::Observe, RefundAnswer::Done, "DONE [refund_done]");
         heard(state, Mode::Act, RefundAnswer::Processing, "ACCEPTED [refund_accepted]");
         let final_word = RefundAnswer::Final("CLOSED".into());
-        let unclear = RefundAnswer::Doubt(Doubt::NoAnswer);
+        heard(state, Mode::Act, RefundAnswer::Doubt(Doubt::NoAnswer), "");
         let ours = RefundAnswer::OurFault("SIGN_ERROR".into());
-        for answer in [RefundAnswer::NotFound, RefundAnswer::NotEnough, final_word, unclear, ours] {
+        for answer in [RefundAnswer::NotFound, RefundAnswer::NotEnough, final_word, ours] {
             heard(state, Mode::Act, answer, "HUMAN [refund_needs_human]");
         }
     }

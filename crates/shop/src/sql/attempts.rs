@@ -110,7 +110,7 @@ impl AttemptTail {
     /// A reader that begins with the attempts of the last hours.
     pub async fn start(shop: &Shop, payments: &Payments, now: Timestamp) -> Result<AttemptTail, ShopError> {
         let Payments { table, id, created, .. } = payments;
-        let bounds = shop.bounds_of("payment attempts", table, |end| format!("{end}({id})")).await?;
+        let bounds = shop.bounds_of("payment attempts", table, id).await?;
         let first = shop.first_key_of(table, id, created, now - KEEP).await?;
         Ok(AttemptTail {
             attempts: BTreeMap::new(),

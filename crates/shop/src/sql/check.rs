@@ -245,8 +245,10 @@ impl Shop {
         );
         let mut statements = vec![("orders".to_owned(), sql, true)];
         if orders.key != KeyKind::Growing {
+            // Not the year 1970, which some columns cannot hold: that no row can have it leads nowhere by any plan.
+            let instant = self.instant(Timestamp(1_700_000_000_000));
             let placed =
-                format!("SELECT {} FROM {} WHERE {} = :now", orders.id, orders.table, orders.created);
+                format!("SELECT {} FROM {} WHERE {} = {instant}", orders.id, orders.table, orders.created);
             statements.push((PLACED.to_owned(), placed, true));
         }
         statements.extend(orders.trades.iter().map(|sql| ("orders.trades".to_owned(), sql.clone(), false)));

@@ -72,7 +72,7 @@ impl Dialect {
     /// A column of time as milliseconds since 1970.
     pub(super) fn millis(self, clock: ColumnClock, column: &str) -> String {
         let ahead = match clock {
-            ColumnClock::EpochSeconds => return self.integer(&format!("{column} * 1000")),
+            ColumnClock::EpochSeconds => return format!("{} * 1000", self.integer(column)),
             ColumnClock::Local(ahead) => ahead.0,
             ColumnClock::Zoned => 0,
         };

@@ -327,8 +327,7 @@ impl Shop {
         at: Timestamp,
     ) -> Result<i64, ShopError> {
         const WHAT: &str = "the first key of a time";
-        let ends = |end: &str| format!("{end}({id})");
-        let Some((mut low, last)) = self.bounds_of(WHAT, table, ends).await? else { return Ok(0) };
+        let Some((mut low, last)) = self.bounds_of(WHAT, table, id).await? else { return Ok(0) };
         let mut high = last.saturating_add(1);
         while low < high {
             let middle = low + (high - low) / 2;
@@ -345,16 +344,15 @@ impl Shop {
         Ok(low)
     }
 
-    /// The least and the largest of a column, as `value` writes `MIN` and `MAX` of it; none in an empty table.
+    /// The first and the last of growing keys; none in an empty table.
     pub(super) async fn bounds_of(
         &self,
         what: &'static str,
         table: &str,
-        value: impl Fn(&str) -> String,
+        id: &str,
     ) -> Result<Option<(i64, i64)>, ShopError> {
         // Asked together of one table, SQLite would read all of it.
-        let end =
-            |function: &str| self.dialect().integer(&format!("(SELECT {} FROM {table})", value(function)));
+        let end = |function: &str| self.dialect().integer(&format!("(SELECT {function}({id}) FROM {table})"));
         let sql = format!("SELECT {}, {}", end("MIN"), end("MAX"));
         let rows = self.ask(what, Statement::plain(sql)).await?;
         Ok(rows.first().and_then(|row| row[0].1.integer().zip(row[1].1.integer())))

@@ -1,5 +1,5 @@
-//! How far a table with growing keys was read, and from where it is read again: a transaction that began earlier may commit
-//! a lower key later.
+//! How far a table was read, by growing keys or by seconds, and from where it is read again: a transaction that began earlier
+//! may commit a lower key later.
 
 use lingshao_model::{TimeDelta, Timestamp};
 

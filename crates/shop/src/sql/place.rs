@@ -2,15 +2,21 @@
 //! were placed.
 //!
 //! Seconds, as no column of time is sure to hold more. Several orders lie in one second, so that a page may end in the midst
-//! of it, and clocks of several machines are apart, so that what is placed later may lie before it: both are the reader's to
-//! mind.
+//! of it; clocks of several machines are apart, so that what is placed later may lie before it; and a row may say that it is
+//! of next year. So nothing counts as read up to a time that has not come, and all is read again as far back as clocks may be
+//! apart.
 
 use lingshao_model::Timestamp;
 
 use super::find::{OrderFacts, ROWS_MAX};
+use super::render::Statement;
+use super::transact::first_integer;
 use super::{Shop, ShopError};
 use crate::OrderKey;
 use crate::mapping::KeyKind;
+
+/// More orders of one second than this say that the column holds days, or something else.
+const SECOND_MAX: usize = 100_000;
 
 /// Where an order lies among the others; orders of one second by their keys.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,9 +75,25 @@ impl Shop {
     }
 
     /// Where it is read from again, if all up to `at` was read: clocks may be apart, keys are not.
-    pub(super) fn again_from(&self, at: i64) -> i64 {
-        let apart = if self.keys_grow() { 0 } else { self.mapping().clock.skew_max.0 / 1_000 };
-        at.saturating_sub(apart)
+    pub(super) fn again_from(&self, at: i64, now: Timestamp) -> i64 {
+        if self.keys_grow() {
+            return at;
+        }
+        at.min(second(now)).saturating_sub(self.mapping().clock.skew_max.0 / 1_000)
+    }
+
+    /// Up to where all is read, when a page has ended at `at` and the table with it, or not.
+    pub(super) fn reached(&self, at: i64, is_end: bool, now: Timestamp) -> i64 {
+        match (self.keys_grow(), is_end) {
+            (true, _) => at,
+            (false, true) => second(now),
+            (false, false) => at.min(second(now)),
+        }
+    }
+
+    /// Nothing that was counted lies behind it.
+    pub(super) fn end(&self, bounds: Option<(i64, i64)>, now: Timestamp) -> Option<i64> {
+        if self.keys_grow() { bounds.map(|(_, last)| last) } else { Some(second(now)) }
     }
 
     /// Behind this place lies all that was placed since then.
@@ -79,20 +101,26 @@ impl Shop {
         if self.keys_grow() {
             return Ok(self.first_key_since(at).await?.saturating_sub(1));
         }
-        let before = second(at).saturating_sub(1);
-        Ok(self.place_bounds().await?.map_or(before, |(_, last)| before.min(last)))
+        Ok(second(at).saturating_sub(1))
     }
 
-    /// The first and the last place; none in an empty table.
+    /// The first place, and one behind which there is none; none in an empty table.
     pub(super) async fn place_bounds(&self) -> Result<Option<(i64, i64)>, ShopError> {
         const WHAT: &str = "all orders";
         let orders = &self.mapping().orders;
         if self.keys_grow() {
-            return self.bounds_of(WHAT, &orders.table, |end| format!("{end}({})", orders.id)).await;
+            return self.bounds_of(WHAT, &orders.table, &orders.id).await;
         }
-        let created = |end: &str| self.millis(&format!("{end}({})", orders.created));
-        let bounds = self.bounds_of(WHAT, &orders.table, created).await?;
-        Ok(bounds.map(|(first, last)| (second(Timestamp(first)), second(Timestamp(last)))))
+        // Not the least: MySQL's `0000-00-00` is no time.
+        let sql = format!(
+            "SELECT {} FROM {} WHERE {} ORDER BY {} LIMIT 1",
+            self.millis(&orders.created),
+            orders.table,
+            self.behind(-1),
+            orders.created
+        );
+        let rows = self.ask(WHAT, Statement::plain(sql)).await?;
+        Ok(first_integer(&rows).map(|first| (second(Timestamp(first)), i64::MAX)))
     }
 
     /// What a page that ended at `at` may have cut off: the orders of that second, in pages by key.
@@ -111,6 +139,10 @@ impl Shop {
             found.extend(page);
             if !is_full {
                 return Ok(found);
+            }
+            if SECOND_MAX < found.len() {
+                let found = format!("more than {SECOND_MAX} orders in a second of `{}`", self.place_column());
+                return Err(ShopError::Unexpected { what: "when orders were placed", found });
             }
         }
     }

@@ -121,8 +121,8 @@ impl Tail {
         earlier: Option<CountedOrders>,
         now: Timestamp,
     ) -> Result<(), ShopError> {
-        let floor = shop.again_from(self.marks.floor(now));
-        self.total = Some(OrderTotal::start(shop, floor, earlier, self.orders.keys()).await?);
+        let floor = shop.again_from(self.marks.floor(now), now);
+        self.total = Some(OrderTotal::start(shop, floor, earlier, self.orders.keys(), now).await?);
         Ok(())
     }
 
@@ -187,7 +187,7 @@ impl Tail {
     }
 
     async fn read_new(&mut self, shop: &Shop, now: Timestamp) -> Result<bool, ShopError> {
-        let mut from = shop.again_from(self.marks.floor(now));
+        let mut from = shop.again_from(self.marks.floor(now), now);
         if let Some(total) = &mut self.total {
             total.settle(from);
         }
@@ -195,14 +195,14 @@ impl Tail {
         loop {
             let found = shop.facts("new orders", &shop.behind(from), shop.place_column()).await?;
             let full = found.len() == ROWS_MAX;
-            read += found.len();
             let placed = found.last().map(|order| order.created);
-            from = from.max(self.saw(shop, found)?);
+            read += self.saw(shop, found, &mut from)?;
             if full {
                 let rest = shop.rest_of_page(from).await?;
-                self.saw(shop, rest)?;
+                read += self.saw(shop, rest, &mut from)?;
             }
-            self.marks.page(from, placed.filter(|_| full), shop.mapping().clock.skew_max, now);
+            let reached = shop.reached(from, !full, now);
+            self.marks.page(reached, placed.filter(|_| full), shop.mapping().clock.skew_max, now);
             if !full {
                 return Ok(true);
             }
@@ -237,18 +237,19 @@ impl Tail {
         Ok(())
     }
 
-    /// Takes what was read for new; the last place of it.
-    fn saw(&mut self, shop: &Shop, found: Vec<OrderFacts>) -> Result<i64, ShopError> {
-        let mut last = i64::MIN;
+    /// Takes what was read from a place on, which moves to the last of it. How many of them were not known: what is read
+    /// again and again must not use up what a tick may read, or it would never come further.
+    fn saw(&mut self, shop: &Shop, found: Vec<OrderFacts>, from: &mut i64) -> Result<usize, ShopError> {
+        let mut news = 0;
         for order in found {
             let place = shop.place_of(&order)?;
-            last = last.max(place.at);
+            *from = place.at.max(*from);
             if let Some(total) = &mut self.total {
                 total.saw(&place);
             }
-            self.orders.insert(place, order);
+            news += usize::from(self.orders.insert(place, order).is_none());
         }
-        Ok(last)
+        Ok(news)
     }
 
     fn forget(&mut self, now: Timestamp) {

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeSet;
 
+use lingshao_model::Timestamp;
+
 use super::place::Place;
 use super::render::Statement;
 use super::transact::first_integer;
@@ -41,10 +43,11 @@ impl OrderTotal {
         floor: i64,
         earlier: Option<CountedOrders>,
         known: impl Iterator<Item = &Place>,
+        now: Timestamp,
     ) -> Result<OrderTotal, ShopError> {
         let bounds = shop.place_bounds().await?;
-        // A table that ends before the key is another one.
-        let is_same = |counted: &CountedOrders| bounds.is_some_and(|(_, last)| counted.key <= last);
+        // A table that ends before the key is another one; a time that has not come was none.
+        let is_same = |counted: &CountedOrders| shop.end(bounds, now).is_some_and(|end| counted.key <= end);
         let earlier = earlier.filter(is_same);
         let (mut settled, mut key, least) =
             earlier.map_or((0, i64::MIN, 0), |earlier| (earlier.settled, earlier.key, earlier.total));

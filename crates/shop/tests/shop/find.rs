@@ -5,7 +5,7 @@ use lingshao_shop::act::{OrderState, ShopAnswer, ShopTx};
 use lingshao_shop::group::{Verdict, verdict};
 use lingshao_shop::mapping::{KeyKind, litemall};
 use lingshao_shop::sql::check::Known;
-use lingshao_shop::sql::{Database, Drift, Shop, Tail, TailLimits};
+use lingshao_shop::sql::{CountedOrders, Database, Drift, Shop, Tail, TailLimits};
 use lingshao_shop::{Fen, GroupKey, OrderKey};
 
 use super::litemall::{NOW, ago, make, place, shop};
@@ -317,20 +317,31 @@ async fn orders_whose_keys_do_not_grow_are_counted_by_when_they_were_placed() {
         rows.extend((3_000..3_050).map(|id| row(id, 90_000 - id, &long_ago)));
         let columns = "id, user_id, order_sn, order_status, actual_price, add_time, pay_time, deleted";
         client.run(&format!("INSERT INTO litemall_order ({columns}) VALUES {}", rows.join(","))).await;
-        let start = async |earlier| {
+        let start = async |earlier, now| {
             let mut tail = Tail::start(&shop, TailLimits::default(), now).await.unwrap();
             tail.count_all(&shop, earlier, now).await.unwrap();
             assert!(tail.tick(&shop, now).await.unwrap());
             tail
         };
         let total = |tail: &Tail| tail.counted().unwrap().total;
-        let mut tail = start(None).await;
+        let mut tail = start(None, now).await;
         assert_eq!(total(&tail), 2_475 + 49, "{kind:?}");
         let today = tail.today(shop.now(NOW).await.unwrap());
         assert_eq!((today.orders, today.sales), (2_475, Fen(247_500)), "{kind:?}");
-        // A machine whose clock is four minutes late, and a customer who pays.
-        place(&mut client, 5_000, 101, 240).await;
+        // An order of next year must not hide those of today; a machine whose clock is four minutes late, and a customer who
+        // pays.
+        let next_year = ago(&client, -400 * 86_400);
+        client
+            .run(&format!("INSERT INTO litemall_order ({columns}) VALUES {}", row(6_000, 99_000, &next_year)))
+            .await;
         let later = |seconds| now + TimeDelta::from_secs(seconds);
+        for seconds in [10, 140, 150] {
+            tail.tick(&shop, later(seconds)).await.unwrap();
+            assert_eq!(total(&tail), 2_525, "{kind:?}");
+        }
+        client.run("DELETE FROM litemall_order WHERE id=6000").await;
+        tail = start(None, now).await;
+        place(&mut client, 5_000, 101, 240).await;
         tail.tick(&shop, later(30)).await.unwrap();
         assert_eq!((total(&tail), tail.in_state(OrderState::Pending).count()), (2_525, 1), "{kind:?}");
         let paid = "UPDATE litemall_order SET order_status=201, deleted=0 WHERE order_sn='SN5000'";
@@ -349,9 +360,12 @@ async fn orders_whose_keys_do_not_grow_are_counted_by_when_they_were_placed() {
         // The next life goes on from there, though rows were archived meanwhile.
         let known = tail.counted();
         client.run("DELETE FROM litemall_order WHERE id BETWEEN 3000 AND 3049").await;
-        place(&mut client, 5_001, 101, 0).await;
-        assert_eq!(total(&start(known).await), 2_527, "{kind:?}");
-        assert_eq!(total(&start(None).await), 2_477, "{kind:?}");
+        place(&mut client, 5_001, 101, -1_000).await;
+        assert_eq!(total(&start(known, later(1_200)).await), 2_527, "{kind:?}");
+        assert_eq!(total(&start(None, later(1_200)).await), 2_477, "{kind:?}");
+        // Counted by a clock that was years ahead: it would hide all that comes.
+        let ahead = known.map(|counted| CountedOrders { key: counted.key + 100_000_000, ..counted });
+        assert_eq!(total(&start(ahead, later(1_200)).await), 2_477, "{kind:?}");
     }
 }
 

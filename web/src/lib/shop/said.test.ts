@@ -9,6 +9,10 @@ test.each([
   ['the newest order lies 8h ahead of the database\'s clock; 8 hours are China\'s distance from UTC: set `clock.column_zone` to the other of the two', '最新的订单比数据库时钟快 8h：正好是中国与 UTC 之差，请把 `clock.column_zone` 改成另一个'],
   ['step 1 changed 0 rows; it may change 1 to 1', '第 1 步改了 0 行，只许改 1 到 1 行；已回滚'],
   ['the provider sent word of it; asked, it says: CLOSED', '支付方发来过通知；去查询时说：CLOSED'],
+  [
+    'the customer is paying; the provider sent word of it; asked, it says: it knows no refund of this number',
+    '顾客正在付款；后来支付方发来通知，去查询时说：没有这个退款单号',
+  ],
   ['disk on fire', 'disk on fire'],
   ["<img src=x onerror=alert(1)>", "<img src=x onerror=alert(1)>"],
 ])('%s', (english, chinese) => {

@@ -3,12 +3,12 @@
 import { said } from '../../i18n/zh/shopSaid';
 import { preferences, type Language } from '../preferences.svelte';
 
-/** The text in the language of the page; as it came where we have no words for it. */
+/** The text in the language of the page, and what is said within it; as it came where we have no words for it. */
 export function saidText(text: string, language: Language = preferences.language): string {
   if (language === 'en') return text;
   for (const [pattern, chinese] of said) {
     const found = pattern.exec(text);
-    if (found !== null) return chinese.replace(/\$(\d)/g, (_, n: string) => found[Number(n)] ?? '');
+    if (found !== null) return chinese.replace(/\$(\d)/g, (_, n: string) => saidText(found[Number(n)] ?? '', language));
   }
   return text;
 }

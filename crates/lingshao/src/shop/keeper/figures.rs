@@ -5,7 +5,7 @@ use std::time::Duration;
 use lingshao_model::{TimeDelta, Timestamp};
 use lingshao_shop::day::{DAY, day, hour};
 use lingshao_shop::mapping::{KeyKind, Mapping};
-use lingshao_shop::sql::check::{PAYMENTS, PLACED};
+use lingshao_shop::sql::check::PAYMENTS;
 use lingshao_shop::sql::{
     AttemptFigures, AttemptLabels, AttemptTail, CountedOrders, ShopError, Tail, TailLimits,
 };
@@ -48,10 +48,10 @@ impl Keeper {
         let desk = self.desk.clone();
         let clock = desk.hands.shop.now(at).await?;
         self.refuses_misfit(Monitor::Figures);
-        if self.is_wrong(PLACED) {
-            self.tail = None;
-        } else {
+        if self.finds_orders() {
             self.order_figures(at, clock).await?;
+        } else {
+            self.tail = None;
         }
         let read = self.read_payments(clock).await;
         if read.is_err() {
@@ -197,8 +197,10 @@ fn counted_rows(mapping: &Mapping) -> String {
     let rows = format!("{} {}", orders.table, orders.exclude.as_deref().unwrap_or_default());
     match orders.key {
         KeyKind::Growing => rows,
-        // How far it was counted is a time there.
-        KeyKind::Integer | KeyKind::Text => format!("{rows} by {}", orders.created),
+        // How far it was counted is a time there, as the column's zone has it.
+        KeyKind::Integer | KeyKind::Text => {
+            format!("{rows} by {} {:?}", orders.created, mapping.clock.column)
+        }
     }
 }
 

@@ -17,10 +17,11 @@ use std::time::{Duration, Instant};
 use lingshao_model::{TimeDelta, Timestamp};
 use lingshao_shop::act::{Act, Fact, FactKind, Subject};
 use lingshao_shop::day::{DAY, day};
+use lingshao_shop::mapping::KeyKind;
 use lingshao_shop::safety::{
     Admission, CallbackLimits, Callbacks, Candidate, Gate, Halt, Limits, MonitorHistory, Trouble,
 };
-use lingshao_shop::sql::check::{Known, Report};
+use lingshao_shop::sql::check::{Known, PAYMENTS, PLACED, Report};
 use lingshao_shop::sql::{AttemptTail, CountedOrders, ShopError, Tail};
 use lingshao_shop::{Fen, OrderKey};
 
@@ -40,6 +41,8 @@ use crate::state::StateError;
 const CHECK_EVERY: TimeDelta = TimeDelta::from_secs(3_600);
 /// After a comparison that failed, or found an error: somebody is at work on it, and waits to see it gone.
 const CHECK_AGAIN_AFTER: TimeDelta = TimeDelta::from_secs(15);
+/// Where only the index is missing that leads to new orders: to look for the newest one costs a walk over all of them.
+const CHECK_INDEX_AFTER: TimeDelta = TimeDelta::from_secs(600);
 /// A tick that takes longer leaves the rest to the next, so that people's words are heard.
 const TICK_TIME: Duration = Duration::from_secs(60);
 /// Questions to the provider that are no part of an act: WeChat Pay allows far more, and a shop has few late orders.
@@ -133,10 +136,24 @@ struct Checked {
 }
 
 impl Checked {
-    /// Whether it came to its end and found no error.
+    /// Whether it came to its end and found no error that an act could meet: figures are only looked at.
     fn is_good(&self) -> bool {
-        let errors = |view: &CheckView| view.findings.iter().any(|finding| finding.severity == "error");
-        self.result.as_ref().is_ok_and(|view| !errors(view))
+        self.has_no_error_but(&[PAYMENTS, PLACED])
+    }
+
+    fn has_no_error_but(&self, places: &[&str]) -> bool {
+        let is_other =
+            |finding: &FindingView| finding.severity == "error" && !places.contains(&finding.place.as_str());
+        self.result.as_ref().is_ok_and(|view| !view.findings.iter().any(is_other))
+    }
+
+    /// Until the next one.
+    fn pause(&self) -> TimeDelta {
+        match (self.has_no_error_but(&[]), self.has_no_error_but(&[PLACED])) {
+            (true, _) => CHECK_EVERY,
+            (false, true) => CHECK_INDEX_AFTER,
+            (false, false) => CHECK_AGAIN_AFTER,
+        }
     }
 }
 
@@ -320,10 +337,7 @@ impl Keeper {
     /// The mapping against the database, at the start and every hour; sooner while something is wrong. What is
     /// returned: the database is away.
     async fn compare(&mut self, at: Timestamp) -> Option<String> {
-        let due = self.check.as_ref().is_none_or(|checked| {
-            let pause = if checked.is_good() { CHECK_EVERY } else { CHECK_AGAIN_AFTER };
-            pause <= at - checked.at
-        });
+        let due = self.check.as_ref().is_none_or(|checked| checked.pause() <= at - checked.at);
         if !due {
             return None;
         }
@@ -400,6 +414,13 @@ impl Keeper {
     /// Whether the check found an error at this place.
     fn is_wrong(&self, place: &str) -> bool {
         self.errors().any(|finding| finding.place == place)
+    }
+
+    /// Whether new orders are found without a walk over all of them.
+    fn finds_orders(&self) -> bool {
+        let keys_grow = self.desk.hands.shop.mapping().orders.key == KeyKind::Growing;
+        let is_checked = self.check.as_ref().is_some_and(|checked| checked.result.is_ok());
+        keys_grow || (is_checked && !self.is_wrong(PLACED))
     }
 
     fn errors(&self) -> impl Iterator<Item = &FindingView> {

@@ -13,6 +13,7 @@ use lingshao_shop::{Fen, OrderKey, OrderNumber, RefundNumber};
 use super::gates::refund_held_name;
 use super::{Failed, Keeper, fact};
 use crate::clock::now;
+use crate::shop::desk::{told_name, told_number};
 use crate::shop::monitor::Monitor;
 use crate::shop::view::RefundsView;
 
@@ -53,7 +54,12 @@ impl Keeper {
         tally.found = open.len() + planned.len();
         tally.refuses = refusal;
         open.extend(planned);
-        let mut nudged = self.nudged(&mut open, at).await?;
+        let nudged = desk.take_nudged();
+        for row in open.iter_mut().filter(|row| nudged.contains(row.number.as_str())) {
+            row.next_at = at;
+        }
+        let told = self.told_of_ended(at).await?;
+        open.extend(told.iter().cloned());
         let (go, held) = desk.config.refunds.caps.admit(&open, &all, at);
         for (_, why) in held {
             *self.tally(MONITOR).held.entry(refund_held_name(why)).or_default() += 1;
@@ -70,36 +76,36 @@ impl Keeper {
                 continue;
             }
             let others = desk.store.refunds_of(&row.trade).await?;
-            let (order, act_number) = (row.order.clone(), row.number.clone());
+            let (order, number) = (row.order.clone(), row.number.clone());
             let mut act = Act::Refund(Refund::new(row, &others, mode));
             let carried = self.carry(MONITOR, &mut act, "").await?;
-            nudged.remove(act_number.as_str());
+            if told.iter().any(|row| row.number == number) && !carried.facts.is_empty() {
+                self.remember(&told_name(&number), None).await;
+            }
             self.tally(MONITOR).acted += 1;
             self.learn(MONITOR, None, &carried).await;
             if carried.has(FactKind::RefundMarked) || carried.has(FactKind::RefundDone) {
                 self.orphans.remove(&order);
             }
         }
-        nudged.iter().for_each(|number| desk.nudge(number));
         self.sum_refunds(at).await?;
         self.tally(MONITOR).refuses = self.refusal(MONITOR, now());
         Ok(())
     }
 
-    /// The pause of these refunds is over: word came of them. Of those that had ended, too.
-    async fn nudged(&self, open: &mut Vec<RefundRow>, at: Timestamp) -> Result<BTreeSet<String>, Failed> {
-        let nudged = self.desk.take_nudged();
-        for number in &nudged {
-            let place = open.iter().position(|row| row.number.as_str() == number);
-            let Some(place) = place else {
-                let Ok(number) = RefundNumber::new(number) else { continue };
-                let ended = self.desk.store.refund(&number).await?.filter(|row| !row.is_done());
-                open.extend(ended.map(|row| RefundRow { next_at: at, ..row }));
-                continue;
-            };
-            open[place].next_at = at;
+    /// Refunds that had ended without money, and of which the provider has sent word since: to be asked for until there is a
+    /// clear answer, whoever took that word, and in whichever life.
+    async fn told_of_ended(&self, at: Timestamp) -> Result<Vec<RefundRow>, Failed> {
+        let mut rows = Vec::new();
+        for (name, _) in self.desk.store.remembered().await? {
+            let Some(number) = told_number(&name) else { continue };
+            match self.desk.store.refund(&number).await? {
+                Some(row) if !row.is_open() && !row.is_done() => rows.push(RefundRow { next_at: at, ..row }),
+                // It goes its way again, or is at its end.
+                _ => self.remember(&name, None).await,
+            }
         }
-        Ok(nudged)
+        Ok(rows)
     }
 
     /// Refunds that are due and stand in no ledger yet.
@@ -156,7 +162,7 @@ impl Keeper {
             return Ok(());
         }
         let look_back = desk.config.refunds.look_back;
-        // The tail has all of them; without growing keys one question brings the oldest thousand.
+        // The tail has all of them; without one, a question brings the oldest thousand.
         let asked;
         let cancelled: Vec<&OrderFacts> = match &self.tail {
             Some(tail) => {

@@ -612,7 +612,7 @@ fn a_key_that_was_changed_in_its_file_counts_from_the_next_reload() {
     .unwrap();
     let watched = world.watch("order_timeout: {mode: act}");
     watched.wait_fact("our_fault:1");
-    assert_eq!(watched.monitor("order_timeout")["halted"], "our_fault");
+    eventually("it halts", || watched.monitor("order_timeout")["halted"] == "our_fault");
     std::fs::write(&file, lingshao_demo::fakes::WechatPayAccount::MERCHANT_KEY).unwrap();
     assert_eq!(watched.0.request("POST", "/-/reload", &[], b"").status, 200);
     assert_eq!(watched.command("monitors/order_timeout/resume", json!({})).status, 200);
@@ -693,8 +693,9 @@ fn callbacks_make_the_ledger_ask_at_once_and_are_never_believed() {
             .clone()
     };
     eventually("counted", || facts("callback") == "4");
-    word_of_an_ended_refund(&mut world, &watched, &number(10));
     eventually("refusals counted", || facts("callback_refused").as_str().is_some_and(|count| count != "0"));
+    word_of_an_ended_refund(&mut world, &watched, &number(10));
+    word_that_a_crash_left(&mut world, watched, &number(11));
 }
 
 /// A card that takes no money is for people, who mend it on the merchant's pages: of that the ledger is told.
@@ -711,6 +712,28 @@ fn word_of_an_ended_refund(world: &mut World, watched: &Watched, number: &str) {
     }
     assert_eq!((world.refunded(10), world.status(10)), (1_990, 203));
     assert_eq!(watched.look()["refunds"]["human"], 0);
+}
+
+/// The same, acknowledged by a life that did not come to ask.
+fn word_that_a_crash_left(world: &mut World, watched: Watched, number: &str) {
+    world.place(Order { id: 11, status: 201, placed: LATE });
+    world.group(11, &[11], 2, 60);
+    watched.wait_fact("refund_accepted:11");
+    assert!(world.provider.finish_refund(number, RefundState::Abnormal));
+    eventually("a person must look", || watched.refund(11)["state"] == "HUMAN");
+    drop(watched);
+    assert!(world.provider.finish_refund(number, RefundState::Done));
+    let data = world.folder.path().join("data");
+    let script = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); \
+                  c.execute('INSERT INTO shop_meta VALUES (?, ?, ?)', ('lx', 'told:' + sys.argv[2], '')); c.commit()";
+    let state = text(data.join("state.db"));
+    let told = std::process::Command::new("python3").args(["-c", script, &state, number]).status();
+    assert!(told.unwrap().success());
+    let file = world.configure(ACT);
+    let watched = Watched(Server::try_start_in(&[], &data, &["--config", &file]).unwrap());
+    eventually("it is mended", || watched.refund(11)["state"] == "DONE");
+    watched.wait_fact("refund_marked:11");
+    assert_eq!((world.refunded(11), world.status(11)), (1_990, 203));
 }
 
 #[test]
