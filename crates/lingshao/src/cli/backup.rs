@@ -18,8 +18,9 @@ pub(crate) struct Arguments {
     /// Deletes older backups in the folder until so many are left, the new one included
     #[arg(long, value_name = "N", requires = "to")]
     keep: Option<NonZeroUsize>,
-    /// Leaves out `state.db`, for one that cannot be read any more: no silences, boards, sign-ins, ledger, audit trail
-    #[arg(long, requires = "to")]
+    /// Leaves out `state.db`, for one that cannot be read any more: no silences, boards, sign-ins, ledger, audit trail.
+    /// Not with --keep, which might delete the last backup that has them
+    #[arg(long, requires = "to", conflicts_with = "keep")]
     without_state: bool,
     /// The data folder [default: what the config says, else lingshao-data]
     #[arg(long, env = "LINGSHAO_DATA", value_name = "DIR")]

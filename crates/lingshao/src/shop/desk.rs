@@ -119,8 +119,14 @@ impl Desk {
         self.said().nudged.insert(number.to_owned());
     }
 
-    pub(super) fn take_nudged(&self) -> BTreeSet<String> {
-        std::mem::take(&mut self.said().nudged)
+    /// Those whose pause is over.
+    pub(super) fn nudged(&self) -> BTreeSet<String> {
+        self.said().nudged.clone()
+    }
+
+    /// It was asked for.
+    pub(super) fn was_nudged(&self, number: &str) {
+        self.said().nudged.remove(number);
     }
 
     /// Whether a callback of the provider came before, as all come more than once.
@@ -148,6 +154,8 @@ impl Desk {
 }
 
 const TOLD: &str = "told:";
+/// How often it was asked for without a clear answer, and when it may be asked for again.
+pub(super) const TOLD_NOW: &str = "0 0";
 
 /// Under which it is remembered that the provider sent word of a refund that had ended.
 pub(super) fn told_name(number: &RefundNumber) -> String {

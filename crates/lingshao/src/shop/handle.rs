@@ -17,7 +17,7 @@ use ring::hmac;
 use ring::rand::SystemRandom;
 use tokio::sync::watch;
 
-use super::desk::{Desk, WANTED_MAX, Wanted, told_name};
+use super::desk::{Desk, TOLD_NOW, WANTED_MAX, Wanted, told_name};
 use super::figures;
 use super::hands::log;
 use super::monitor::Monitor;
@@ -379,7 +379,7 @@ async fn tell_of_ended(desk: &Desk, row: &RefundRow) -> Result<(), StateError> {
         ..of(KIND, "")
     };
     desk.store.write(&[], std::slice::from_ref(&entry)).await?;
-    desk.store.remember(&told_name(&row.number), Some("")).await?;
+    desk.store.remember(&told_name(&row.number), Some(TOLD_NOW)).await?;
     desk.hands.facts.add(Monitor::Refunds, KIND);
     log(&desk.hands.logs, vec![entry]).await;
     Ok(())

@@ -17,7 +17,7 @@ mod tests;
 pub use cancel::Cancel;
 pub use fact::{Fact, FactKind, Subject};
 pub use group::Settle;
-pub use refund::{ATTEMPTS_MAX, NextGenerationError, Refund, Wish, next_generation};
+pub use refund::{ATTEMPTS_MAX, NextGenerationError, Refund, Wish, next_generation, pause};
 
 use lingshao_model::Timestamp;
 

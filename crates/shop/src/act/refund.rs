@@ -325,13 +325,13 @@ impl Refund {
     fn asked_ended(&mut self, answer: RefundAnswer, now: Timestamp) -> Vec<Effect> {
         let said: Box<str> = match answer {
             RefundAnswer::Done | RefundAnswer::Processing => return self.told(answer, now),
-            RefundAnswer::Doubt(_) => {
+            RefundAnswer::Doubt(_) | RefundAnswer::OurFault(_) => {
                 self.stage = Stage::Rest;
                 return Vec::new();
             }
             RefundAnswer::NotFound => "it knows no refund of this number".into(),
             RefundAnswer::NotEnough => ACCOUNT_EMPTY.into(),
-            RefundAnswer::Final(why) | RefundAnswer::OurFault(why) => why,
+            RefundAnswer::Final(why) => why,
         };
         let before = self.row.why.split(ASKED).next().unwrap_or_default().trim_end_matches("; ");
         let separator = if before.is_empty() { "" } else { "; " };
@@ -453,6 +453,6 @@ pub fn next_generation(
 }
 
 /// 1, 2, 4 … minutes, at most 6 hours.
-fn pause(attempts: u32) -> TimeDelta {
+pub fn pause(attempts: u32) -> TimeDelta {
     TimeDelta(PAUSE_MIN.0.saturating_mul(1 << attempts.min(16)).min(PAUSE_MAX.0))
 }

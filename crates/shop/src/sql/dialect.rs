@@ -72,7 +72,7 @@ impl Dialect {
     /// A column of time as milliseconds since 1970.
     pub(super) fn millis(self, clock: ColumnClock, column: &str) -> String {
         let ahead = match clock {
-            ColumnClock::EpochSeconds => return format!("{} * 1000", self.integer(column)),
+            ColumnClock::EpochSeconds => return format!("{} * 1000", self.whole_seconds(column)),
             ColumnClock::Local(ahead) => ahead.0,
             ColumnClock::Zoned => 0,
         };
@@ -83,6 +83,14 @@ impl Dialect {
             Dialect::Sqlite => format!("CAST(strftime('%s', {column}) AS INTEGER) * 1000"),
         };
         self.integer(&format!("{utc} - {ahead}"))
+    }
+
+    /// Cut, as everything here: a cast rounds, but in SQLite.
+    fn whole_seconds(self, column: &str) -> String {
+        match self {
+            Dialect::Postgres | Dialect::Mysql => self.integer(&format!("FLOOR({column})")),
+            Dialect::Sqlite => self.integer(column),
+        }
     }
 
     /// An instant, cut to the second, as a literal of a column of time: cut, as columns without fractions would round it,

@@ -27,7 +27,11 @@ impl Marks {
     /// A page up to `key` was read at `now`. `made`: when its last row was, if more rows lie behind it; what was made long ago
     /// is settled, so that a first read of many days goes on where it ended.
     pub(super) fn page(&mut self, key: i64, made: Option<Timestamp>, skew_max: TimeDelta, now: Timestamp) {
-        self.reached(key, made.map_or(now, |made| now.min(made + skew_max)));
+        // A page that is read again proves nothing of what lies behind it.
+        let is_known = made.is_some() && self.ends.last().is_some_and(|end| key <= end.1);
+        if !is_known {
+            self.reached(key, made.map_or(now, |made| now.min(made + skew_max)));
+        }
     }
 
     /// All up to `key` was read at that time, or was there at it.
@@ -47,6 +51,9 @@ mod tests {
         marks.page(20, Some(Timestamp(500)), TimeDelta(50), Timestamp(1_000));
         marks.page(30, Some(Timestamp(990)), TimeDelta(50), Timestamp(1_000));
         assert_eq!(marks.floor(Timestamp(1_000)), 20);
+        // The same once more, a minute later.
+        marks.page(30, Some(Timestamp(500)), TimeDelta(50), Timestamp(1_010));
+        assert_eq!(marks.floor(Timestamp(1_010)), 20);
         marks.page(40, None, TimeDelta(50), Timestamp(1_000));
         assert_eq!(marks.floor(Timestamp(1_099)), 20);
         assert_eq!(marks.floor(Timestamp(1_100)), 40);

@@ -91,7 +91,7 @@ impl Shop {
         }
     }
 
-    /// Nothing that was counted lies behind it.
+    /// Nothing that was counted lies behind it. Where keys do not grow, an emptied table is not told from a quiet one.
     pub(super) fn end(&self, bounds: Option<(i64, i64)>, now: Timestamp) -> Option<i64> {
         if self.keys_grow() { bounds.map(|(_, last)| last) } else { Some(second(now)) }
     }
@@ -111,12 +111,12 @@ impl Shop {
         if self.keys_grow() {
             return self.bounds_of(WHAT, &orders.table, &orders.id).await;
         }
-        // Not the least: MySQL's `0000-00-00` is no time.
+        // Not the least: MySQL's `0000-00-00` is no time, and not all columns hold the first second of 1970.
         let sql = format!(
             "SELECT {} FROM {} WHERE {} ORDER BY {} LIMIT 1",
             self.millis(&orders.created),
             orders.table,
-            self.behind(-1),
+            self.behind(86_400),
             orders.created
         );
         let rows = self.ask(WHAT, Statement::plain(sql)).await?;

@@ -47,6 +47,9 @@ impl Default for TailLimits {
     }
 }
 
+/// Of what is read in a tick, so much more may be known than new: a shop with more orders within the overlap is none of ours.
+const KNOWN_FACTOR: usize = 10;
+
 /// Figures of one day of the shop, [00:00, 24:00) in Asia/Shanghai.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DayFigures {
@@ -79,6 +82,8 @@ pub struct Tail {
     total: Option<OrderTotal>,
     /// Whether it has ever come to the end of the table.
     caught_up: bool,
+    /// What lies up to there is never read.
+    before: i64,
     /// Behind which re-reading goes on; none: at the first.
     reread_from: Option<Place>,
     /// Put right by a recount, day by day.
@@ -93,6 +98,7 @@ impl Tail {
             limits,
             orders: BTreeMap::new(),
             marks: Marks::new(limits.overlap, before),
+            before,
             total: None,
             caught_up: false,
             reread_from: None,
@@ -121,7 +127,7 @@ impl Tail {
         earlier: Option<CountedOrders>,
         now: Timestamp,
     ) -> Result<(), ShopError> {
-        let floor = shop.again_from(self.marks.floor(now), now);
+        let floor = self.floor(shop, now);
         self.total = Some(OrderTotal::start(shop, floor, earlier, self.orders.keys(), now).await?);
         Ok(())
     }
@@ -187,26 +193,33 @@ impl Tail {
     }
 
     async fn read_new(&mut self, shop: &Shop, now: Timestamp) -> Result<bool, ShopError> {
-        let mut from = shop.again_from(self.marks.floor(now), now);
+        let mut from = self.floor(shop, now);
         if let Some(total) = &mut self.total {
             total.settle(from);
         }
-        let mut read = 0;
+        let (mut read, mut news) = (0, 0);
         loop {
+            let begun = from;
             let found = shop.facts("new orders", &shop.behind(from), shop.place_column()).await?;
             let full = found.len() == ROWS_MAX;
             let placed = found.last().map(|order| order.created);
-            read += self.saw(shop, found, &mut from)?;
+            read += found.len();
+            news += self.saw(shop, found, &mut from)?;
             if full {
+                if from <= begun {
+                    let found = format!("a text in `{}`, or another zone", shop.place_column());
+                    return Err(ShopError::Unexpected { what: "the order in which orders came", found });
+                }
                 let rest = shop.rest_of_page(from).await?;
-                read += self.saw(shop, rest, &mut from)?;
+                read += rest.len();
+                news += self.saw(shop, rest, &mut from)?;
             }
             let reached = shop.reached(from, !full, now);
             self.marks.page(reached, placed.filter(|_| full), shop.mapping().clock.skew_max, now);
             if !full {
                 return Ok(true);
             }
-            if read >= self.limits.new_per_tick {
+            if news >= self.limits.new_per_tick || read >= KNOWN_FACTOR * self.limits.new_per_tick {
                 return Ok(false);
             }
         }
@@ -235,6 +248,11 @@ impl Tail {
             self.orders.insert(shop.place_of(&order)?, order);
         }
         Ok(())
+    }
+
+    /// Behind which it is read.
+    fn floor(&mut self, shop: &Shop, now: Timestamp) -> i64 {
+        shop.again_from(self.marks.floor(now), now).max(self.before)
     }
 
     /// Takes what was read from a place on, which moves to the last of it. How many of them were not known: what is read

@@ -9,7 +9,7 @@ use lingshao_shop::sql::{CountedOrders, Database, Drift, Shop, Tail, TailLimits}
 use lingshao_shop::{Fen, GroupKey, OrderKey};
 
 use super::litemall::{NOW, ago, make, place, shop};
-use super::servers::{Client, KINDS, Server, start};
+use super::servers::{Client, KINDS, Kind, Server, start};
 
 const MINUTE: i64 = 60;
 const WEEK: TimeDelta = TimeDelta::from_secs(7 * 86_400);
@@ -383,4 +383,23 @@ async fn index_by_time(shop: &Shop, client: &mut Client) {
     let report = check().await;
     assert!(report.findings.iter().all(|finding| !finding.is_error), "{:#?}", report.findings);
     assert_eq!(report.indexes.iter().find(offered), None);
+}
+
+/// Read page after page, these would bring the same rows for ever.
+#[tokio::test]
+async fn times_whose_text_lies_in_another_order_are_told() {
+    let server = start(Kind::Sqlite).await;
+    let mut client = make(&server).await;
+    let shop = by_time(&server);
+    index_by_time(&shop, &mut client).await;
+    let placed = format!("replace({}, ' ', 'T')", ago(&client, 0));
+    let rows: Vec<_> = (0..1_200).map(|id| format!("({id}, 1, 'SN{id}', 401, 1.00, {placed})")).collect();
+    let columns = "id, user_id, order_sn, order_status, actual_price, add_time";
+    client.run(&format!("INSERT INTO litemall_order ({columns}) VALUES {}", rows.join(","))).await;
+    let mut tail = Tail::start(&shop, TailLimits::default(), NOW).await.unwrap();
+    assert_eq!(
+        tail.tick(&shop, NOW).await.unwrap_err().to_string(),
+        "the order in which orders came: `a text in `add_time`, or another zone` is not what the mapping promises; \
+         correct the mapping"
+    );
 }

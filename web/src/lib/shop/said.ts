@@ -8,7 +8,10 @@ export function saidText(text: string, language: Language = preferences.language
   if (language === 'en') return text;
   for (const [pattern, chinese] of said) {
     const found = pattern.exec(text);
-    if (found !== null) return chinese.replace(/\$(\d)/g, (_, n: string) => saidText(found[Number(n)] ?? '', language));
+    if (found === null) continue;
+    // What a provider said is a text of its own; a table's name is none.
+    const within = (part: string) => (pattern.source.includes('it says') ? saidText(part, language) : part);
+    return chinese.replace(/\$(\d)/g, (_, n: string) => within(found[Number(n)] ?? ''));
   }
   return text;
 }

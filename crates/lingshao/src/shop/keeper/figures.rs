@@ -5,7 +5,7 @@ use std::time::Duration;
 use lingshao_model::{TimeDelta, Timestamp};
 use lingshao_shop::day::{DAY, day, hour};
 use lingshao_shop::mapping::{KeyKind, Mapping};
-use lingshao_shop::sql::check::PAYMENTS;
+use lingshao_shop::sql::check::{PAYMENTS, PLACED};
 use lingshao_shop::sql::{
     AttemptFigures, AttemptLabels, AttemptTail, CountedOrders, ShopError, Tail, TailLimits,
 };
@@ -48,10 +48,10 @@ impl Keeper {
         let desk = self.desk.clone();
         let clock = desk.hands.shop.now(at).await?;
         self.refuses_misfit(Monitor::Figures);
-        if self.finds_orders() {
-            self.order_figures(at, clock).await?;
-        } else {
+        if self.is_wrong(PLACED) {
             self.tail = None;
+        } else if self.finds_orders() {
+            self.order_figures(at, clock).await?;
         }
         let read = self.read_payments(clock).await;
         if read.is_err() {

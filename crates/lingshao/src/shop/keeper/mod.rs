@@ -135,6 +135,10 @@ struct Checked {
     result: Result<CheckView, String>,
 }
 
+fn is_of_index(finding: &FindingView) -> bool {
+    finding.severity == "error" && finding.place == PLACED
+}
+
 impl Checked {
     /// Whether it came to its end and found no error that an act could meet: figures are only looked at.
     fn is_good(&self) -> bool {
@@ -149,10 +153,13 @@ impl Checked {
 
     /// Until the next one.
     fn pause(&self) -> TimeDelta {
-        match (self.has_no_error_but(&[]), self.has_no_error_but(&[PLACED])) {
-            (true, _) => CHECK_EVERY,
-            (false, true) => CHECK_INDEX_AFTER,
-            (false, false) => CHECK_AGAIN_AFTER,
+        let lacks_index = self.result.as_ref().is_ok_and(|view| view.findings.iter().any(is_of_index));
+        if self.has_no_error_but(&[]) {
+            CHECK_EVERY
+        } else if lacks_index && self.has_no_error_but(&[PLACED, PAYMENTS, "clock"]) {
+            CHECK_INDEX_AFTER
+        } else {
+            CHECK_AGAIN_AFTER
         }
     }
 }

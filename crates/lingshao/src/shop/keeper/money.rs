@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lingshao_model::{TimeDelta, Timestamp};
-use lingshao_shop::act::{Act, Fact, FactKind, OrderState, Refund, Wish};
+use lingshao_shop::act::{Act, Fact, FactKind, OrderState, Refund, Wish, pause};
 use lingshao_shop::day::{DAY, day};
 use lingshao_shop::ledger::{Purpose, RefundRow, RefundState};
 use lingshao_shop::safety::{Mode, RefundCaps};
@@ -13,7 +13,7 @@ use lingshao_shop::{Fen, OrderKey, OrderNumber, RefundNumber};
 use super::gates::refund_held_name;
 use super::{Failed, Keeper, fact};
 use crate::clock::now;
-use crate::shop::desk::{told_name, told_number};
+use crate::shop::desk::{TOLD_NOW, told_name, told_number};
 use crate::shop::monitor::Monitor;
 use crate::shop::view::RefundsView;
 
@@ -30,6 +30,17 @@ pub(super) struct Orphan {
     pub(super) trade: OrderNumber,
     pub(super) paid: Fen,
     pub(super) at: Timestamp,
+}
+
+/// A refund that had ended, and word of it.
+struct ToldOf {
+    row: RefundRow,
+    /// How often it was asked for without a clear answer.
+    asked: u32,
+}
+
+fn has_ended_without_money(row: &RefundRow) -> bool {
+    matches!(row.state, RefundState::Human | RefundState::Failed)
 }
 
 /// A cancelled order that may still be paid.
@@ -54,12 +65,9 @@ impl Keeper {
         tally.found = open.len() + planned.len();
         tally.refuses = refusal;
         open.extend(planned);
-        let nudged = desk.take_nudged();
-        for row in open.iter_mut().filter(|row| nudged.contains(row.number.as_str())) {
-            row.next_at = at;
-        }
-        let told = self.told_of_ended(at).await?;
-        open.extend(told.iter().cloned());
+        self.nudge(&mut open, at).await?;
+        let told = self.told_of_ended().await?;
+        open.extend(told.iter().map(|told| told.row.clone()));
         let (go, held) = desk.config.refunds.caps.admit(&open, &all, at);
         for (_, why) in held {
             *self.tally(MONITOR).held.entry(refund_held_name(why)).or_default() += 1;
@@ -79,8 +87,11 @@ impl Keeper {
             let (order, number) = (row.order.clone(), row.number.clone());
             let mut act = Act::Refund(Refund::new(row, &others, mode));
             let carried = self.carry(MONITOR, &mut act, "").await?;
-            if told.iter().any(|row| row.number == number) && !carried.facts.is_empty() {
-                self.remember(&told_name(&number), None).await;
+            desk.was_nudged(number.as_str());
+            if let Some(told) = told.iter().find(|told| told.row.number == number) {
+                let again = format!("{} {}", told.asked + 1, (now() + pause(told.asked)).0);
+                let is_clear = !carried.facts.is_empty();
+                self.remember(&told_name(&number), (!is_clear).then_some(&again)).await;
             }
             self.tally(MONITOR).acted += 1;
             self.learn(MONITOR, None, &carried).await;
@@ -93,19 +104,43 @@ impl Keeper {
         Ok(())
     }
 
+    /// The pause of these refunds is over; they are nudged until they are asked for.
+    async fn nudge(&self, open: &mut [RefundRow], at: Timestamp) -> Result<(), Failed> {
+        for text in self.desk.nudged() {
+            if let Some(row) = open.iter_mut().find(|row| row.number.as_str() == text) {
+                row.next_at = at;
+                continue;
+            }
+            // It has come to an end since; if that was one without money, the word counts as one of an ended refund.
+            if let Ok(number) = RefundNumber::new(&text)
+                && let Some(row) = self.desk.store.refund(&number).await?
+                && has_ended_without_money(&row)
+            {
+                self.remember(&told_name(&number), Some(TOLD_NOW)).await;
+            }
+            self.desk.was_nudged(&text);
+        }
+        Ok(())
+    }
+
     /// Refunds that had ended without money, and of which the provider has sent word since: to be asked for until there is a
     /// clear answer, whoever took that word, and in whichever life.
-    async fn told_of_ended(&self, at: Timestamp) -> Result<Vec<RefundRow>, Failed> {
-        let mut rows = Vec::new();
-        for (name, _) in self.desk.store.remembered().await? {
+    async fn told_of_ended(&self) -> Result<Vec<ToldOf>, Failed> {
+        let mut told = Vec::new();
+        for (name, value) in self.desk.store.remembered().await? {
             let Some(number) = told_number(&name) else { continue };
+            let mut words = value.split(' ').map(str::parse::<i64>);
+            let mut number_of = || words.next().and_then(Result::ok).unwrap_or(0);
+            let (asked, next_at) = (u32::try_from(number_of()).unwrap_or(0), Timestamp(number_of()));
             match self.desk.store.refund(&number).await? {
-                Some(row) if !row.is_open() && !row.is_done() => rows.push(RefundRow { next_at: at, ..row }),
+                Some(row) if has_ended_without_money(&row) => {
+                    told.push(ToldOf { row: RefundRow { next_at, ..row }, asked });
+                }
                 // It goes its way again, or is at its end.
                 _ => self.remember(&name, None).await,
             }
         }
-        Ok(rows)
+        Ok(told)
     }
 
     /// Refunds that are due and stand in no ledger yet.
