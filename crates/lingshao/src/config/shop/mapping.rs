@@ -219,6 +219,19 @@ fn given(
     found
 }
 
+/// A text that may be there, or that the preset gives; an empty one takes away what the preset says.
+fn given_or(
+    keys: &mut Keys<'_>,
+    key: &'static str,
+    base: Option<&String>,
+    places: &mut Places,
+    prefix: &str,
+    findings: &mut Diagnostics,
+) -> Option<String> {
+    let text = given(keys, key, places, prefix, findings).or_else(|| base.cloned());
+    text.filter(|text| !text.is_empty())
+}
+
 fn read_orders(
     node: &Node,
     base: Option<&Orders>,
@@ -244,10 +257,7 @@ fn read_orders(
         findings.error(keys.at(), "`orders` needs `states`", remedy);
     }
     let mut maybe = |key: &'static str, base: Option<&String>, findings: &mut Diagnostics| {
-        // An empty text takes away what the preset says.
-        given(&mut keys, key, places, "orders", findings)
-            .or_else(|| base.cloned())
-            .filter(|text| !text.is_empty())
+        given_or(&mut keys, key, base, places, "orders", findings)
     };
     let refunded_at = maybe("refunded_at", base.and_then(|orders| orders.refunded_at.as_ref()), findings);
     let exclude = maybe("exclude", base.and_then(|orders| orders.exclude.as_ref()), findings);
@@ -353,8 +363,8 @@ fn read_stock(
     let table = text("table", base.map(|stock| &stock.table), findings);
     let id = text("id", base.map(|stock| &stock.id), findings);
     let sellable = text("sellable", base.map(|stock| &stock.sellable), findings);
-    let exclude = given(&mut keys, "exclude", places, "stock", findings);
-    let exclude = exclude.or_else(|| base.and_then(|stock| stock.exclude.clone()));
+    let base_exclude = base.and_then(|stock| stock.exclude.as_ref());
+    let exclude = given_or(&mut keys, "exclude", base_exclude, places, "stock", findings);
     let listing = keys.node("listing");
     keys.finish(findings);
     let listing = match listing {
@@ -362,7 +372,6 @@ fn read_stock(
         Some(node) => Some(read_listing(node, places, findings)?),
         None => base.and_then(|stock| stock.listing.clone()),
     };
-    let exclude = exclude.filter(|text| !text.is_empty());
     Some(Stock { table: table?, id: id?, sellable: sellable?, exclude, listing })
 }
 
