@@ -352,14 +352,13 @@ async fn hear(desk: &Desk, notice: &Notice) -> Result<(), NoticeRefused> {
     if row.is_done() || desk.has_noticed(&notice.id) {
         return Ok(());
     }
-    if !row.is_open() {
+    if row.is_open() {
+        desk.nudge(number.as_str());
+    } else {
         tell_of_ended(desk, &row).await?;
     }
     tracing::info!(refund = %number, "WeChat Pay has news of a refund, and is asked for it");
     desk.notice(&notice.id);
-    if row.is_open() {
-        desk.nudge(number.as_str());
-    }
     desk.wake.notify_one();
     Ok(())
 }
@@ -369,14 +368,9 @@ async fn hear(desk: &Desk, notice: &Notice) -> Result<(), NoticeRefused> {
 async fn tell_of_ended(desk: &Desk, row: &RefundRow) -> Result<(), StateError> {
     const KIND: &str = "refund_told";
     let entry = AuditEntry {
-        monitor: Monitor::Refunds.name().to_owned(),
-        order: Some(row.order.to_string()),
-        refund: Some(row.number.to_string()),
-        fen: Some(row.amount.0),
-        before: row.state.name().to_owned(),
         after: row.state.name().to_owned(),
         detail: "WeChat Pay sends word of it, and is asked".to_owned(),
-        ..of(KIND, "")
+        ..of_refund(KIND, row)
     };
     desk.store.write(&[], std::slice::from_ref(&entry)).await?;
     desk.store.remember(&told_name(&row.number), Some(TOLD_NOW)).await?;
@@ -391,6 +385,18 @@ fn what(command: &Command, by: &str, until: Timestamp) -> String {
 
 fn of(kind: &str, by: &str) -> AuditEntry {
     AuditEntry { at: now().0, kind: kind.to_owned(), by: by.to_owned(), ..AuditEntry::default() }
+}
+
+/// About a refund as it stands.
+fn of_refund(kind: &str, row: &RefundRow) -> AuditEntry {
+    AuditEntry {
+        monitor: Monitor::Refunds.name().to_owned(),
+        order: Some(row.order.to_string()),
+        refund: Some(row.number.to_string()),
+        fen: Some(row.amount.0),
+        before: row.state.name().to_owned(),
+        ..of(kind, "")
+    }
 }
 
 fn check(command: &Command) -> Result<(), CommandError> {
@@ -425,14 +431,7 @@ async fn retry(
     rows: &mut Vec<LedgerRow>,
 ) -> Result<AuditEntry, CommandError> {
     let row = desk.store.refund(number).await?.ok_or(CommandError::NoRefund)?;
-    let entry = AuditEntry {
-        monitor: Monitor::Refunds.name().to_owned(),
-        order: Some(row.order.to_string()),
-        refund: Some(number.to_string()),
-        fen: Some(row.amount.0),
-        before: row.state.name().to_owned(),
-        ..of("refund_retried", "")
-    };
+    let entry = of_refund("refund_retried", &row);
     match row.state {
         RefundState::Human | RefundState::Failed => {
             let new = next_generation(&row, &desk.config.name, now())?;
