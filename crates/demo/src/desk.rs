@@ -4,6 +4,7 @@
 //! is seen no more. The alert is asked for as any client would, at `GET {url}/api/v1/alerts`, and known by its name and by
 //! the label of the corrected rules.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -22,7 +23,7 @@ use crate::incident::{EDITION, Incident, IncidentError, IncidentState, Phase};
 use crate::plan::{Provider, USERS};
 use crate::provider;
 use crate::rhythm::rhythm;
-use crate::shop::{POOL_SIZE, Shop, insert_rule};
+use crate::shop::{POOL_SIZE, Shop, insert_rule, oldest_unpaid};
 use crate::time::Moment;
 
 /// How long an incident goes on after its alert fired.
@@ -219,24 +220,36 @@ impl Stage {
         }
     }
 
-    /// A few customers who pay at once. Without them it could take half a minute at night until so many have failed that
-    /// the failures are a tenth of five minutes' payments.
+    /// A few customers who pay at once: without them it could take half a minute at night until so many have failed that
+    /// the failures are a tenth of five minutes' payments. And, as long as it lasts, those whose orders have been open
+    /// longest: whoever watches the orders asks the provider of what is to be cancelled, and of an order that nobody has
+    /// tried to pay there is nothing to ask.
     async fn pay_in_vain(self, mut dice: Dice) {
         /// With three tries each, 18 failures: more than a tenth of what five minutes bring at the peak.
         const AT_ONCE: u32 = 6;
-        let mut rush = JoinSet::new();
+        /// Several minutes' worth of orders that run out of time, at night.
+        const LAST_MINUTE: i64 = 12;
+        let mut trying = JoinSet::new();
         for _ in 0..AT_ONCE {
             let (user, product) = (user(&mut dice), catalogue::draw(&mut dice));
             let customers = self.customers.clone();
-            rush.spawn(async move {
+            trying.spawn(async move {
                 let line = json!({ "product_id": product + 1, "quantity": 1 });
                 customers.post(user, "/api/v1/cart", &line).await.ok()?;
                 let order = customers.place(user, &json!({ "message": "着急" })).await.ok()?;
                 customers.pay(user, order, Provider::Wechat).await.ok()
             });
-            sleep(Duration::from_millis(700)).await;
         }
-        while rush.join_next().await.is_some() {}
+        let mut tried = HashSet::new();
+        loop {
+            let oldest = oldest_unpaid(&self.shop.database, LAST_MINUTE).await.unwrap_or_default();
+            for (order, user) in oldest.into_iter().filter(|(order, _)| tried.insert(*order)) {
+                let customers = self.customers.clone();
+                trying.spawn(async move { customers.pay(user, order, Provider::Wechat).await.ok() });
+            }
+            sleep(Duration::from_secs(1)).await;
+            while trying.try_join_next().is_some() {}
+        }
     }
 
     /// Reports that hold every connection, five seconds at a time; and customers who press reload. Of all requests more

@@ -28,6 +28,7 @@ use tower_lingshao::{LogTo, Options, Telemetry};
 
 pub(crate) use books::Books;
 pub(crate) use groups::insert_rule;
+pub(crate) use orders::oldest_unpaid;
 pub(crate) use seed::remark;
 
 use crate::customers::Customers;

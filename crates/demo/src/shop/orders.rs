@@ -194,6 +194,14 @@ pub(crate) async fn cancel(
     Ok(done)
 }
 
+/// Orders that have waited for their payment longest, and whose they are.
+pub(crate) async fn oldest_unpaid(database: &Database, at_most: i64) -> Result<Vec<(i64, u32)>, sqlx::Error> {
+    // The literal status lets SQLite use the partial index.
+    let statement =
+        "SELECT id, user_id FROM litemall_order WHERE order_status = 101 ORDER BY add_time LIMIT ?1";
+    sqlx::query_as(statement).bind(at_most).fetch_all(&database.desk).await
+}
+
 /// Closes an order that nobody paid in time. False: somebody was faster.
 pub(crate) async fn close(database: &Database, order_id: i64, now: Moment) -> Result<bool, ShopError> {
     let mut transaction = database.desk.begin_with("BEGIN IMMEDIATE").await?;

@@ -467,16 +467,18 @@ async fn a_payment_outage_is_seen_and_passes() {
     bench.running.begin(Incident::PaymentOutage).expect("idle");
     assert!(bench.running.begin(Incident::PaymentOutage).is_err());
     let failures = r#"payment_failures_total{provider="wechat"}"#;
-    bench.until("18 failures", async || bench.metric(failures).await.is_some_and(|n| n >= 18.0)).await;
-    assert_eq!(
-        bench.metric(r#"payment_requests_total{provider="wechat"}"#).await,
-        bench.metric(failures).await
-    );
+    // Six who are in a hurry and twelve whose orders have been open longest, three times each.
+    bench.until("54 failures", async || bench.metric(failures).await == Some(54.0)).await;
+    assert_eq!(bench.metric(r#"payment_requests_total{provider="wechat"}"#).await, Some(54.0));
     let route = "method=\"POST\",endpoint=\"/api/v1/payments/{order_id}\"";
     for status in [402, 500] {
         let name = format!("http_requests_total{{{route},status=\"{status}\"}}");
         assert!(bench.metric(&name).await.is_some_and(|count| count >= 8.0), "{status}");
     }
+    // Of orders that are about to run out of time there is something to ask the provider.
+    let tries = "SELECT count(*) FROM demo_payment WHERE order_id IN
+        (SELECT id FROM litemall_order WHERE order_status = 101 ORDER BY add_time LIMIT 12)";
+    assert_eq!(bench.number(tries).await, 36);
     bench.running.end(Incident::PaymentOutage);
     bench.until("it has ended", async || bench.running.incidents()[0].phase != Phase::Running).await;
     sleep(Duration::from_millis(100)).await;

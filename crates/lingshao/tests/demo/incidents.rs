@@ -11,12 +11,8 @@ use crate::harness::Server;
 const PATIENCE: Duration = Duration::from_secs(200);
 
 /// A demo ten times as busy as in life, so that a test has not to wait for customers.
-fn start(folder: &tempfile::TempDir) -> Server {
-    start_at(folder, "10")
-}
-
-pub(crate) fn start_at(folder: &tempfile::TempDir, speed: &str) -> Server {
-    Server::try_start_command(&[], "demo", folder.path(), &["--speed", speed])
+pub(crate) fn start(folder: &tempfile::TempDir) -> Server {
+    Server::try_start_command(&[], "demo", folder.path(), &["--speed", "10"])
         .unwrap_or_else(|(status, log)| panic!("it ended with {status}:\n{log}"))
 }
 

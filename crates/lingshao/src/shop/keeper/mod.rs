@@ -113,6 +113,8 @@ pub(super) struct Keeper {
     orphans: BTreeMap<OrderKey, Orphan>,
     watched: HashMap<OrderKey, Watch>,
     asked: HashMap<OrderKey, Timestamp>,
+    /// The last order of which the provider said nothing.
+    unclear: Option<OrderKey>,
     reviewed_at: Timestamp,
     paid_after_cancel: usize,
     ended: BTreeMap<String, bool>,
@@ -209,6 +211,7 @@ impl Keeper {
             orphans: BTreeMap::new(),
             watched: HashMap::new(),
             asked: HashMap::new(),
+            unclear: None,
             reviewed_at: Timestamp(0),
             paid_after_cancel: 0,
             ended: BTreeMap::new(),
@@ -440,7 +443,10 @@ impl Keeper {
     async fn learn(&mut self, monitor: Monitor, order: Option<&OrderKey>, carried: &Carried) {
         let at = now();
         for clear in &carried.answers {
-            self.callbacks.answered(*clear, at);
+            match order {
+                Some(order) => self.answered(order, *clear, at),
+                None => self.callbacks.answered(*clear, at),
+            }
         }
         if let Some(order) = order {
             if carried.has(FactKind::PaidButPending) {
@@ -459,6 +465,14 @@ impl Keeper {
             for monitor in [Monitor::OrderTimeout, Monitor::GroupSettle, Monitor::Refunds] {
                 self.halt(monitor, halt).await;
             }
+        }
+    }
+
+    /// The provider was asked about an order, and said something or nothing.
+    fn answered(&mut self, order: &OrderKey, clear: bool, at: Timestamp) {
+        self.callbacks.answered(clear, at);
+        if !clear {
+            self.unclear = Some(order.clone());
         }
     }
 

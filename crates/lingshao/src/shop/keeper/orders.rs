@@ -6,7 +6,7 @@ use lingshao_model::{TimeDelta, Timestamp};
 use lingshao_shop::act::{Act, Cancel, FactKind, OrderState, recover};
 use lingshao_shop::ledger::LedgerRow;
 use lingshao_shop::provider::{ProviderCall, TradeAnswer};
-use lingshao_shop::safety::{Mode, Pending};
+use lingshao_shop::safety::{Mode, Pending, Trouble};
 use lingshao_shop::sql::OrderFacts;
 use lingshao_shop::{Fen, OrderKey, OrderNumber};
 
@@ -110,6 +110,7 @@ impl Keeper {
                 self.callbacks.settled(&order.order);
             }
         }
+        self.ask_the_silent(at).await?;
         self.asked.retain(|_, asked| at - *asked < ASK_AGAIN_AFTER);
         let old = |order: &&OrderFacts| ASK_PENDING_AFTER <= at - order.created;
         let pending = self.tail.iter().flat_map(|tail| tail.in_state(OrderState::Pending));
@@ -126,18 +127,32 @@ impl Keeper {
             if self.is_late() || self.questions == 0 {
                 break;
             }
-            self.asked.insert(order.order.clone(), at);
-            if self.paid_trade(&order).await?.is_some() {
-                self.callbacks.paid_but_pending(&order.order, at);
-                let fact = fact(
-                    FactKind::PaidButPending,
-                    &order.order,
-                    Some(order.amount),
-                    order.number.as_str(),
-                    at,
-                );
-                desk.hands.tell(Monitor::OrderTimeout, &[fact], &mut self.told).await?;
+            self.ask_for(&order, at).await?;
+        }
+        Ok(())
+    }
+
+    /// While the provider says nothing it is asked at each tick for what it has said nothing of, beside what has not been
+    /// asked for yet: its first clear answer ends the pause, and the same order would be asked for again only after minutes.
+    async fn ask_the_silent(&mut self, at: Timestamp) -> Result<(), Failed> {
+        let is_silent = matches!(self.callbacks.trouble(at), Some(Trouble::Silent(_)));
+        let Some(unclear) = self.unclear.clone().filter(|_| is_silent) else { return Ok(()) };
+        match self.desk.hands.shop.orders(&[unclear]).await?.first() {
+            Some(order) => self.ask_for(order, at).await,
+            None => {
+                self.unclear = None;
+                Ok(())
             }
+        }
+    }
+
+    async fn ask_for(&mut self, order: &OrderFacts, at: Timestamp) -> Result<(), Failed> {
+        self.asked.insert(order.order.clone(), at);
+        if self.paid_trade(order).await?.is_some() && order.state == OrderState::Pending {
+            self.callbacks.paid_but_pending(&order.order, at);
+            let (amount, number) = (Some(order.amount), order.number.as_str());
+            let fact = fact(FactKind::PaidButPending, &order.order, amount, number, at);
+            self.desk.hands.tell(Monitor::OrderTimeout, &[fact], &mut self.told).await?;
         }
         Ok(())
     }
@@ -151,7 +166,7 @@ impl Keeper {
         for trade in desk.hands.shop.trades(order).await? {
             self.questions = self.questions.saturating_sub(1);
             let said = desk.hands.provider.call(&ProviderCall::QueryTrade(trade.clone()), None).await;
-            self.callbacks.answered(said.is_clear(), now());
+            self.answered(&order.order, said.is_clear(), now());
             match said {
                 Said::Trade(TradeAnswer::Paid { paid, .. }) => return Ok(Some((trade, paid))),
                 Said::Trade(TradeAnswer::OurFault(why)) => {

@@ -6,7 +6,7 @@ mod world;
 use serde_json::{Value, json};
 use world::{Kind, Order, Watched, World, number_of};
 
-use lingshao_demo::fakes::{NoticeFault, RefundState};
+use lingshao_demo::fakes::{Fault, NoticeFault, RefundState};
 
 use crate::harness::{Server, command, eventually, text};
 
@@ -527,6 +527,29 @@ fn lost_callbacks_pause_the_timeout_by_themselves() {
     // They arrive, and it goes on by itself.
     world.run("UPDATE litemall_order SET order_status=201 WHERE id<=3");
     watched.wait_fact("cancelled:5");
+}
+
+#[test]
+fn a_provider_that_says_nothing_pauses_the_timeout_which_goes_on_with_its_first_word() {
+    let mut world = World::new(Kind::Sqlite);
+    for id in 1..=4 {
+        world.place(Order { id, status: 101, placed: LATE });
+    }
+    for id in 5..=9 {
+        world.place(Order { id, status: 101, placed: 60 });
+    }
+    world.provider.always(Some(Fault::Status(502, None)));
+    let watched = world.watch("order_timeout: {mode: act}");
+    eventually("it waits", || watched.monitor("order_timeout")["refuses"]["reason"] == "provider");
+    watched.tick();
+    watched.tick();
+    assert_eq!([1, 2, 3, 4].map(|id| world.status(id)), [101; 4]);
+    // All have been asked for, and nobody places a new order: only what it said nothing of can tell that it is back.
+    world.provider.always(None);
+    for id in 1..=4 {
+        watched.wait_fact(&format!("cancelled:{id}"));
+    }
+    assert_eq!(watched.monitor("order_timeout")["refuses"], Value::Null);
 }
 
 #[test]
