@@ -170,6 +170,11 @@ impl Provider {
     }
 }
 
+/// Whether it is about an order whose number WeChat Pay would never have taken: then it knows no such trade.
+fn is_no_number(request: &Result<Request, RequestError>) -> bool {
+    matches!(request, Err(RequestError::Order(_)))
+}
+
 /// Acts on trades do not begin without a provider; a call that is not made all the same is in doubt.
 fn nobody(call: &ProviderCall) -> Said {
     match call {
@@ -189,6 +194,9 @@ impl Wechat {
             ProviderCall::QueryTrade(order) => {
                 let order = order.as_str();
                 let request = self.merchant.query_trade(order, &nonce, at);
+                if is_no_number(&request) {
+                    return Said::Trade(TradeAnswer::NotFound);
+                }
                 let judge = |answer: &Answer<'_>| answer::trade(&self.merchant, order, answer);
                 Said::Trade(match self.exchange(request, judge).await {
                     Ok(trade) => trade_answer(trade),
@@ -197,6 +205,9 @@ impl Wechat {
             }
             ProviderCall::CloseTrade(order) => {
                 let request = self.merchant.close_trade(order.as_str(), &nonce, at);
+                if is_no_number(&request) {
+                    return Said::Close(CloseAnswer::NotFound);
+                }
                 let judge = |answer: &Answer<'_>| answer::closing(&self.merchant, answer);
                 Said::Close(match self.exchange(request, judge).await {
                     Ok(closing) => close_answer(closing),

@@ -296,6 +296,9 @@ impl Refund {
                 effects
             }
             RefundAnswer::Processing if self.row.state == RefundState::Accepted => {
+                // To a bank card it takes working days, and a weekend is longer than all tries: its age is told of, and no
+                // person could do anything.
+                self.row.attempts = self.row.attempts.min(ATTEMPTS_MAX - 2);
                 self.later(RefundState::Accepted, FactKind::RefundAccepted, "still on its way", now)
             }
             RefundAnswer::Processing => {

@@ -380,6 +380,18 @@ fn what_never_ends_goes_to_a_person() {
 }
 
 #[test]
+fn what_is_on_its_way_to_a_bank_card_over_a_weekend_needs_no_person() {
+    let mut row = RefundRow { attempts: ATTEMPTS_MAX - 1, ..row(RefundState::Accepted) };
+    for _ in 0..ATTEMPTS_MAX {
+        let mut act = Act::Refund(Refund::new(row.clone(), &[], Mode::Act));
+        let answers = vec![Event::Start, refund(RefundAnswer::Processing)];
+        assert_eq!(trace(&mut act, answers), "ask:LSlx-7-f0 ACCEPTED [refund_accepted]");
+        let Act::Refund(refund) = act else { unreachable!() };
+        row = refund.row().clone();
+    }
+}
+
+#[test]
 fn a_group_ends_by_one_transaction() {
     let settle = |success, mode, answer| {
         let mut act = Act::Settle(Settle::new(GroupKey::new("3").unwrap(), success, mode));

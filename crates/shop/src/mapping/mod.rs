@@ -96,7 +96,8 @@ pub struct Orders {
     pub exclude: Option<String>,
     /// Which pending orders [`Mapping::cancel`] can undo in full; the others are reported only.
     pub cancellable: Option<String>,
-    /// SELECT of every number under which the provider may be paid for order `:id`; none: the order's own number.
+    /// SELECT of every number under which the provider may be paid for order `:id`, NULL for an attempt at another provider;
+    /// none: the order's own number.
     pub trades: Option<String>,
 }
 

@@ -187,7 +187,8 @@ fn litemall_groups() -> Groups {
         ended: Some(
             "SELECT g.id AS group_key, CASE WHEN g.status=2 THEN 1 ELSE 0 END AS succeeded, g.update_time AS ended_at, \
              (SELECT COUNT(*) FROM litemall_groupon m JOIN litemall_order o ON o.id=m.order_id \
-             WHERE (m.id=g.id OR m.groupon_id=g.id) AND m.status=3 AND (o.order_status IN (201,202) OR \
+             WHERE (m.id=g.id OR m.groupon_id=g.id) AND (m.status=3 OR (g.status=3 AND m.status=1)) AND \
+             (o.order_status IN (201,202) OR \
              (o.order_status=203 AND o.refund_type='lingshao-pending'))) AS outstanding \
              FROM litemall_groupon g WHERE g.groupon_id=0 AND g.status IN (2,3) AND g.deleted=0"
                 .to_owned(),
@@ -281,9 +282,9 @@ fn ruoyi_orders() -> Orders {
         },
         exclude: Some("deleted<>0".to_owned()),
         cancellable: Some("type=0 AND use_point=0".to_owned()),
-        // Every attempt to pay has a number of its own at the provider.
+        // Every attempt to pay has a number of its own at the provider; of one by Alipay or wallet WeChat Pay knows nothing.
         trades: Some(
-            "SELECT e.no FROM pay_order_extension e JOIN trade_order o ON o.pay_order_id=e.order_id \
+            "SELECT CASE WHEN e.channel_code LIKE 'wx%' THEN e.no END FROM pay_order_extension e JOIN trade_order o ON o.pay_order_id=e.order_id \
              WHERE o.id=:id ORDER BY e.id"
                 .to_owned(),
         ),

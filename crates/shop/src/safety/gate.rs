@@ -10,6 +10,8 @@ const HOUR: TimeDelta = TimeDelta::from_secs(3600);
 const DAY: TimeDelta = TimeDelta::from_secs(86_400);
 /// The first pause of an order that failed; it doubles.
 const FIRST_PAUSE: TimeDelta = TimeDelta::from_secs(60);
+/// Who pays at this moment, or has paid without the shop's knowing, is asked about again after this.
+const PUT_OFF: TimeDelta = TimeDelta::from_secs(300);
 /// After so many failures in a row (about two hours) the order is left to a person.
 const FAILURES_MAX: u32 = 8;
 /// More orders than this in quarantine mean that not the orders are wrong: the gate halts instead of remembering more.
@@ -142,6 +144,8 @@ pub struct MonitorHistory {
 struct Failures {
     count: u32,
     until: Timestamp,
+    /// Left to a person for good: trying again would do the same harm.
+    stays: bool,
 }
 
 /// Stands between a finder and the acts of one monitor.
@@ -200,7 +204,9 @@ impl Gate {
                 Some(held) => admission.held.push((candidate, held)),
                 None => {
                     room -= 1;
-                    self.acts.push(now);
+                    if self.limits.per_day < usize::MAX {
+                        self.acts.push(now);
+                    }
                     admission.go.push(candidate);
                 }
             }
@@ -212,10 +218,21 @@ impl Gate {
     pub fn failed(&mut self, order: &OrderKey, now: Timestamp) {
         let count = self.failures.get(order).map_or(0, |failures| failures.count) + 1;
         let until = now + TimeDelta(FIRST_PAUSE.0 << (count - 1).min(FAILURES_MAX));
-        self.failures.insert(order.clone(), Failures { count, until });
-        if self.failures.len() > QUARANTINE_MAX {
+        self.failures.insert(order.clone(), Failures { count, until, stays: false });
+        if self.failures.values().filter(|failures| failures.count > 0).count() > QUARANTINE_MAX {
             self.halt(Halt::Quarantine);
         }
+    }
+
+    /// An act would do harm at every try: the order is left to a person, also when acting goes on.
+    pub fn quarantine(&mut self, order: &OrderKey, now: Timestamp) {
+        self.failures.insert(order.clone(), Failures { count: FAILURES_MAX, until: now, stays: true });
+    }
+
+    /// An act had an end that asks for patience and is no failure: the order is passed over for a while.
+    pub fn put_off(&mut self, order: &OrderKey, now: Timestamp) {
+        let count = self.failures.get(order).map_or(0, |failures| failures.count);
+        self.failures.insert(order.clone(), Failures { count, until: now + PUT_OFF, stays: false });
     }
 
     /// Stops all acting. The first reason stays until [`Gate::resume`].
@@ -230,7 +247,7 @@ impl Gate {
             self.backlog = Backlog::Agreed;
         }
         self.halt = None;
-        self.failures.clear();
+        self.failures.retain(|_, failures| failures.stays);
         self.seen.clear(); // Two ticks must agree anew.
     }
 
@@ -423,5 +440,39 @@ mod tests {
         }
         assert_eq!(tries, 8);
         assert_eq!(gate.quarantined().collect::<Vec<_>>(), [&poison]);
+    }
+
+    #[test]
+    fn an_order_whose_act_does_harm_stays_with_a_person_when_acting_goes_on() {
+        let mut gate = gate(|limits| limits.two_ticks = false);
+        let [harmful, failing] = ["0", "1"].map(|key| OrderKey::new(key).unwrap());
+        gate.quarantine(&harmful, Timestamp(NOW));
+        gate.failed(&failing, Timestamp(NOW));
+        gate.halt(Halt::RowsMismatch);
+        check(&mut gate, 0..3, 100, 0, 0, Some(Held::Halted));
+        gate.resume();
+        check(&mut gate, 0..3, 100, 1, 2, Some(Held::Quarantined));
+    }
+
+    #[test]
+    fn an_order_that_is_put_off_comes_again_after_minutes_and_is_never_left_to_a_person() {
+        let mut gate = gate(|limits| limits.two_ticks = false);
+        let paying = OrderKey::new("0").unwrap();
+        for round in 0..20 {
+            check(&mut gate, 0..1, 100, round * 5, 1, None);
+            gate.put_off(&paying, Timestamp(NOW + round * 5 * MINUTE));
+            check(&mut gate, 0..1, 100, round * 5 + 4, 0, Some(Held::Paused));
+        }
+        assert_eq!(gate.quarantined().count(), 0);
+    }
+
+    #[test]
+    fn whoever_only_looks_uses_up_no_limit() {
+        let mut gate = gate(|limits| {
+            (limits.two_ticks, limits.per_hour, limits.per_day) = (false, usize::MAX, usize::MAX)
+        });
+        for minute in 0..6_000 {
+            check(&mut gate, 0..2, 100, minute % 1_000, 2, None);
+        }
     }
 }

@@ -1,9 +1,10 @@
 //! Three drivers behind one face.
 
+use std::io;
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlPoolOptions, MySqlRow};
+use sqlx::mysql::{MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlPoolOptions, MySqlRow};
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqlitePoolOptions, SqliteRow};
 use sqlx::{
@@ -22,6 +23,9 @@ pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const LOCK_TIMEOUT_SECONDS: u32 = 3;
 /// No statement of ours is worth more of the shop's time.
 const STATEMENT_TIMEOUT_SECONDS: u32 = 10;
+/// A server that has not answered by then, its own limits of a statement past, is gone; without a limit here a tick would wait
+/// for ever for a machine that was switched off.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A shop's database.
 #[derive(Clone, Debug)]
@@ -85,13 +89,8 @@ impl Database {
                 let options = MySqlConnectOptions::from_str(url).map_err(DatabaseError::Url)?;
                 let pool =
                     MySqlPoolOptions::new().max_connections(CONNECTIONS_MAX).acquire_timeout(CONNECT_TIMEOUT);
-                let pool = pool.after_connect(|connection, _| {
-                    Box::pin(async move {
-                        let sql = format!("SET SESSION innodb_lock_wait_timeout={LOCK_TIMEOUT_SECONDS}");
-                        sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await?;
-                        Ok(())
-                    })
-                });
+                let pool = pool
+                    .after_connect(|connection, _| Box::pin(async move { mysql_limits(connection).await }));
                 Ok(Database::Mysql(pool.connect_lazy_with(options)))
             }
             "sqlite" => {
@@ -135,8 +134,8 @@ impl Database {
 
     pub(super) async fn rows(&self, statement: Statement) -> Result<Vec<ValueRow>, sqlx::Error> {
         match self {
-            Database::Postgres(pool) => pg_rows(pool, statement).await,
-            Database::Mysql(pool) => mysql_rows(pool, statement).await,
+            Database::Postgres(pool) => within(pg_rows(pool, statement)).await,
+            Database::Mysql(pool) => within(mysql_rows(pool, statement)).await,
             Database::Sqlite(pool) => sqlite_rows(pool, statement).await,
         }
     }
@@ -146,11 +145,11 @@ impl Database {
         Ok(match self {
             // The row that an UPDATE waited for is judged anew; a later step sees what was committed meanwhile.
             Database::Postgres(pool) => {
-                Tx::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?)
+                Tx::Postgres(within(pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED")).await?)
             }
             // REPEATABLE READ, as READ COMMITTED is refused where the binary log is one of statements. Its snapshot is
             // taken by the first read of a table, which comes behind the compare-and-set's own, current read.
-            Database::Mysql(pool) => Tx::Mysql(pool.begin_with("START TRANSACTION").await?),
+            Database::Mysql(pool) => Tx::Mysql(within(pool.begin_with("START TRANSACTION")).await?),
             // A deferred one would read first, and could not get the lock when somebody else has written.
             Database::Sqlite(pool) => Tx::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
         })
@@ -167,8 +166,8 @@ pub(super) enum Tx {
 impl Tx {
     pub(super) async fn rows(&mut self, statement: Statement) -> Result<Vec<ValueRow>, sqlx::Error> {
         match self {
-            Tx::Postgres(tx) => pg_rows(&mut **tx, statement).await,
-            Tx::Mysql(tx) => mysql_rows(&mut **tx, statement).await,
+            Tx::Postgres(tx) => within(pg_rows(&mut **tx, statement)).await,
+            Tx::Mysql(tx) => within(mysql_rows(&mut **tx, statement)).await,
             Tx::Sqlite(tx) => sqlite_rows(&mut **tx, statement).await,
         }
     }
@@ -178,12 +177,12 @@ impl Tx {
         match self {
             Tx::Postgres(tx) => {
                 let query = sqlx::query_with(AssertSqlSafe(statement.sql), pg_arguments(&statement.binds)?);
-                Ok(query.persistent(false).execute(&mut **tx).await?.rows_affected())
+                Ok(within(query.persistent(false).execute(&mut **tx)).await?.rows_affected())
             }
             Tx::Mysql(tx) => {
                 let query =
                     sqlx::query_with(AssertSqlSafe(statement.sql), mysql_arguments(&statement.binds)?);
-                Ok(query.persistent(false).execute(&mut **tx).await?.rows_affected())
+                Ok(within(query.persistent(false).execute(&mut **tx)).await?.rows_affected())
             }
             Tx::Sqlite(tx) => {
                 let query =
@@ -195,19 +194,51 @@ impl Tx {
 
     pub(super) async fn commit(self) -> Result<(), sqlx::Error> {
         match self {
-            Tx::Postgres(tx) => tx.commit().await,
-            Tx::Mysql(tx) => tx.commit().await,
+            Tx::Postgres(tx) => within(tx.commit()).await,
+            Tx::Mysql(tx) => within(tx.commit()).await,
             Tx::Sqlite(tx) => tx.commit().await,
         }
     }
 
     pub(super) async fn rollback(self) -> Result<(), sqlx::Error> {
         match self {
-            Tx::Postgres(tx) => tx.rollback().await,
-            Tx::Mysql(tx) => tx.rollback().await,
+            Tx::Postgres(tx) => within(tx.rollback()).await,
+            Tx::Mysql(tx) => within(tx.rollback()).await,
             Tx::Sqlite(tx) => tx.rollback().await,
         }
     }
+}
+
+/// What a server has not answered in [`ANSWER_TIMEOUT`] may have happened or not.
+async fn within<T>(call: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    match tokio::time::timeout(ANSWER_TIMEOUT, call).await {
+        Ok(answer) => answer,
+        Err(_) => {
+            let why = format!("the database gave no answer in {} s", ANSWER_TIMEOUT.as_secs());
+            Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, why)))
+        }
+    }
+}
+
+/// Limits of a session. `lock_wait_timeout` is that of a table whose definition is being changed: by itself it is a day or a
+/// year, in which an act would hold the rows that customers wait for. MySQL and MariaDB differ in the last one.
+async fn mysql_limits(connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
+    for sql in [
+        format!("SET SESSION innodb_lock_wait_timeout={LOCK_TIMEOUT_SECONDS}"),
+        format!("SET SESSION lock_wait_timeout={LOCK_TIMEOUT_SECONDS}"),
+    ] {
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *connection).await?;
+    }
+    for sql in [
+        format!("SET SESSION max_statement_time={STATEMENT_TIMEOUT_SECONDS}"),
+        format!("SET SESSION max_execution_time={}", STATEMENT_TIMEOUT_SECONDS * 1_000),
+    ] {
+        match sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *connection).await {
+            Err(sqlx::Error::Database(_)) | Ok(_) => {} // The other one's.
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// The driver's arguments of a statement.

@@ -50,6 +50,15 @@ impl OrderFacts {
     }
 }
 
+/// Where an order may have been paid.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trades {
+    /// Every number under which the provider may be paid for it.
+    pub numbers: Vec<OrderNumber>,
+    /// Somebody tried to pay another provider, too, of which this one knows nothing: the mapping's statement gave NULL.
+    pub elsewhere: bool,
+}
+
 /// What was not paid in time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expired {
@@ -163,9 +172,11 @@ impl Shop {
         }
     }
 
-    /// Every number under which the provider may be paid for this order.
-    pub async fn trades(&self, order: &OrderFacts) -> Result<Vec<OrderNumber>, ShopError> {
-        let Some(trades) = &self.mapping.orders.trades else { return Ok(vec![order.number.clone()]) };
+    /// Where this order may have been paid.
+    pub async fn trades(&self, order: &OrderFacts) -> Result<Trades, ShopError> {
+        let Some(trades) = &self.mapping.orders.trades else {
+            return Ok(Trades { numbers: vec![order.number.clone()], elsewhere: false });
+        };
         let params = Params::from([("id".to_owned(), key(order.order.as_str()))]);
         let rows = self.ask("an order's trades", render(self.dialect(), trades, &params)?).await?;
         if rows.len() > TRADES_MAX {
@@ -174,7 +185,9 @@ impl Shop {
                 found: format!("{} rows", rows.len()),
             });
         }
-        rows.iter().map(|row| parse("an order's trades", &row[0].1, OrderNumber::new)).collect()
+        let (elsewhere, here): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row[0].1 == Value::Null);
+        let numbers = here.iter().map(|row| parse("an order's trades", &row[0].1, OrderNumber::new));
+        Ok(Trades { numbers: numbers.collect::<Result<_, _>>()?, elsewhere: !elsewhere.is_empty() })
     }
 
     /// Groups that are open.

@@ -19,7 +19,7 @@ mod transact;
 pub use attempts::{AttemptFigures, AttemptLabels, AttemptTail};
 pub use database::{Database, DatabaseError};
 pub use dialect::Dialect;
-pub use find::{EndedGroup, Expired, FoundGroup, OrderFacts, StockLevel};
+pub use find::{EndedGroup, Expired, FoundGroup, OrderFacts, StockLevel, Trades};
 pub use tail::{DayFigures, Drift, Tail, TailLimits};
 pub use total::CountedOrders;
 

@@ -56,7 +56,8 @@ async fn expired_orders(shop: &Shop, client: &mut Client) {
     let age = (found.now - found.orders[0].created).0 / 60_000;
     assert_eq!(age, 60);
     let trades = shop.trades(&found.orders[0]).await.unwrap();
-    assert_eq!(trades.iter().map(|trade| trade.as_str()).collect::<Vec<_>>(), ["SN2"]);
+    assert_eq!(trades.numbers.iter().map(|trade| trade.as_str()).collect::<Vec<_>>(), ["SN2"]);
+    assert!(!trades.elsewhere);
 }
 
 async fn cancelling(shop: &Shop, client: &mut Client) {

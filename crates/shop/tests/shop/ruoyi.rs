@@ -70,7 +70,7 @@ async fn place(client: &mut Client, id: i64, status: i64, kind: i64) {
         client
             .run(&format!(
                 "INSERT INTO pay_order_extension (id, no, order_id, channel_code, status, create_time) \
-                 VALUES ({row}, 'P{id}-{attempt}', {order}, 'alipay_pc', 30, {placed})"
+                 VALUES ({row}, 'P{id}-{attempt}', {order}, 'wx_lite', 30, {placed})"
             ))
             .await;
     }
@@ -86,9 +86,12 @@ async fn ruoyi_mall_is_found_settled_and_given_back() {
         let server = start(server_kind).await;
         let mut client = make(&server).await;
         let shop = Shop::new(Database::new(&server.url).unwrap(), preset("ruoyi-mall").unwrap()).unwrap();
-        for (id, status, kind) in [(1, 0, 0), (2, 0, 1), (3, 10, 0), (4, 10, 3), (5, 10, 3), (6, 10, 3)] {
+        for (id, status, kind) in
+            [(1, 0, 0), (2, 0, 1), (3, 10, 0), (4, 10, 3), (5, 10, 3), (6, 10, 3), (7, 0, 0)]
+        {
             place(&mut client, id, status, kind).await;
         }
+        client.run("UPDATE pay_order_extension SET channel_code='alipay_pc' WHERE no='P7-2'").await;
         let report = shop.check(Known::default(), NOW).await.unwrap();
         let errors: Vec<_> = report.findings.iter().filter(|found| found.is_error).collect();
         assert!(errors.is_empty(), "{server_kind:?}: {errors:#?}");
@@ -105,11 +108,16 @@ async fn ruoyi_mall_is_found_settled_and_given_back() {
 
 async fn unpaid(shop: &Shop, client: &mut Client) {
     let found = shop.expired(TimeDelta::from_secs(1_980), TimeDelta::from_secs(86_400), NOW).await.unwrap();
-    assert_eq!(found.pending, 2);
+    assert_eq!(found.pending, 3);
     let order = found.orders.iter().find(|order| order.order == key(1)).unwrap();
     assert_eq!((order.amount, order.state), (Fen(1990), OrderState::Pending));
     let trades = shop.trades(order).await.unwrap();
-    assert_eq!(trades.iter().map(|trade| trade.as_str()).collect::<Vec<_>>(), ["P1-1", "P1-2"]);
+    assert_eq!(trades.numbers.iter().map(|trade| trade.as_str()).collect::<Vec<_>>(), ["P1-1", "P1-2"]);
+    assert!(!trades.elsewhere);
+    // Of a payment by Alipay WeChat Pay knows nothing, paid or not.
+    let by_alipay = found.orders.iter().find(|order| order.order == key(7)).unwrap();
+    let trades = shop.trades(by_alipay).await.unwrap();
+    assert_eq!((trades.numbers.len(), trades.elsewhere), (1, true));
     let cancel = async |id| shop.run(&ShopTx::Cancel { order: key(id), rehearse: false }, NOW).await;
     assert_eq!(cancel(1).await, ShopAnswer::Done);
     // What statements cannot undo (a flash sale, a bargain, points) is left to the shop.

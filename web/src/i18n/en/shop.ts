@@ -108,6 +108,7 @@ export const shop = {
   held_quarantined: 'failed again and again; for a person',
   held_limit: 'limit per run, hour or day is reached',
   held_halted: 'halted by itself',
+  held_elsewhere: 'somebody tried to pay another provider, which is not asked: left to the shop',
   held_not_cancellable: 'has something that statements cannot give back (such as points)',
   held_day_cap: 'today’s money for refunds is given',
   held_size_cap: 'more than one refund may be',

@@ -108,6 +108,7 @@ export const shop = {
   held_quarantined: '反复失败，已隔离，要人来处理',
   held_limit: '到了每轮、每小时或每天的上限',
   held_halted: '已自动停下',
+  held_elsewhere: '有人试过用其他渠道支付，这里问不到，留给店铺自己处理',
   held_not_cancellable: '有 SQL 还不回去的东西（如积分），不能自动取消',
   held_day_cap: '今天的退款额度用完了',
   held_size_cap: '单笔超过退款上限',

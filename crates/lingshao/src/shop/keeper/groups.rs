@@ -43,6 +43,9 @@ impl Keeper {
                 by_hand.is_some_and(|wanted| wanted.keys.iter().any(|key| key == group.key.as_str()))
             });
             for (group, _) in ordered {
+                if self.must_stop(MONITOR) {
+                    break;
+                }
                 let by = by_hand.map_or("", |wanted| wanted.by.as_str());
                 self.settle(&group.key, success, Mode::Act, by).await?;
             }

@@ -19,7 +19,7 @@ use lingshao_shop::act::{Act, Fact, FactKind, Subject};
 use lingshao_shop::day::{DAY, day};
 use lingshao_shop::mapping::KeyKind;
 use lingshao_shop::safety::{
-    Admission, CallbackLimits, Callbacks, Candidate, Gate, Halt, Limits, MonitorHistory, Trouble,
+    Admission, CallbackLimits, Callbacks, Candidate, Gate, Halt, Limits, Mode, MonitorHistory, Trouble,
 };
 use lingshao_shop::sql::check::{Known, PAYMENTS, PLACED, Report};
 use lingshao_shop::sql::{AttemptTail, CountedOrders, ShopError, Tail};
@@ -182,8 +182,15 @@ impl Keeper {
                 desk.pause(monitor, by);
             }
         }
-        let (timeout, settle) =
-            (desk.config.order_timeout.limits.clone(), desk.config.group_settle.limits.clone());
+        // Limits of the hour and day are of acts; a monitor that only looks would use them up with what it finds again.
+        let limits = |mode: Mode, limits: &Limits| match mode {
+            Mode::Act => limits.clone(),
+            Mode::Observe | Mode::DryRun => {
+                Limits { per_hour: usize::MAX, per_day: usize::MAX, ..limits.clone() }
+            }
+        };
+        let timeout = limits(desk.config.order_timeout.mode, &desk.config.order_timeout.limits);
+        let settle = limits(desk.config.group_settle.mode, &desk.config.group_settle.limits);
         let history =
             |acts: &[Timestamp], monitor| MonitorHistory { acts: acts.to_vec(), halt: halt(monitor) };
         // A group that is full may always succeed, however many there are.
@@ -452,10 +459,14 @@ impl Keeper {
             if carried.has(FactKind::PaidButPending) {
                 self.callbacks.paid_but_pending(order, at);
             }
-            let failed = [FactKind::CancelPostponed, FactKind::SettlePostponed, FactKind::RowsMismatch];
-            if failed.iter().any(|kind| carried.has(*kind)) {
-                for gate in self.gates.of(monitor) {
+            let has = |kinds: &[FactKind]| kinds.iter().any(|kind| carried.has(*kind));
+            for gate in self.gates.of(monitor) {
+                if has(&[FactKind::RowsMismatch]) {
+                    gate.quarantine(order, at);
+                } else if has(&[FactKind::CancelPostponed, FactKind::SettlePostponed]) {
                     gate.failed(order, at);
+                } else if has(&[FactKind::PaidButPending, FactKind::CustomerPaying, FactKind::CancelLost]) {
+                    gate.put_off(order, at);
                 }
             }
         }

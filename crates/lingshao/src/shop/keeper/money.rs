@@ -1,16 +1,18 @@
 //! Money that goes back: of failed groups, and of payments that nobody has an order for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use lingshao_model::{TimeDelta, Timestamp};
-use lingshao_shop::act::{Act, Fact, FactKind, OrderState, Refund, Wish, pause};
+use lingshao_shop::act::{Act, Fact, FactKind, OrderState, Refund, Subject, Wish, pause};
 use lingshao_shop::day::{DAY, day};
-use lingshao_shop::ledger::{Purpose, RefundRow, RefundState};
+use lingshao_shop::ledger::{LedgerRow, Purpose, RefundRow, RefundState};
+use lingshao_shop::provider::Refunded;
 use lingshao_shop::safety::{Mode, RefundCaps};
 use lingshao_shop::sql::OrderFacts;
 use lingshao_shop::{Fen, OrderKey, OrderNumber, RefundNumber};
 
 use super::gates::refund_held_name;
+use super::orders::Paid;
 use super::{Failed, Keeper, fact};
 use crate::clock::now;
 use crate::shop::desk::{TOLD_NOW, told_name, told_number};
@@ -19,6 +21,12 @@ use crate::shop::view::RefundsView;
 
 /// So long after its cancellation was seen an order's payment is looked for: late callbacks come soon or much later.
 const ORPHAN_ASKS: [i64; 5] = [0, 300, 3_600, 14_400, 86_400];
+/// Whether money of an orphan went back some other way is asked for so often.
+const ORPHAN_AGAIN: TimeDelta = TimeDelta::from_secs(240);
+/// After an unclear answer others come first.
+const UNCLEAR_AGAIN: TimeDelta = TimeDelta::from_secs(300);
+/// Orders of failed groups that the provider is asked about in one tick: it answers tens in a second.
+const REFUND_QUESTIONS_PER_TICK: usize = 20;
 /// Cancelled orders that are watched for late payments.
 const WATCHED_MAX: usize = 20_000;
 /// Our cancelled orders are read again so often.
@@ -30,6 +38,7 @@ pub(super) struct Orphan {
     pub(super) trade: OrderNumber,
     pub(super) paid: Fen,
     pub(super) at: Timestamp,
+    asked: Timestamp,
 }
 
 /// A refund that had ended, and word of it.
@@ -47,6 +56,7 @@ fn has_ended_without_money(row: &RefundRow) -> bool {
 pub(super) struct Watch {
     pub(super) since: Timestamp,
     pub(super) asks: usize,
+    unclear_at: Option<Timestamp>,
 }
 
 impl Keeper {
@@ -54,6 +64,7 @@ impl Keeper {
         const MONITOR: Monitor = Monitor::Refunds;
         let desk = self.desk.clone();
         self.look_for_orphans(at).await?;
+        self.look_at_orphans(at).await?;
         self.review(at).await?;
         let refusal = self.refusal(MONITOR, at);
         // What may have left is asked for, whatever is switched off.
@@ -92,6 +103,14 @@ impl Keeper {
                 let again = format!("{} {}", told.asked + 1, (now() + pause(told.asked)).0);
                 let is_clear = !carried.facts.is_empty();
                 self.remember(&told_name(&number), (!is_clear).then_some(&again)).await;
+            }
+            if carried.has(FactKind::RefundDropped) {
+                // A person wished a new number, and the money goes back under an earlier one: that one is asked for to its end.
+                for earlier in
+                    others.iter().filter(|row| row.state == RefundState::Human && row.number != number)
+                {
+                    self.remember(&told_name(&earlier.number), Some(TOLD_NOW)).await;
+                }
             }
             self.tally(MONITOR).acted += 1;
             self.learn(MONITOR, None, &carried).await;
@@ -147,16 +166,25 @@ impl Keeper {
     async fn plan_refunds(&mut self, at: Timestamp) -> Result<Vec<RefundRow>, Failed> {
         let desk = self.desk.clone();
         let mut rows = Vec::new();
+        let mut questions = REFUND_QUESTIONS_PER_TICK;
         for order in desk.hands.shop.refundable().await? {
             if !self.is_new_refund(&order.order, Purpose::GroupFailed).await? {
                 continue;
             }
             let (trade, paid) = match &desk.hands.shop.mapping().orders.trades {
                 None => (order.number.clone(), order.amount),
-                Some(_) => match self.paid_trade(&order).await? {
-                    Some(found) => found,
-                    None => continue, // Asked again at the next tick.
-                },
+                Some(_) if questions == 0 || self.is_late() => break,
+                Some(_) => {
+                    questions -= 1;
+                    match self.paid_trade(&order).await? {
+                        Paid::As { trade, paid, .. } => (trade, paid),
+                        Paid::No => {
+                            self.leave_to_a_person(order, at).await?;
+                            continue;
+                        }
+                        Paid::Unclear => continue, // Asked again at the next tick.
+                    }
+                }
             };
             let wish = Wish { trade, purpose: Purpose::GroupFailed, paid, amount: paid };
             rows.extend(self.plan(order.order, wish, at));
@@ -171,6 +199,32 @@ impl Keeper {
             }
         }
         Ok(rows)
+    }
+
+    /// The shop says paid, and this provider knows of no payment: it went another way, and only a person can send it back.
+    async fn leave_to_a_person(&mut self, order: OrderFacts, at: Timestamp) -> Result<(), Failed> {
+        if self.desk.config.refunds.mode != Mode::Act {
+            return Ok(());
+        }
+        let (trade, paid) = (order.number, order.amount);
+        let Some(mut row) =
+            self.plan(order.order, Wish { trade, purpose: Purpose::GroupFailed, paid, amount: paid }, at)
+        else {
+            return Ok(());
+        };
+        let why = "the provider knows no payment of this order: was it paid another way?";
+        (row.state, row.why) = (RefundState::Human, why.into());
+        let fact = Fact {
+            kind: FactKind::RefundNeedsHuman,
+            subject: Subject::Refund(row.order.clone(), row.number.clone()),
+            amount: Some(row.amount),
+            detail: why.into(),
+            at,
+        };
+        let desk = self.desk.clone();
+        desk.hands.tell(Monitor::Refunds, &[fact], &mut self.told).await?;
+        desk.store.write(&[LedgerRow::Refund(row)], &[]).await?;
+        Ok(())
     }
 
     fn plan(&self, order: OrderKey, wish: Wish, at: Timestamp) -> Option<RefundRow> {
@@ -210,14 +264,17 @@ impl Keeper {
             }
         };
         self.watched.retain(|_, watch| at - DAY - watch.since <= look_back);
-        let still: BTreeSet<&OrderKey> = cancelled.iter().map(|order| &order.order).collect();
-        self.orphans.retain(|order, _| still.contains(order));
         let mut due = Vec::new();
         for order in cancelled {
             if self.watched.len() < WATCHED_MAX || self.watched.contains_key(&order.order) {
-                let watch = self.watched.entry(order.order.clone()).or_insert(Watch { since: at, asks: 0 });
+                let watch = self.watched.entry(order.order.clone()).or_insert(Watch {
+                    since: at,
+                    asks: 0,
+                    unclear_at: None,
+                });
                 let wait = ORPHAN_ASKS.get(watch.asks).map(|seconds| TimeDelta::from_secs(*seconds));
-                if wait.is_some_and(|wait| wait <= at - watch.since) {
+                let rests = watch.unclear_at.is_some_and(|unclear_at| at - unclear_at < UNCLEAR_AGAIN);
+                if wait.is_some_and(|wait| wait <= at - watch.since) && !rests {
                     due.push(order.clone());
                 }
             }
@@ -226,13 +283,45 @@ impl Keeper {
             if self.is_late() || self.questions == 0 {
                 break;
             }
+            let answer = self.paid_trade(&order).await?;
             if let Some(watch) = self.watched.get_mut(&order.order) {
-                watch.asks += 1;
+                match answer {
+                    Paid::Unclear => watch.unclear_at = Some(at),
+                    _ => watch.asks += 1,
+                }
             }
-            let Some((trade, paid)) = self.paid_trade(&order).await? else { continue };
+            let Paid::As { trade, paid, refunded: Refunded::Nothing } = answer else { continue };
             let fact = fact(FactKind::OrphanPayment, &order.order, Some(paid), trade.as_str(), at);
             desk.hands.tell(Monitor::Refunds, &[fact], &mut self.told).await?;
-            self.orphans.entry(order.order).or_insert(Orphan { trade, paid, at });
+            self.orphans.entry(order.order).or_insert(Orphan { trade, paid, at, asked: at });
+        }
+        Ok(())
+    }
+
+    /// An orphan is one until its order is no longer cancelled or the provider says that money went back, by whomever.
+    async fn look_at_orphans(&mut self, at: Timestamp) -> Result<(), Failed> {
+        let keys: Vec<OrderKey> = self.orphans.keys().cloned().collect();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        for order in self.desk.clone().hands.shop.orders(&keys).await? {
+            if order.state != OrderState::Cancelled {
+                self.orphans.remove(&order.order);
+                continue;
+            }
+            let is_due =
+                self.orphans.get(&order.order).is_some_and(|orphan| at - orphan.asked >= ORPHAN_AGAIN);
+            if !is_due || self.is_late() || self.questions == 0 {
+                continue;
+            }
+            match self.paid_trade(&order).await? {
+                Paid::As { refunded: Refunded::Nothing, .. } | Paid::Unclear => {
+                    self.orphans.entry(order.order).and_modify(|orphan| orphan.asked = at);
+                }
+                Paid::As { .. } | Paid::No => {
+                    self.orphans.remove(&order.order);
+                }
+            }
         }
         Ok(())
     }

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use lingshao_model::{TimeDelta, Timestamp};
 use lingshao_shop::act::{Act, Cancel, FactKind, OrderState, recover};
 use lingshao_shop::ledger::LedgerRow;
-use lingshao_shop::provider::{ProviderCall, TradeAnswer};
-use lingshao_shop::safety::{Mode, Pending, Trouble};
-use lingshao_shop::sql::OrderFacts;
+use lingshao_shop::provider::{ProviderCall, Refunded, TradeAnswer};
+use lingshao_shop::safety::{Halt, Mode, Pending, Trouble};
+use lingshao_shop::sql::{OrderFacts, Trades};
 use lingshao_shop::{Fen, OrderKey, OrderNumber};
 
 use super::{Failed, Keeper, QUESTIONS_PER_TICK, fact};
@@ -17,6 +17,16 @@ use crate::shop::desk::Wanted;
 use crate::shop::hands::Carried;
 use crate::shop::monitor::Monitor;
 use crate::shop::provider::Said;
+
+/// Whether an order was paid, as the provider says.
+pub(super) enum Paid {
+    /// Under this number.
+    As { trade: OrderNumber, paid: Fen, refunded: Refunded },
+    /// Every trade of it is known not to be paid, or not known.
+    No,
+    /// Not every answer was clear.
+    Unclear,
+}
 
 /// A payment takes a minute; what is pending for so long may have lost its callback.
 const ASK_PENDING_AFTER: TimeDelta = TimeDelta::from_secs(180);
@@ -48,6 +58,9 @@ impl Keeper {
             for order in
                 orders.iter().filter(|order| wanted.keys.iter().any(|key| key == order.order.as_str()))
             {
+                if self.must_stop(MONITOR) {
+                    break;
+                }
                 self.cancel(order, Mode::Act, &wanted.by).await?;
                 done.insert(order.order.clone());
             }
@@ -78,6 +91,9 @@ impl Keeper {
         let rows = rows.into_iter().filter(|row| matches!(row, LedgerRow::Cancel(_))).collect();
         for mut act in recover(rows, mode) {
             let Act::Cancel(cancel) = &act else { continue };
+            if self.must_stop(Monitor::OrderTimeout) {
+                break;
+            }
             let order = cancel.order().clone();
             let carried = self.carry(Monitor::OrderTimeout, &mut act, "").await?;
             self.learn(Monitor::OrderTimeout, Some(&order), &carried).await;
@@ -89,9 +105,14 @@ impl Keeper {
     async fn cancel(&mut self, order: &OrderFacts, mode: Mode, by: &str) -> Result<(), Failed> {
         let trades = match self.desk.hands.provider.is_there() {
             true => self.desk.hands.shop.trades(order).await?,
-            false => Vec::new(),
+            false => Trades::default(),
         };
-        let mut act = Act::Cancel(Cancel::new(order.order.clone(), trades, order.amount, mode));
+        if trades.elsewhere {
+            self.gates.timeout.put_off(&order.order, now());
+            *self.tally(Monitor::OrderTimeout).held.entry("elsewhere").or_default() += 1;
+            return Ok(());
+        }
+        let mut act = Act::Cancel(Cancel::new(order.order.clone(), trades.numbers, order.amount, mode));
         let carried = self.carry(Monitor::OrderTimeout, &mut act, by).await?;
         self.tally(Monitor::OrderTimeout).acted += 1;
         self.learn(Monitor::OrderTimeout, Some(&order.order), &carried).await;
@@ -135,8 +156,12 @@ impl Keeper {
     /// While the provider says nothing it is asked at each tick for what it has said nothing of, beside what has not been
     /// asked for yet: its first clear answer ends the pause, and the same order would be asked for again only after minutes.
     async fn ask_the_silent(&mut self, at: Timestamp) -> Result<(), Failed> {
+        // Who asks wrongly has no better answer before a person has looked.
+        let asks_wrongly = self.gates.halted(Monitor::OrderTimeout) == Some(Halt::OurFault);
         let is_silent = matches!(self.callbacks.trouble(at), Some(Trouble::Silent(_)));
-        let Some(unclear) = self.unclear.clone().filter(|_| is_silent) else { return Ok(()) };
+        let Some(unclear) = self.unclear.clone().filter(|_| is_silent && !asks_wrongly) else {
+            return Ok(());
+        };
         match self.desk.hands.shop.orders(&[unclear]).await?.first() {
             Some(order) => self.ask_for(order, at).await,
             None => {
@@ -148,7 +173,7 @@ impl Keeper {
 
     async fn ask_for(&mut self, order: &OrderFacts, at: Timestamp) -> Result<(), Failed> {
         self.asked.insert(order.order.clone(), at);
-        if self.paid_trade(order).await?.is_some() && order.state == OrderState::Pending {
+        if matches!(self.paid_trade(order).await?, Paid::As { .. }) && order.state == OrderState::Pending {
             self.callbacks.paid_but_pending(&order.order, at);
             let (amount, number) = (Some(order.amount), order.number.as_str());
             let fact = fact(FactKind::PaidButPending, &order.order, amount, number, at);
@@ -157,18 +182,18 @@ impl Keeper {
         Ok(())
     }
 
-    /// The trade under which an order was paid, and how much, if the provider says so of one.
-    pub(super) async fn paid_trade(
-        &mut self,
-        order: &OrderFacts,
-    ) -> Result<Option<(OrderNumber, Fen)>, Failed> {
+    /// Asks the provider for an order's trades until one is paid.
+    pub(super) async fn paid_trade(&mut self, order: &OrderFacts) -> Result<Paid, Failed> {
         let desk = self.desk.clone();
-        for trade in desk.hands.shop.trades(order).await? {
+        let mut nobody_paid = Paid::No;
+        for trade in desk.hands.shop.trades(order).await?.numbers {
             self.questions = self.questions.saturating_sub(1);
             let said = desk.hands.provider.call(&ProviderCall::QueryTrade(trade.clone()), None).await;
             self.answered(&order.order, said.is_clear(), now());
             match said {
-                Said::Trade(TradeAnswer::Paid { paid, .. }) => return Ok(Some((trade, paid))),
+                Said::Trade(TradeAnswer::Paid { paid, refunded }) => {
+                    return Ok(Paid::As { trade, paid, refunded });
+                }
                 Said::Trade(TradeAnswer::OurFault(why)) => {
                     let fact = fact(FactKind::OurFault, &order.order, None, &why, now());
                     desk.hands
@@ -176,11 +201,12 @@ impl Keeper {
                         .await?;
                     let carried = Carried { facts: vec![fact], ..Carried::default() };
                     self.learn(Monitor::OrderTimeout, None, &carried).await;
-                    return Ok(None);
+                    return Ok(Paid::Unclear);
                 }
-                _ => {}
+                Said::Trade(TradeAnswer::NotFound | TradeAnswer::NotPaid | TradeAnswer::Closed) => {}
+                _ => nobody_paid = Paid::Unclear,
             }
         }
-        Ok(None)
+        Ok(nobody_paid)
     }
 }

@@ -553,6 +553,56 @@ fn a_provider_that_says_nothing_pauses_the_timeout_which_goes_on_with_its_first_
 }
 
 #[test]
+fn what_was_paid_another_way_is_neither_cancelled_nor_forgotten() {
+    let mut world = World::new(Kind::Sqlite);
+    world.run("CREATE TABLE attempts (id INTEGER PRIMARY KEY, order_id INTEGER, no TEXT)");
+    for (id, status) in [(1, 101), (2, 101), (3, 201), (4, 101)] {
+        world.place(Order { id, status, placed: LATE });
+    }
+    world.group(1, &[3], 2, 60);
+    // The second was tried by another provider; the third paid there; and no provider would take the number of the fourth.
+    for (order, number) in [(1, "'SN1'"), (2, "'SN2'"), (2, "NULL"), (3, "NULL"), (4, "'A4'")] {
+        world.run(&format!("INSERT INTO attempts (order_id, no) VALUES ({order}, {number})"));
+    }
+    world.shop_lines =
+        "orders:\n  trades: 'SELECT no FROM attempts WHERE order_id=:id ORDER BY id'\ntables: [attempts]"
+            .to_owned();
+    let watched = world.watch(ACT);
+    for fact in ["cancelled:1", "cancelled:4", "group_failed:1", "refund_needs_human:3"] {
+        watched.wait_fact(fact);
+    }
+    watched.tick();
+    assert_eq!([1, 2, 3, 4].map(|id| world.status(id)), [103, 101, 203, 103]);
+    assert_eq!(world.provider.refunds(), Vec::new());
+    let ledger = watched.0.get("/api/lingshao/v1/shop/refunds").json();
+    assert_eq!(
+        (&ledger["refunds"][0]["state"], &ledger["refunds"][0]["order"]),
+        (&json!("HUMAN"), &json!("3")),
+        "{ledger:#}"
+    );
+    for name in ["order_timeout", "group_settle", "refunds"] {
+        assert_eq!(watched.monitor(name)["refuses"], Value::Null, "{name}");
+    }
+}
+
+#[test]
+fn money_of_an_orphan_that_a_person_gave_back_is_no_orphan_any_more() {
+    let mut world = World::new(Kind::Sqlite);
+    world.place(Order { id: 7, status: 102, placed: LATE });
+    world.provider.pay(&number_of(7)).unwrap();
+    let offset = world.folder.path().join("offset");
+    std::fs::write(&offset, "0").unwrap();
+    let name = text(&offset);
+    let watched = world.watch_in(&[("LINGSHAO_CLOCK_OFFSET_FILE", &name)], "data", ACT);
+    watched.wait_fact("orphan_payment:7");
+    world.refund_by_hand(&number_of(7), "BYHAND7", 1_990, "https://shop.example/notify");
+    watched.tick();
+    assert_eq!(watched.look()["orphans"][0]["order"], "7");
+    std::fs::write(&offset, "270000").unwrap();
+    eventually("no orphan", || watched.look()["orphans"] == json!([]));
+}
+
+#[test]
 fn the_shops_own_way_to_cancel_is_called_and_what_it_did_is_looked_at() {
     use std::io::{Read, Write};
     let mut world = World::new(Kind::Sqlite);
