@@ -469,7 +469,7 @@ mod tests {
     #[test]
     fn whoever_only_looks_uses_up_no_limit() {
         let mut gate = gate(|limits| {
-            (limits.two_ticks, limits.per_hour, limits.per_day) = (false, usize::MAX, usize::MAX)
+            (limits.two_ticks, limits.per_hour, limits.per_day) = (false, usize::MAX, usize::MAX);
         });
         for minute in 0..6_000 {
             check(&mut gate, 0..2, 100, minute % 1_000, 2, None);
