@@ -10,7 +10,8 @@ const HOUR: TimeDelta = TimeDelta::from_secs(3600);
 const DAY: TimeDelta = TimeDelta::from_secs(86_400);
 /// The first pause of an order that failed; it doubles.
 const FIRST_PAUSE: TimeDelta = TimeDelta::from_secs(60);
-/// Who pays at this moment, or has paid without the shop's knowing, is asked about again after this.
+/// What pays at this moment, was paid without the shop's knowing, was faster than we, or was tried at another provider is
+/// looked at again after this.
 const PUT_OFF: TimeDelta = TimeDelta::from_secs(300);
 /// After so many failures in a row (about two hours) the order is left to a person.
 const FAILURES_MAX: u32 = 8;
