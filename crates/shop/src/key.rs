@@ -96,6 +96,13 @@ key! {
     RefundNumber, "refund number", REFUND_NUMBER_BYTES_MAX
 }
 
+/// For who tells orders and groups apart by nothing but their keys.
+impl From<&GroupKey> for OrderKey {
+    fn from(group: &GroupKey) -> OrderKey {
+        OrderKey(group.0.clone())
+    }
+}
+
 impl OrderKey {
     /// Its place in a column of integers, when it is one.
     pub fn as_integer(&self) -> Option<i64> {

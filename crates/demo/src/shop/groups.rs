@@ -24,7 +24,8 @@ pub(crate) enum Ended {
     Failed,
 }
 
-/// An order of a group was paid. Answers how the group ended, if it did by this.
+/// An order of a group was paid. Answers how the group ended, if it did by this. `is_looked_after`: whoever pays after the
+/// group has failed is found by others, and counts as a member until then, as litemall has it.
 pub(crate) async fn member_paid(
     connection: &mut SqliteConnection,
     order_id: i64,
@@ -49,9 +50,9 @@ pub(crate) async fn member_paid(
             mark(connection, id, group::SUCCESS, &time).await?; // One more than needed is welcome.
             Ok(None)
         }
-        group::FAILED => {
+        group::FAILED if !is_looked_after => {
             mark(connection, id, group::FAILED, &time).await?;
-            give_back(connection, order_id, is_looked_after, &time).await?;
+            give_back(connection, order_id, &time).await?;
             Ok(None)
         }
         _ => Ok(None),
@@ -100,26 +101,14 @@ async fn mark(connection: &mut SqliteConnection, id: i64, status: i64, time: &st
     Ok(())
 }
 
-/// A paid order of a group that failed: its money is to go back, its goods are for others. `is_looked_after`: others give it
-/// back, who look for orders in this state.
-async fn give_back(
-    connection: &mut SqliteConnection,
-    order_id: i64,
-    is_looked_after: bool,
-    time: &str,
-) -> Result<(), ShopError> {
-    let (status, mark) = match is_looked_after {
-        true => (order::REFUNDED, Some("lingshao-pending")),
-        false => (order::REFUND_ASKED, None),
-    };
-    let statement = "UPDATE litemall_order SET order_status = ?1, refund_type = ?2, update_time = ?3
-        WHERE id = ?4 AND order_status = ?5";
-    let query = sqlx::query(statement).bind(status).bind(mark).bind(time).bind(order_id).bind(order::PAID);
+/// A paid order of a group that failed: its money is to go back, its goods are for others.
+async fn give_back(connection: &mut SqliteConnection, order_id: i64, time: &str) -> Result<(), ShopError> {
+    let statement =
+        "UPDATE litemall_order SET order_status = ?1, update_time = ?2 WHERE id = ?3 AND order_status = ?4";
+    let query = sqlx::query(statement).bind(order::REFUND_ASKED).bind(time).bind(order_id).bind(order::PAID);
     if query.execute(&mut *connection).await?.rows_affected() == 1 {
         orders::return_stock(connection, order_id, time).await?;
-        if !is_looked_after {
-            payments::plan_refund(connection, order_id, time).await?;
-        }
+        payments::plan_refund(connection, order_id, time).await?;
     }
     Ok(())
 }
@@ -166,7 +155,7 @@ async fn fail(
     let query = sqlx::query(statement).bind(group::FAILED).bind(time).bind(leader).bind(group::ON);
     query.execute(&mut *connection).await?;
     for order_id in members {
-        give_back(connection, order_id, false, time).await?;
+        give_back(connection, order_id, time).await?;
     }
     Ok(Some(Ended::Failed))
 }

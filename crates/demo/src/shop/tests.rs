@@ -46,9 +46,12 @@ async fn bench() -> Bench {
 
 async fn bench_at(start: Moment, speed: f64, with_customers: bool) -> Bench {
     let folder = TempDir::new().expect("a folder");
+    bench_of(settings(&folder, speed), folder, start, with_customers).await
+}
+
+async fn bench_of(settings: Settings, folder: TempDir, start: Moment, with_customers: bool) -> Bench {
     let clock = Clock::starting_at(start);
-    let running =
-        DemoShop::start_at(settings(&folder, speed), clock, with_customers).await.expect("it starts");
+    let running = DemoShop::start_at(settings, clock, with_customers).await.expect("it starts");
     Bench { running, client: Client::new(), _folder: folder }
 }
 
@@ -430,6 +433,21 @@ async fn a_group_that_fails_gives_everything_back() {
     assert_eq!((bench.status(late).await, bench.stock(product).await), (203, stock));
     assert_eq!(bench.number("SELECT count(*) FROM demo_refund WHERE status = 10").await, 2);
     assert_eq!(bench.metric("refunds_total").await, Some(2.0));
+}
+
+#[tokio::test]
+async fn who_pays_after_the_group_has_failed_is_left_to_whoever_looks_after_the_shop() {
+    let folder = TempDir::new().expect("a folder");
+    let settings = Settings { is_looked_after: true, ..settings(&folder, 1.0) };
+    let bench = bench_of(settings, folder, NIGHT, false).await;
+    let (rules_id, _, _) = group_rule(&bench).await;
+    let leader = bench.in_group(33, rules_id, 0).await;
+    bench.pay(33, leader).await;
+    let late = bench.in_group(34, rules_id, group_of(&bench, leader).await).await;
+    let failed = "UPDATE litemall_groupon SET status = 3 WHERE order_id =";
+    bench.sql(&format!("{failed} {leader}")).await;
+    bench.pay(34, late).await;
+    assert_eq!((bench.status(late).await, group_status(&bench, late).await), (201, 1));
 }
 
 #[tokio::test]

@@ -171,10 +171,11 @@ fn preview_text(config: &Config, found: &Preview) -> String {
     ));
     for group in &found.groups {
         let ends = at(group.expires_at);
-        text.push_str(&format!(
-            "  {}  {}  {} of {} paid, until {ends}\n",
-            group.group, group.verdict, group.paid, group.required
-        ));
+        let how = match &group.order {
+            Some(number) => format!("{number}  paid {ends}, after its group had failed"),
+            None => format!("{} of {} paid, until {ends}", group.paid, group.required),
+        };
+        text.push_str(&format!("  {}  {}  {how}\n", group.group, group.verdict));
     }
     text.push_str(&format!(
         "refunds ({}): {} orders of failed groups\n",

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use lingshao_shop::RefundNumber;
+use lingshao_shop::{GroupKey, OrderKey, RefundNumber};
 use tokio::sync::Notify;
 
 use super::hands::Hands;
@@ -151,6 +151,16 @@ impl Desk {
     pub(super) fn take_agreed(&self) -> bool {
         std::mem::take(&mut self.said().agreed)
     }
+}
+
+/// What gates and people call a group. Its key is one of an order to them, who only count; both may hold the same.
+pub(super) fn group_name(group: &GroupKey) -> OrderKey {
+    OrderKey::from(group)
+}
+
+/// What they call a member who paid after the group had failed: by its order, which is no group's key.
+pub(super) fn late_member_name(order: &OrderKey) -> OrderKey {
+    OrderKey::new(&format!("order-{order}")).unwrap_or_else(|_| order.clone())
 }
 
 const TOLD: &str = "told:";

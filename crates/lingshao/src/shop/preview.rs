@@ -2,9 +2,10 @@
 
 use lingshao_model::{TimeDelta, Timestamp};
 use lingshao_shop::group::{Verdict, verdict};
-use lingshao_shop::sql::{OrderFacts, Shop};
+use lingshao_shop::sql::{FoundGroup, LateMember, OrderFacts, Shop, ShopError};
 use serde::Serialize;
 
+use super::desk::{group_name, late_member_name};
 use crate::config::shop::Shop as Config;
 use crate::failure::with_causes;
 
@@ -48,15 +49,17 @@ pub(crate) struct PreviewedOrder {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PreviewedGroup {
-    /// Its key.
+    /// Its name, by which a person has it end.
     pub(crate) group: String,
+    /// The number of the order of a member who paid too late.
+    pub(crate) order: Option<String>,
     /// Members who paid.
     pub(crate) paid: u32,
     /// How many are needed.
     pub(crate) required: u32,
-    /// When it ends.
+    /// When it ends; when a late member paid.
     pub(crate) expires_at: i64,
-    /// `success` or `failed`.
+    /// `success`, `failed`, or `late_member` of one who paid after the group had failed.
     pub(crate) verdict: &'static str,
 }
 
@@ -73,27 +76,8 @@ pub(crate) async fn preview(config: &Config, shop: &Shop, at: Timestamp) -> Prev
         }
         Err(error) => preview.errors.push(format!("order_timeout: {}", with_causes(&error))),
     }
-    match shop.open_groups().await {
-        Ok(open) => {
-            let clock = preview.clock.map_or(at, Timestamp);
-            preview.groups = open
-                .into_iter()
-                .filter_map(|found| {
-                    let verdict = match verdict(&found.group, clock) {
-                        Verdict::Success => "success",
-                        Verdict::Failed => "failed",
-                        Verdict::Ongoing => return None,
-                    };
-                    Some(PreviewedGroup {
-                        group: found.group.key.to_string(),
-                        paid: found.group.paid,
-                        required: found.group.required,
-                        expires_at: found.group.expires_at.0,
-                        verdict,
-                    })
-                })
-                .collect();
-        }
+    match groups(shop, preview.clock.map_or(at, Timestamp)).await {
+        Ok(groups) => preview.groups = groups,
         Err(error) => preview.errors.push(format!("group_settle: {}", with_causes(&error))),
     }
     match shop.refundable().await {
@@ -101,6 +85,36 @@ pub(crate) async fn preview(config: &Config, shop: &Shop, at: Timestamp) -> Prev
         Err(error) => preview.errors.push(format!("refunds: {}", with_causes(&error))),
     }
     preview
+}
+
+async fn groups(shop: &Shop, clock: Timestamp) -> Result<Vec<PreviewedGroup>, ShopError> {
+    let mut groups = Vec::new();
+    for FoundGroup { group } in shop.open_groups().await? {
+        let verdict = match verdict(&group, clock) {
+            Verdict::Success => "success",
+            Verdict::Failed => "failed",
+            Verdict::Ongoing => continue,
+        };
+        groups.push(PreviewedGroup {
+            group: group_name(&group.key).to_string(),
+            order: None,
+            paid: group.paid,
+            required: group.required,
+            expires_at: group.expires_at.0,
+            verdict,
+        });
+    }
+    for LateMember { order, .. } in shop.late_members().await? {
+        groups.push(PreviewedGroup {
+            group: late_member_name(&order.order).to_string(),
+            order: Some(order.number.to_string()),
+            paid: 1,
+            required: 1,
+            expires_at: order.paid_at.unwrap_or(order.created).0,
+            verdict: "late_member",
+        });
+    }
+    Ok(groups)
 }
 
 fn previewed(order: &OrderFacts) -> PreviewedOrder {

@@ -81,6 +81,8 @@ pub enum FactKind {
     GroupSucceeded,
     /// Did not; its members are to get their money back.
     GroupFailed,
+    /// Paid after the group had failed, and is to get the money back.
+    LateMemberFailed,
     /// Somebody else ended it.
     SettleLost,
     /// Could not be done; tried again later.
@@ -119,6 +121,7 @@ impl FactKind {
             FactKind::Settling => "settling",
             FactKind::GroupSucceeded => "group_succeeded",
             FactKind::GroupFailed => "group_failed",
+            FactKind::LateMemberFailed => "late_member_failed",
             FactKind::SettleLost => "settle_lost",
             FactKind::SettlePostponed => "settle_postponed",
             FactKind::OrphanPayment => "orphan_payment",
@@ -139,6 +142,7 @@ impl FactKind {
             FactKind::RefundDropped => Some(("PLANNED", "FAILED")),
             FactKind::GroupSucceeded => Some(("open", "success")),
             FactKind::GroupFailed => Some(("open", "failed")),
+            FactKind::LateMemberFailed => Some(("paid", "refunding")),
             FactKind::PaidAfterCancel => Some(("cancelled", "paid")),
             _ => None,
         }

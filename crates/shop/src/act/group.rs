@@ -1,25 +1,44 @@
-//! Ending a group: one compare-and-set of the group's row, its members and their orders in the same transaction. What its
-//! members paid goes back by refunds of their own, which are found by the state of their orders.
+//! Ending a group: one compare-and-set of the group's row, its members and their orders in the same transaction. Who pays
+//! after the group has failed is dealt with in the same way, alone. What members paid goes back by refunds of their own,
+//! which are found by the state of their orders.
 
 use lingshao_model::Timestamp;
 
 use super::{Effect, Event, Fact, FactKind, ShopAnswer, ShopTx, Subject};
-use crate::GroupKey;
 use crate::safety::Mode;
+use crate::{GroupKey, OrderKey};
 
-/// A group's end under way.
+/// How a group ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Ending {
+    /// It came together.
+    Success,
+    /// It did not.
+    Failed,
+    /// It had failed before this member paid.
+    LateMember,
+}
+
+/// An end under way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Settle {
-    group: GroupKey,
-    success: bool,
+    key: GroupKey,
+    ending: Ending,
+    subject: Subject,
     mode: Mode,
     waits: bool,
 }
 
 impl Settle {
-    /// Begins with [`Event::Start`]; `success` is [`crate::group::verdict`]'s word.
-    pub fn new(group: GroupKey, success: bool, mode: Mode) -> Settle {
-        Settle { group, success, mode, waits: false }
+    /// An open group that ends; `success` is [`crate::group::verdict`]'s word. Begins with [`Event::Start`].
+    pub fn group(group: GroupKey, success: bool, mode: Mode) -> Settle {
+        let ending = if success { Ending::Success } else { Ending::Failed };
+        Settle { subject: Subject::Group(group.clone()), key: group, ending, mode, waits: false }
+    }
+
+    /// A member, by the key of its own row and by its order, who paid after the group had failed.
+    pub fn late_member(member: GroupKey, order: OrderKey, mode: Mode) -> Settle {
+        Settle { key: member, ending: Ending::LateMember, subject: Subject::Order(order), mode, waits: false }
     }
 
     pub(super) fn step(&mut self, event: Event, now: Timestamp) -> Vec<Effect> {
@@ -27,9 +46,9 @@ impl Settle {
             Event::Start if self.mode == Mode::Observe => vec![self.fact(FactKind::WouldSettle, "", now)],
             Event::Start => {
                 self.waits = true;
-                let (group, success) = (self.group.clone(), self.success);
+                let (group, ending) = (self.key.clone(), self.ending);
                 let settle =
-                    Effect::ShopTx(ShopTx::Settle { group, success, rehearse: self.mode != Mode::Act });
+                    Effect::ShopTx(ShopTx::Settle { group, ending, rehearse: self.mode != Mode::Act });
                 match self.mode {
                     Mode::Act => vec![self.fact(FactKind::Settling, "", now), settle],
                     Mode::Observe | Mode::DryRun => vec![settle],
@@ -41,14 +60,18 @@ impl Settle {
     }
 
     fn settled(&self, answer: ShopAnswer, now: Timestamp) -> Effect {
+        let ended = match self.ending {
+            Ending::Success => FactKind::GroupSucceeded,
+            Ending::Failed => FactKind::GroupFailed,
+            Ending::LateMember => FactKind::LateMemberFailed,
+        };
         match answer {
             ShopAnswer::Done if self.mode != Mode::Act => self.fact(FactKind::WouldSettle, "", now),
-            ShopAnswer::Done if self.success => self.fact(FactKind::GroupSucceeded, "", now),
-            ShopAnswer::Done => self.fact(FactKind::GroupFailed, "", now),
+            ShopAnswer::Done => self.fact(ended, "", now),
             ShopAnswer::Lost => self.fact(FactKind::SettleLost, "", now),
             ShopAnswer::Mismatch(why) => self.fact(FactKind::RowsMismatch, why, now),
             ShopAnswer::NotDone(why) => self.fact(FactKind::SettlePostponed, why, now),
-            // Whether it happened shows at the next tick: the group is then still open, or not.
+            // Whether it happened shows at the next tick: it is then found again, or not.
             ShopAnswer::Doubt | ShopAnswer::State(_) => {
                 self.fact(FactKind::SettlePostponed, "the commit had no answer", now)
             }
@@ -56,11 +79,12 @@ impl Settle {
     }
 
     fn fact(&self, kind: FactKind, detail: impl Into<Box<str>>, at: Timestamp) -> Effect {
-        let detail = match (detail.into(), self.success) {
+        let detail = match (detail.into(), self.ending) {
             (detail, _) if !detail.is_empty() => detail,
-            (_, true) => "full".into(),
-            (_, false) => "late".into(),
+            (_, Ending::Success) => "full".into(),
+            (_, Ending::Failed) => "late".into(),
+            (_, Ending::LateMember) => "paid after its group had failed".into(),
         };
-        Effect::Audit(Fact { kind, subject: Subject::Group(self.group.clone()), amount: None, detail, at })
+        Effect::Audit(Fact { kind, subject: self.subject.clone(), amount: None, detail, at })
     }
 }

@@ -16,7 +16,7 @@ mod tests;
 
 pub use cancel::Cancel;
 pub use fact::{Fact, FactKind, Subject};
-pub use group::Settle;
+pub use group::{Ending, Settle};
 pub use refund::{ATTEMPTS_MAX, NextGenerationError, Refund, Wish, next_generation, pause};
 
 use lingshao_model::Timestamp;
@@ -33,7 +33,7 @@ pub enum Act {
     Cancel(Cancel),
     /// Money that goes back.
     Refund(Refund),
-    /// A group that ends.
+    /// A group that ends, or a member who paid after its end.
     Settle(Settle),
 }
 
@@ -92,12 +92,12 @@ pub enum ShopTx {
         /// Which order.
         order: OrderKey,
     },
-    /// Compare-and-set an open group to its end, its members with it.
+    /// Compare-and-set an open group to its end, its members with it; or a member who paid after the end.
     Settle {
-        /// Which group.
+        /// Which group; of a late member, its own row.
         group: GroupKey,
-        /// Whether it came together.
-        success: bool,
+        /// How it ends.
+        ending: Ending,
         /// Roll it back at the end.
         rehearse: bool,
     },

@@ -49,6 +49,8 @@ enum Stage {
     Marking,
     /// Word came of what had ended: asks for the own number.
     Ended,
+    /// A person is to decide before anything is sent.
+    HandOver,
     Rest,
 }
 
@@ -83,6 +85,12 @@ impl Refund {
         Refund { row, others, mode, stage: Stage::Idle }
     }
 
+    /// One that only a person may send, and why. It moves no money: its row becomes HUMAN.
+    pub fn hand_over(row: RefundRow, why: &str, mode: Mode) -> Refund {
+        let row = RefundRow { why: why.into(), ..row };
+        Refund { row, others: Fen::ZERO, mode, stage: Stage::HandOver }
+    }
+
     /// As it stands now.
     pub fn row(&self) -> &RefundRow {
         &self.row
@@ -99,7 +107,16 @@ impl Refund {
             (Stage::Sending, Event::Refund(answer)) => self.sent(answer, now),
             (Stage::Marking, Event::Shop(answer)) => self.marked(answer, now),
             (Stage::Ended, Event::Refund(answer)) => self.asked_ended(answer, now),
+            (Stage::HandOver, Event::Start) => self.handed_over(now),
             _ => Vec::new(),
+        }
+    }
+
+    fn handed_over(&mut self, now: Timestamp) -> Vec<Effect> {
+        let why = self.row.why.clone();
+        match self.mode {
+            Mode::Act => self.settle(RefundState::Human, FactKind::RefundNeedsHuman, &why, now),
+            Mode::Observe | Mode::DryRun => self.rest(FactKind::WouldRefund, &why, now),
         }
     }
 

@@ -39,7 +39,7 @@ fn word(effect: &Effect) -> String {
         Effect::ShopTx(ShopTx::Claim { .. }) => "claim".to_owned(),
         Effect::ShopTx(ShopTx::MarkRefunded { .. }) => "mark".to_owned(),
         Effect::ShopTx(ShopTx::Read { .. }) => "read".to_owned(),
-        Effect::ShopTx(ShopTx::Settle { success, .. }) => format!("settle:{success}"),
+        Effect::ShopTx(ShopTx::Settle { ending, .. }) => format!("settle:{ending:?}"),
         Effect::Audit(fact) => format!("[{}]", fact.kind.name()),
     }
 }
@@ -394,15 +394,40 @@ fn what_is_on_its_way_to_a_bank_card_over_a_weekend_needs_no_person() {
 #[test]
 fn a_group_ends_by_one_transaction() {
     let settle = |success, mode, answer| {
-        let mut act = Act::Settle(Settle::new(GroupKey::new("3").unwrap(), success, mode));
+        let mut act = Act::Settle(Settle::group(GroupKey::new("3").unwrap(), success, mode));
         trace(&mut act, vec![Event::Start, shop(answer)])
     };
-    assert_eq!(settle(true, Mode::Act, ShopAnswer::Done), "[settling] settle:true [group_succeeded]");
-    assert_eq!(settle(false, Mode::Act, ShopAnswer::Done), "[settling] settle:false [group_failed]");
-    assert_eq!(settle(false, Mode::Act, ShopAnswer::Lost), "[settling] settle:false [settle_lost]");
-    assert_eq!(settle(false, Mode::Act, ShopAnswer::Doubt), "[settling] settle:false [settle_postponed]");
-    assert_eq!(settle(false, Mode::DryRun, ShopAnswer::Done), "settle:false [would_settle]");
+    assert_eq!(settle(true, Mode::Act, ShopAnswer::Done), "[settling] settle:Success [group_succeeded]");
+    assert_eq!(settle(false, Mode::Act, ShopAnswer::Done), "[settling] settle:Failed [group_failed]");
+    assert_eq!(settle(false, Mode::Act, ShopAnswer::Lost), "[settling] settle:Failed [settle_lost]");
+    assert_eq!(settle(false, Mode::Act, ShopAnswer::Doubt), "[settling] settle:Failed [settle_postponed]");
+    assert_eq!(settle(false, Mode::DryRun, ShopAnswer::Done), "settle:Failed [would_settle]");
     assert_eq!(settle(false, Mode::Observe, ShopAnswer::Done), "[would_settle]");
+}
+
+#[test]
+fn who_paid_after_the_group_had_failed_fails_alone() {
+    let settle = |mode, answer| {
+        let member = GroupKey::new("8").unwrap();
+        let mut act = Act::Settle(Settle::late_member(member, order(), mode));
+        trace(&mut act, vec![Event::Start, shop(answer)])
+    };
+    assert_eq!(settle(Mode::Act, ShopAnswer::Done), "[settling] settle:LateMember [late_member_failed]");
+    assert_eq!(settle(Mode::Act, ShopAnswer::Lost), "[settling] settle:LateMember [settle_lost]");
+    assert_eq!(settle(Mode::DryRun, ShopAnswer::Done), "settle:LateMember [would_settle]");
+    assert_eq!(settle(Mode::Observe, ShopAnswer::Done), "[would_settle]");
+}
+
+#[test]
+fn what_only_a_person_may_send_is_written_down_and_moves_nothing() {
+    let hand_over = |mode| {
+        let mut act = Act::Refund(Refund::hand_over(row(RefundState::Planned), "too large", mode));
+        let trace = trace(&mut act, vec![Event::Start]);
+        let Act::Refund(refund) = act else { unreachable!() };
+        (trace, refund.row().why.to_string())
+    };
+    assert_eq!(hand_over(Mode::Act), ("HUMAN [refund_needs_human]".to_owned(), "too large".to_owned()));
+    assert_eq!(hand_over(Mode::Observe).0, "[would_refund]");
 }
 
 #[test]

@@ -247,6 +247,9 @@ impl Lint<'_> {
     fn groups(&mut self, groups: &Groups) {
         self.select("group_settle.open", &groups.open, None);
         self.select("group_settle.refundable", &groups.refundable, None);
+        if let Some(late) = &groups.late {
+            self.select("group_settle.late.find", &late.find, None);
+        }
         if let Some(ended) = &groups.ended {
             self.select("group_settle.ended", ended, None);
         }

@@ -15,7 +15,7 @@ pub(crate) use token::{Token, TokenKind, tokens};
 
 use lingshao_model::TimeDelta;
 
-use crate::act::OrderState;
+use crate::act::{Ending, OrderState};
 
 /// A shop's database, read and written in its own words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -187,11 +187,33 @@ pub struct Groups {
     pub success: SqlAction,
     /// From open to failed; its members' paid orders become refunding.
     pub fail: SqlAction,
+    /// What is done with who pays after the group has failed; none: the shop itself makes their orders refunding.
+    pub late: Option<LateMembers>,
     /// SELECT `order_key` of orders in state refunding whose group failed: their money goes back.
     pub refundable: String,
     /// SELECT of groups that ended: `group_key`, `succeeded` (1 or 0), `ended_at` (a column of time) and `outstanding`
     /// (members whose money is still to go back). None: only those that we ended are counted.
     pub ended: Option<String>,
+}
+
+impl Groups {
+    /// The statements that end a group this way.
+    pub fn action(&self, ending: Ending) -> Option<&SqlAction> {
+        match ending {
+            Ending::Success => Some(&self.success),
+            Ending::Failed => Some(&self.fail),
+            Ending::LateMember => self.late.as_ref().map(|late| &late.fail),
+        }
+    }
+}
+
+/// Members who pay after their group has failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LateMembers {
+    /// SELECT of those whose order is paid: `group_key` (of the member's own row) and `order_key`.
+    pub find: String,
+    /// As [`Groups::fail`], for that row alone: `:group` is its key.
+    pub fail: SqlAction,
 }
 
 /// What can be sold.
@@ -297,6 +319,7 @@ impl Mapping {
             ("refunds.mark", self.mark_refunded.as_ref()),
             ("group_settle.success", groups.map(|groups| &groups.success)),
             ("group_settle.fail", groups.map(|groups| &groups.fail)),
+            ("group_settle.late.fail", groups.and_then(|groups| groups.action(Ending::LateMember))),
         ]
         .into_iter()
         .filter_map(|(place, action)| Some((place, action?)))

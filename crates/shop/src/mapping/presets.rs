@@ -3,8 +3,8 @@
 use lingshao_model::TimeDelta;
 
 use super::{
-    Clock, ColumnClock, Groups, KeyKind, Listing, Mapping, MoneyUnit, Orders, PaymentStates, Payments, Rows,
-    SqlAction, States, Step, Stock,
+    Clock, ColumnClock, Groups, KeyKind, LateMembers, Listing, Mapping, MoneyUnit, Orders, PaymentStates,
+    Payments, Rows, SqlAction, States, Step, Stock,
 };
 
 /// China, where these shops are, has no summer time.
@@ -181,8 +181,10 @@ fn litemall_groups() -> Groups {
         state_columns: vec!["status".to_owned()],
         success: SqlAction { steps: end(2).into(), verify: None },
         fail: SqlAction { steps: fail, verify: None },
+        late: Some(litemall_late_members()),
+        // However the group stands: its own counting can make a failed one a success when one more pays.
         refundable: "SELECT o.id AS order_key FROM litemall_order o JOIN litemall_groupon g ON g.order_id=o.id \
-                     WHERE g.status=3 AND o.order_status=203 AND o.refund_type='lingshao-pending'"
+                     WHERE o.order_status=203 AND o.refund_type='lingshao-pending'"
             .to_owned(),
         ended: Some(
             "SELECT g.id AS group_key, CASE WHEN g.status=2 THEN 1 ELSE 0 END AS succeeded, g.update_time AS ended_at, \
@@ -193,6 +195,38 @@ fn litemall_groups() -> Groups {
              FROM litemall_groupon g WHERE g.groupon_id=0 AND g.status IN (2,3) AND g.deleted=0"
                 .to_owned(),
         ),
+    }
+}
+
+/// A member's row goes from 0 to 1 when the order is paid, also when the leader's is at 3 by then.
+fn litemall_late_members() -> LateMembers {
+    let steps = vec![
+        exec(
+            "UPDATE litemall_groupon SET status=3, update_time=:now WHERE id=:group AND status=1 AND EXISTS \
+             (SELECT 1 FROM litemall_order o WHERE o.id=litemall_groupon.order_id AND o.order_status=201)",
+            Rows::ONE,
+        ),
+        each(
+            "SELECT order_id FROM litemall_groupon WHERE id=:group ORDER BY order_id",
+            "UPDATE litemall_order SET order_status=203, refund_type='lingshao-pending', end_time=:now, update_time=:now \
+             WHERE id=:order_id AND order_status=201",
+            Rows::AT_MOST_ONE,
+        ),
+        each(
+            "SELECT i.product_id AS product_id, i.number AS number FROM litemall_order_goods i \
+             JOIN litemall_order o ON o.id=i.order_id JOIN litemall_groupon g ON g.order_id=o.id \
+             WHERE g.id=:group AND o.order_status=203 AND o.refund_type='lingshao-pending' AND o.end_time=:now \
+             ORDER BY i.product_id",
+            "UPDATE litemall_goods_product SET number=number+:number, update_time=:now WHERE id=:product_id",
+            Rows::ONE,
+        ),
+    ];
+    LateMembers {
+        find: "SELECT m.id AS group_key, o.id AS order_key FROM litemall_groupon m \
+               JOIN litemall_groupon g ON g.id=m.groupon_id JOIN litemall_order o ON o.id=m.order_id \
+               WHERE m.status=1 AND g.status=3 AND m.deleted=0 AND o.order_status=201"
+            .to_owned(),
+        fail: SqlAction { steps, verify: None },
     }
 }
 
@@ -355,6 +389,8 @@ fn ruoyi_groups() -> Groups {
         state_columns: vec!["status".to_owned()],
         success: SqlAction { steps: end(1).into(), verify: None },
         fail: SqlAction { steps: fail, verify: None },
+        // Who joins a group that has failed cannot pay: the shop's own callback refuses it.
+        late: None,
         refundable: "SELECT o.id AS order_key FROM trade_order o JOIN promotion_combination_record g ON g.order_id=o.id \
                      WHERE g.status=2 AND o.status=40 AND o.cancel_type=40 AND o.refund_status=0"
             .to_owned(),

@@ -11,7 +11,7 @@ use crate::ledger::{RefundRow, RefundState};
 pub struct RefundCaps {
     /// Money whose requests first left within one day of the shop.
     pub fen_per_day: Fen,
-    /// One refund; a larger one waits for a person.
+    /// One refund; a larger one waits for a person, and goes when that one has a new number made for it.
     pub fen_per_refund: Fen,
     /// Refunds in one tick.
     pub per_run: usize,
@@ -38,7 +38,8 @@ pub enum RefundHeld {
 
 impl RefundCaps {
     /// Which open refunds may go on at `now`: their places in `open`, and the others with why. `all`: the whole ledger, as
-    /// far as it reaches into the day. What may have left already is always asked for again, and takes no money anew.
+    /// far as it reaches into the day. What may have left already is always asked for again, and takes no money anew. What a
+    /// person has decided on may be of any size; more than a whole day's money is the first of its day.
     pub fn admit(
         &self,
         open: &[RefundRow],
@@ -51,11 +52,13 @@ impl RefundCaps {
         for (index, row) in open.iter().enumerate() {
             let takes = row.state == RefundState::Planned;
             let after = spent.checked_add(row.amount);
+            let is_decided = !row.earlier.is_empty();
+            let is_too_much = after.is_none_or(|after| after > self.fen_per_day);
             if now < row.next_at {
                 held.push((index, RefundHeld::Pause));
-            } else if takes && row.amount > self.fen_per_refund {
+            } else if takes && row.amount > self.fen_per_refund && !is_decided {
                 held.push((index, RefundHeld::SizeCap));
-            } else if takes && after.is_none_or(|after| after > self.fen_per_day) {
+            } else if takes && is_too_much && !(is_decided && spent == Fen::ZERO) {
                 held.push((index, RefundHeld::DayCap));
             } else if go.len() >= self.per_run {
                 held.push((index, RefundHeld::RunCap));
@@ -80,7 +83,7 @@ mod tests {
     use super::*;
     use crate::act::{Refund, Wish};
     use crate::ledger::Purpose;
-    use crate::{OrderKey, OrderNumber, ShopName};
+    use crate::{OrderKey, OrderNumber, RefundNumber, ShopName};
 
     const HOUR: i64 = 3_600_000;
 
@@ -111,6 +114,21 @@ mod tests {
         // What may have left is asked for, whatever the day has given.
         let unknown = [row(4, 500, Unknown, Some(0)), row(5, 601, Planned, None)];
         check(&unknown, &[row(9, 600, Done, Some(0))], 1, &[0], &[(1, RefundHeld::SizeCap)]);
+    }
+
+    #[test]
+    fn what_a_person_has_decided_on_may_be_of_any_size_and_counts_for_its_day() {
+        use RefundState::{Done, Planned};
+        let decided = |id, fen| RefundRow {
+            earlier: vec![RefundNumber::new("LSlx-9-f0").unwrap()],
+            ..row(id, fen, Planned, None)
+        };
+        check(&[decided(1, 700), row(2, 400, Planned, None)], &[], 1, &[0], &[(1, RefundHeld::DayCap)]);
+        // More than a day's money goes alone.
+        check(&[decided(1, 5_000), row(2, 1, Planned, None)], &[], 1, &[0], &[(1, RefundHeld::DayCap)]);
+        let done = [row(9, 1, Done, Some(0))];
+        check(&[decided(1, 5_000)], &done, 1, &[], &[(0, RefundHeld::DayCap)]);
+        check(&[decided(1, 5_000)], &done, 25, &[0], &[]);
     }
 
     #[test]

@@ -217,9 +217,9 @@ impl Gate {
 
     /// An act had no end: the order's next try comes later and later, then never.
     pub fn failed(&mut self, order: &OrderKey, now: Timestamp) {
-        let count = self.failures.get(order).map_or(0, |failures| failures.count) + 1;
-        let until = now + TimeDelta(FIRST_PAUSE.0 << (count - 1).min(FAILURES_MAX));
-        self.failures.insert(order.clone(), Failures { count, until, stays: false });
+        let failures = self.failures_of(order, now);
+        failures.count = failures.count.saturating_add(1);
+        failures.until = now + TimeDelta(FIRST_PAUSE.0 << (failures.count - 1).min(FAILURES_MAX));
         if self.failures.values().filter(|failures| failures.count > 0).count() > QUARANTINE_MAX {
             self.halt(Halt::Quarantine);
         }
@@ -232,8 +232,12 @@ impl Gate {
 
     /// An act had an end that asks for patience and is no failure: the order is passed over for a while.
     pub fn put_off(&mut self, order: &OrderKey, now: Timestamp) {
-        let count = self.failures.get(order).map_or(0, |failures| failures.count);
-        self.failures.insert(order.clone(), Failures { count, until: now + PUT_OFF, stays: false });
+        self.failures_of(order, now).until = now + PUT_OFF;
+    }
+
+    fn failures_of(&mut self, order: &OrderKey, now: Timestamp) -> &mut Failures {
+        let none = Failures { count: 0, until: now, stays: false };
+        self.failures.entry(order.clone()).or_insert(none)
     }
 
     /// Stops all acting. The first reason stays until [`Gate::resume`].
@@ -451,6 +455,9 @@ mod tests {
         gate.failed(&failing, Timestamp(NOW));
         gate.halt(Halt::RowsMismatch);
         check(&mut gate, 0..3, 100, 0, 0, Some(Held::Halted));
+        // What a person had done with it by hand changes nothing.
+        gate.put_off(&harmful, Timestamp(NOW));
+        gate.failed(&harmful, Timestamp(NOW));
         gate.resume();
         check(&mut gate, 0..3, 100, 1, 2, Some(Held::Quarantined));
     }

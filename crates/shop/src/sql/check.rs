@@ -12,7 +12,7 @@ use super::render::{Param, Params, Statement, key, render};
 use super::transact::first_integer;
 use super::{Dialect, Shop, ShopError};
 use crate::mapping::lint::severity;
-use crate::mapping::{KeyKind, Mapping, PaymentStates, Payments, Stock, TokenKind, tokens};
+use crate::mapping::{Groups, KeyKind, Mapping, PaymentStates, Payments, Stock, TokenKind, tokens};
 
 /// Where findings about attempts to pay stand; they stop no monitor that acts.
 pub const PAYMENTS: &str = "payments";
@@ -222,6 +222,11 @@ impl Shop {
             let is_error = must_have_key || matches!(problem, CheckProblem::Refused(_));
             findings.push(CheckFinding { is_error, place, problem });
         }
+        for (place, sql) in self.mapping().groups.iter().flat_map(group_questions) {
+            if let Err(refused) = self.explain(&sql).await? {
+                findings.push(error(&place, CheckProblem::Refused(refused)));
+            }
+        }
         Ok(())
     }
 
@@ -382,6 +387,22 @@ fn stock_statements(stock: &Stock) -> Vec<(String, String, bool)> {
         one("stock.listing", &listing.id, &listing.table, &listing.id, Some(&listing.exclude))
     }));
     statements
+}
+
+/// What is asked of groups, each with the columns that it promises. They may read all of a table: shops have few groups.
+fn group_questions(groups: &Groups) -> Vec<(String, String)> {
+    let one = |key: &str, columns: &str, sql: &String| {
+        (format!("group_settle.{key}"), format!("SELECT {columns} FROM ({sql}) q"))
+    };
+    let mut questions = vec![
+        one("open", "group_key, required, paid, expires_at", &groups.open),
+        one("refundable", "order_key", &groups.refundable),
+    ];
+    let late = groups.late.iter().map(|late| one("late.find", "group_key, order_key", &late.find));
+    questions.extend(late);
+    let ended = groups.ended.iter();
+    questions.extend(ended.map(|sql| one("ended", "group_key, succeeded, ended_at, outstanding", sql)));
+    questions
 }
 
 /// Why attempts to pay cannot be read, by the catalogue alone.

@@ -3,6 +3,8 @@
 //! Where keys grow, whatever lies within the last days is a range of the primary key, whose beginning is searched for by
 //! halving; other keys need an index on the time of creation, which `shop check` suggests.
 
+use std::collections::BTreeMap;
+
 use lingshao_model::{TimeDelta, Timestamp};
 
 use super::database::ValueRow;
@@ -17,6 +19,8 @@ use crate::{Fen, GroupKey, KeyError, OrderKey, OrderNumber};
 
 /// What one question brings at most; a tick does not act on more.
 pub(super) const ROWS_MAX: usize = 1_000;
+/// One order that cannot be read is that order's matter; so many rows of which none can be read are the mapping's.
+const UNREADABLE_MAX: usize = 20;
 /// Keys in one `IN (…)`.
 pub(super) const KEYS_PER_QUESTION: usize = 200;
 /// Trades of one order: nobody tries to pay more often.
@@ -55,8 +59,16 @@ impl OrderFacts {
 pub struct Trades {
     /// Every number under which the provider may be paid for it.
     pub numbers: Vec<OrderNumber>,
-    /// Somebody tried to pay another provider, too, of which this one knows nothing: the mapping's statement gave NULL.
+    /// It may have been paid in a way that this provider is not asked about, too: the mapping's statement gave NULL for an
+    /// attempt at another provider, or a number that is none, or more than [`TRADES_MAX`].
     pub elsewhere: bool,
+}
+
+/// What one question brings.
+pub(super) struct Page {
+    pub(super) orders: Vec<OrderFacts>,
+    /// There may be more.
+    pub(super) is_full: bool,
 }
 
 /// What was not paid in time.
@@ -90,6 +102,15 @@ pub struct EndedGroup {
     pub outstanding: u32,
 }
 
+/// A member who paid after the group had failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LateMember {
+    /// The member's own row.
+    pub key: GroupKey,
+    /// The order that was paid.
+    pub order: OrderFacts,
+}
+
 /// Something to sell of which there is little.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StockLevel {
@@ -121,7 +142,7 @@ impl Shop {
         let pending = format!("({}) AND {since}", self.mapping.orders.states.pending);
         let created = &self.mapping.orders.created;
         let late = format!("{pending} AND {created} <= {}", self.instant(now - after));
-        let orders = self.facts("expired orders", &late, created).await?;
+        let orders = self.facts("expired orders", &late, created).await?.orders;
         let sql = format!(
             "SELECT {} FROM {} WHERE {pending}{}",
             self.dialect().integer("COUNT(*)"),
@@ -137,12 +158,8 @@ impl Shop {
     pub async fn cancelled_since(&self, created: Timestamp) -> Result<Vec<OrderFacts>, ShopError> {
         let since = self.since(created).await?;
         let states = &self.mapping.orders.states;
-        self.facts(
-            "cancelled orders",
-            &format!("({}) AND {since}", states.cancelled),
-            &self.mapping.orders.id,
-        )
-        .await
+        let condition = format!("({}) AND {since}", states.cancelled);
+        Ok(self.facts("cancelled orders", &condition, &self.mapping.orders.id).await?.orders)
     }
 
     /// Orders by their keys; those that are gone are left out.
@@ -151,7 +168,8 @@ impl Shop {
         for keys in keys.chunks(KEYS_PER_QUESTION) {
             let list: Vec<_> = keys.iter().map(|key| format!("'{key}'")).collect();
             let condition = format!("{} IN ({})", self.mapping.orders.id, list.join(","));
-            orders.extend(self.facts("orders by key", &condition, &self.mapping.orders.id).await?);
+            let found = self.facts("orders by key", &condition, &self.mapping.orders.id).await?;
+            orders.extend(found.orders);
         }
         Ok(orders)
     }
@@ -179,15 +197,13 @@ impl Shop {
         };
         let params = Params::from([("id".to_owned(), key(order.order.as_str()))]);
         let rows = self.ask("an order's trades", render(self.dialect(), trades, &params)?).await?;
-        if rows.len() > TRADES_MAX {
-            return Err(ShopError::Unexpected {
-                what: "an order's trades",
-                found: format!("{} rows", rows.len()),
-            });
-        }
-        let (elsewhere, here): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row[0].1 == Value::Null);
-        let numbers = here.iter().map(|row| parse("an order's trades", &row[0].1, OrderNumber::new));
-        Ok(Trades { numbers: numbers.collect::<Result<_, _>>()?, elsewhere: !elsewhere.is_empty() })
+        // One order with a number that is none, or with more of them than anybody asks for, must not stop the others.
+        let numbers = rows
+            .iter()
+            .take(TRADES_MAX)
+            .filter_map(|row| parse("an order's trades", &row[0].1, OrderNumber::new).ok());
+        let numbers: Vec<_> = numbers.collect();
+        Ok(Trades { elsewhere: numbers.len() < rows.len(), numbers })
     }
 
     /// Groups that are open.
@@ -216,6 +232,28 @@ impl Shop {
             })
         };
         rows.iter().map(group).collect()
+    }
+
+    /// Members who paid after their group had failed, and whose orders are still paid ones.
+    pub async fn late_members(&self) -> Result<Vec<LateMember>, ShopError> {
+        const WHAT: &str = "late members";
+        let Some(late) = self.mapping.groups.as_ref().and_then(|groups| groups.late.as_ref()) else {
+            return Ok(Vec::new());
+        };
+        let sql = format!(
+            "SELECT {}, {} FROM ({}) q LIMIT {ROWS_MAX}",
+            self.dialect().text("order_key"),
+            self.dialect().text("group_key"),
+            late.find
+        );
+        let rows = self.ask(WHAT, Statement::plain(sql)).await?;
+        let mut members = BTreeMap::new();
+        for row in &rows {
+            members.insert(parse(WHAT, &row[0].1, OrderKey::new)?, parse(WHAT, &row[1].1, GroupKey::new)?);
+        }
+        let keys: Vec<_> = members.keys().cloned().collect();
+        let paid = self.orders(&keys).await?.into_iter().filter(|order| order.state == OrderState::Paid);
+        Ok(paid.filter_map(|order| Some(LateMember { key: members.remove(&order.order)?, order })).collect())
     }
 
     /// Groups that ended since then, and those whose money is not back yet, newest first.
@@ -371,12 +409,14 @@ impl Shop {
         Ok(rows.first().and_then(|row| row[0].1.integer().zip(row[1].1.integer())))
     }
 
+    /// Orders that meet a condition. One that cannot be read (a number with a `/`, a part of a fen) is passed over, so that it
+    /// stops no other.
     pub(super) async fn facts(
         &self,
         what: &'static str,
         condition: &str,
         order_by: &str,
-    ) -> Result<Vec<OrderFacts>, ShopError> {
+    ) -> Result<Page, ShopError> {
         let orders = &self.mapping.orders;
         let text = |column: &str| self.dialect().text(column);
         let refunded_at = orders.refunded_at.as_ref().map_or("NULL".to_owned(), |column| self.millis(column));
@@ -396,7 +436,19 @@ impl Shop {
             orders.table,
         );
         let rows = self.ask(what, Statement::plain(sql)).await?;
-        rows.iter().map(|row| self.order(what, row)).collect()
+        let mut page = Page { orders: Vec::with_capacity(rows.len()), is_full: rows.len() == ROWS_MAX };
+        let mut wrong = Vec::new();
+        for row in &rows {
+            match self.order(what, row) {
+                Ok(order) => page.orders.push(order),
+                Err(error) => wrong.push((row[0].1.text().unwrap_or_default(), error)),
+            }
+        }
+        if UNREADABLE_MAX < wrong.len() && page.orders.is_empty() {
+            return Err(wrong.swap_remove(0).1);
+        }
+        wrong.iter().for_each(|(key, error)| self.pass_over(key, error));
+        Ok(page)
     }
 
     fn order(&self, what: &'static str, row: &ValueRow) -> Result<OrderFacts, ShopError> {

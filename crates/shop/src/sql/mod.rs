@@ -19,9 +19,12 @@ mod transact;
 pub use attempts::{AttemptFigures, AttemptLabels, AttemptTail};
 pub use database::{Database, DatabaseError};
 pub use dialect::Dialect;
-pub use find::{EndedGroup, Expired, FoundGroup, OrderFacts, StockLevel, Trades};
+pub use find::{EndedGroup, Expired, FoundGroup, LateMember, OrderFacts, StockLevel, Trades};
 pub use tail::{DayFigures, Drift, Tail, TailLimits};
 pub use total::CountedOrders;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use lingshao_model::Timestamp;
 
@@ -35,6 +38,7 @@ use render::Param;
 pub struct Shop {
     database: Database,
     mapping: Mapping,
+    unreadable: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
 /// Why the shop's database did not tell.
@@ -95,12 +99,25 @@ impl Shop {
         if findings.iter().any(|finding| finding.is_error) {
             return Err(findings);
         }
-        Ok(Shop { database, mapping })
+        Ok(Shop { database, mapping, unreadable: Arc::default() })
     }
 
     /// Closes all connections to its database.
     pub async fn close(&self) {
         self.database.close().await;
+    }
+
+    /// Orders that questions since the last call have passed over, by key, each with what of it is not as the mapping promises.
+    pub fn take_unreadable(&self) -> BTreeMap<String, String> {
+        std::mem::take(&mut self.unreadable.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Passes an order over. No more are kept than one question brings.
+    fn pass_over(&self, key: &str, error: &ShopError) {
+        let mut unreadable = self.unreadable.lock().unwrap_or_else(PoisonError::into_inner);
+        if unreadable.len() < find::ROWS_MAX {
+            unreadable.insert(key.to_owned(), error.to_string());
+        }
     }
 
     /// What its tables mean.

@@ -8,7 +8,7 @@
 
 use lingshao_model::Timestamp;
 
-use super::find::{OrderFacts, ROWS_MAX};
+use super::find::OrderFacts;
 use super::render::Statement;
 use super::transact::first_integer;
 use super::{Shop, ShopError};
@@ -135,9 +135,8 @@ impl Shop {
             let after = found.last().map(|order| format!(" AND {id} > '{}'", order.order));
             let condition = format!("{within}{}", after.unwrap_or_default());
             let page = self.facts("orders of one second", &condition, id).await?;
-            let is_full = page.len() == ROWS_MAX;
-            found.extend(page);
-            if !is_full {
+            found.extend(page.orders);
+            if !page.is_full {
                 return Ok(found);
             }
             if SECOND_MAX < found.len() {

@@ -10,7 +10,7 @@ use std::ops::Bound;
 
 use lingshao_model::{TimeDelta, Timestamp};
 
-use super::find::{OrderFacts, ROWS_MAX, integer};
+use super::find::{OrderFacts, integer};
 use super::marks::Marks;
 use super::place::Place;
 use super::render::Statement;
@@ -201,7 +201,7 @@ impl Tail {
         loop {
             let begun = from;
             let found = shop.facts("new orders", &shop.behind(from), shop.place_column()).await?;
-            let full = found.len() == ROWS_MAX;
+            let (found, full) = (found.orders, found.is_full);
             let placed = found.last().map(|order| order.created);
             read += found.len();
             news += self.saw(shop, found, &mut from)?;

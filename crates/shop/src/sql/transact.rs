@@ -39,9 +39,8 @@ impl Shop {
                 self.action(self.mapping.cancel.as_ref(), ("id", order.as_str()), Fen::ZERO, *rehearse, now)
                     .await
             }
-            ShopTx::Settle { group, success, rehearse } => {
-                let groups = self.mapping.groups.as_ref();
-                let action = groups.map(|groups| if *success { &groups.success } else { &groups.fail });
+            ShopTx::Settle { group, ending, rehearse } => {
+                let action = self.mapping.groups.as_ref().and_then(|groups| groups.action(*ending));
                 self.action(action, ("group", group.as_str()), Fen::ZERO, *rehearse, now).await
             }
             ShopTx::Claim { order } => {

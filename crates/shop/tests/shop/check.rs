@@ -49,6 +49,14 @@ async fn what_does_not_fit_the_database_keeps_a_monitor_from_acting() {
         let listing = found.iter().find(|line| line.starts_with("error stock.listing: ")).unwrap();
         assert!(listing.contains("on_shelf"), "{kind:?}: {listing}");
 
+        let found = findings(&server, None, |mapping| {
+            mapping.groups.as_mut().unwrap().late.as_mut().unwrap().find =
+                "SELECT m.id AS group_key FROM litemall_groupon m".to_owned();
+        })
+        .await;
+        let late = found.iter().find(|line| line.starts_with("error group_settle.late.find: ")).unwrap();
+        assert!(late.contains("order_key"), "{kind:?}: {late}");
+
         changed_tables(&server).await;
         let found = findings(&server, None, |mapping| {
             mapping.orders.id = "order_sn".to_owned();

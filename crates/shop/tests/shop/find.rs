@@ -1,7 +1,7 @@
 //! Finders, transactions and figures, with the same answers on each database.
 
 use lingshao_model::{TimeDelta, Timestamp};
-use lingshao_shop::act::{OrderState, ShopAnswer, ShopTx};
+use lingshao_shop::act::{Ending, OrderState, ShopAnswer, ShopTx};
 use lingshao_shop::group::{Verdict, verdict};
 use lingshao_shop::mapping::{KeyKind, litemall};
 use lingshao_shop::sql::check::Known;
@@ -32,6 +32,7 @@ async fn every_database_gives_the_same_answers() {
         cancelling(&shop, &mut client).await;
         refunds(&shop, &mut client).await;
         groups(&shop, &mut make(&server).await).await;
+        unreadable(&shop, &mut client).await;
         stock(&shop, &mut client).await;
         stock_of_no_goods(&server, &mut client).await;
         figures(&shop, &mut make(&server).await).await;
@@ -119,7 +120,8 @@ async fn groups(shop: &Shop, client: &mut Client) {
     verdicts.sort_by_key(|verdict| verdict.0);
     assert_eq!(verdicts, [("1", 3, Verdict::Success), ("4", 2, Verdict::Failed)]);
     let settle = |group: &str, success| {
-        run(shop, ShopTx::Settle { group: GroupKey::new(group).unwrap(), success, rehearse: false })
+        let ending = if success { Ending::Success } else { Ending::Failed };
+        run(shop, ShopTx::Settle { group: GroupKey::new(group).unwrap(), ending, rehearse: false })
     };
     assert_eq!(settle("1", true).await, ShopAnswer::Done);
     assert_eq!(settle("4", false).await, ShopAnswer::Done);
@@ -134,6 +136,63 @@ async fn groups(shop: &Shop, client: &mut Client) {
     assert_eq!(client.number("SELECT SUM(number) FROM litemall_goods_product").await, 2_010);
     assert_eq!(shop.state(&key(1)).await.unwrap(), OrderState::Paid);
     assert_eq!(shop.state(&key(6)).await.unwrap(), OrderState::Pending);
+    late_members(shop, client).await;
+}
+
+/// As litemall does when that member pays after all: the order is paid, the member's row counts again.
+async fn late_members(shop: &Shop, client: &mut Client) {
+    let stock = "SELECT SUM(number) FROM litemall_goods_product";
+    let fail = |member: &str, rehearse| {
+        let group = GroupKey::new(member).unwrap();
+        run(shop, ShopTx::Settle { group, ending: Ending::LateMember, rehearse })
+    };
+    client.run("UPDATE litemall_groupon SET status=0 WHERE id=6").await;
+    assert!(shop.late_members().await.unwrap().is_empty());
+    assert_eq!(fail("6", false).await, ShopAnswer::Lost);
+    client.run("UPDATE litemall_order SET order_status=201 WHERE id=6").await;
+    client.run("UPDATE litemall_groupon SET status=1 WHERE id=6").await;
+    let found = shop.late_members().await.unwrap();
+    let found: Vec<_> = found.iter().map(|late| (late.key.as_str(), late.order.order.as_str())).collect();
+    assert_eq!(found, [("6", "6")]);
+    assert_eq!(fail("6", true).await, ShopAnswer::Done);
+    assert_eq!(client.number(stock).await, 2_010);
+    // Shipped in the same moment: it stays as it is.
+    client.run("UPDATE litemall_order SET order_status=301 WHERE id=6").await;
+    assert_eq!(fail("6", false).await, ShopAnswer::Lost);
+    client.run("UPDATE litemall_order SET order_status=201 WHERE id=6").await;
+    assert_eq!(fail("6", false).await, ShopAnswer::Done);
+    assert_eq!(fail("6", false).await, ShopAnswer::Lost);
+    assert_eq!(client.number(stock).await, 2_015);
+    assert_eq!(shop.state(&key(6)).await.unwrap(), OrderState::Refunding);
+    assert!(shop.late_members().await.unwrap().is_empty());
+    // Also when litemall counts the failed group as full by now.
+    client.run("UPDATE litemall_groupon SET status=2 WHERE id IN (4,5,6)").await;
+    assert_eq!(shop.refundable().await.unwrap().len(), 3);
+    client.run("UPDATE litemall_groupon SET status=3 WHERE id IN (4,5,6)").await;
+}
+
+/// One that cannot be read stops no other; a mapping by which none can is an error.
+async fn unreadable(shop: &Shop, client: &mut Client) {
+    place(client, 20, 101, 40 * MINUTE).await;
+    place(client, 21, 101, 40 * MINUTE).await;
+    client.run("UPDATE litemall_order SET order_sn='offline/001' WHERE id=20").await;
+    drop(shop.take_unreadable());
+    let found = shop.orders(&[key(20), key(21)]).await.unwrap();
+    assert_eq!(found.iter().map(|order| order.order.as_str()).collect::<Vec<_>>(), ["21"]);
+    let passed: Vec<_> = shop.take_unreadable().into_iter().collect();
+    assert_eq!((passed.len(), passed[0].0.as_str()), (1, "20"));
+    assert!(passed[0].1.contains("order number `offline/001` may have letters"), "{passed:?}");
+    assert!(shop.take_unreadable().is_empty());
+    for id in 22..43 {
+        place(client, id, 101, 40 * MINUTE).await;
+    }
+    client.run("UPDATE litemall_order SET order_sn='offline/001' WHERE id BETWEEN 20 AND 42").await;
+    let keys: Vec<_> = (20..43).map(key).collect();
+    let error = shop.orders(&keys).await.unwrap_err().to_string();
+    assert!(error.contains("correct the mapping"), "{error}");
+    client.run("DELETE FROM litemall_order_goods WHERE order_id BETWEEN 20 AND 42").await;
+    client.run("DELETE FROM litemall_coupon_user WHERE order_id BETWEEN 20 AND 42").await;
+    client.run("DELETE FROM litemall_order WHERE id BETWEEN 20 AND 42").await;
 }
 
 async fn stock(shop: &Shop, client: &mut Client) {

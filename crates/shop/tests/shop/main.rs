@@ -4,6 +4,7 @@
 mod check;
 mod find;
 mod litemall;
+mod patience;
 mod payments;
 mod race;
 mod ruoyi;

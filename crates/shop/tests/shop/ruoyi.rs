@@ -1,7 +1,7 @@
 //! The preset `ruoyi-mall` on tables of that shop's form: orders, coupons, group buys, refunds, stock.
 
 use lingshao_model::TimeDelta;
-use lingshao_shop::act::{OrderState, ShopAnswer, ShopTx};
+use lingshao_shop::act::{Ending, OrderState, ShopAnswer, ShopTx};
 use lingshao_shop::group::{Verdict, verdict};
 use lingshao_shop::mapping::preset;
 use lingshao_shop::sql::check::Known;
@@ -178,7 +178,8 @@ async fn groups(shop: &Shop, client: &mut Client) {
     assert_eq!(verdicts, [("1", Verdict::Success), ("3", Verdict::Failed)]);
     let settle = async |group: &str, success| {
         let group = GroupKey::new(group).unwrap();
-        shop.run(&ShopTx::Settle { group, success, rehearse: false }, NOW).await
+        let ending = if success { Ending::Success } else { Ending::Failed };
+        shop.run(&ShopTx::Settle { group, ending, rehearse: false }, NOW).await
     };
     assert_eq!(settle("1", true).await, ShopAnswer::Done);
     assert_eq!(settle("3", false).await, ShopAnswer::Done);

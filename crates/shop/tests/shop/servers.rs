@@ -25,11 +25,22 @@ impl Drop for Server {
 impl Server {
     /// Ends it; what it has stored stays.
     pub(crate) fn stop(&mut self) {
+        // A fast and orderly end: a killed PostgreSQL leaves shared memory behind, and MariaDB does not hear INT.
+        self.signal(if self.url.starts_with("postgres") { "-INT" } else { "-TERM" });
+        self.signal("-CONT");
         if let Some(mut process) = self.process.take() {
-            // A fast and orderly end: a killed PostgreSQL leaves shared memory behind, and MariaDB does not hear INT.
-            let signal = if self.url.starts_with("postgres") { "-INT" } else { "-TERM" };
-            let _ = Command::new("kill").args([signal, &process.id().to_string()]).status();
             let _ = process.wait();
+        }
+    }
+
+    /// From now on it says nothing, as a machine that was switched off, until it is stopped.
+    pub(crate) fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    fn signal(&self, signal: &str) {
+        if let Some(process) = &self.process {
+            let _ = Command::new("kill").args([signal, &process.id().to_string()]).status();
         }
     }
 

@@ -104,11 +104,15 @@ export interface PreviewedOrder {
 }
 
 export interface PreviewedGroup {
+  /** Its name, by which a person has it end. */
   group: string;
+  /** The number of the order of a member who paid too late. */
+  order: string | null;
   paid: number;
   required: number;
+  /** When it ends; when a late member paid. */
   expiresAt: number;
-  verdict: 'success' | 'failed';
+  verdict: 'success' | 'failed' | 'late_member';
 }
 
 export interface Preview {

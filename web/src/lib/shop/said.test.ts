@@ -5,6 +5,8 @@ import { saidText } from './said';
 
 test.each([
   ['still pending', '订单仍在等付款'],
+  ['it is larger than `fen_per_refund`', '超过单笔上限 `fen_per_refund`'],
+  ['the provider knows no payment of this order: was it paid another way?', '支付方没有这个订单的付款：是不是用别的方式付的？'],
   ['the money already goes back as LSlx-6-f0', '这笔钱已经用 LSlx-6-f0 退了'],
   ['the newest order lies 8h ahead of the database\'s clock; 8 hours are China\'s distance from UTC: set `clock.column_zone` to the other of the two', '最新的订单比数据库时钟快 8h：正好是中国与 UTC 之差，请把 `clock.column_zone` 改成另一个'],
   ['step 1 changed 0 rows; it may change 1 to 1', '第 1 步改了 0 行，只许改 1 到 1 行；已回滚'],

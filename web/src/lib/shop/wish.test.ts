@@ -30,9 +30,12 @@ test('acting on orders', () => {
 });
 
 test('acting on groups says how many succeed and how many fail', () => {
-  const group = (key: string, verdict: 'success' | 'failed') => ({ group: key, paid: 1, required: 2, expiresAt: 0, verdict });
+  const group = (key: string, verdict: 'success' | 'failed' | 'late_member') => ({ group: key, order: null, paid: 1, required: 2, expiresAt: 0, verdict });
   const wish = runGroupsWish(SHOP, monitor('group_settle', 'act'), [group('1', 'success'), group('2', 'failed'), group('3', 'failed')]);
   expect([wish.title, wish.says[0]]).toEqual(['真正执行：3 个拼团', '这些拼团会真正结束：成团 1 个，解散 2 个；解散的成员进入退款。']);
+  const late = runGroupsWish(SHOP, monitor('group_settle', 'act'), [group('order-8', 'late_member')]);
+  expect(late.says[0]).toBe('1 笔拼团解散后才付款的订单进入退款，库存加回。');
+  expect(late.command.keys).toEqual(['order-8']);
 });
 
 test('stopping and going on', () => {
@@ -53,6 +56,6 @@ test('pausing and resuming', () => {
 
 test('retrying names the number and the money', () => {
   const refund = (state: Refund['state']) => ({ number: 'LSlx-6-f0', fen: 1990, state, open: true }) as Refund;
-  expect(retryWish(SHOP, refund('HUMAN')).says).toEqual(['退款 LSlx-6-f0', '¥19.90 用新的退款单号再退一次。发出之前会先查询所有旧单号，已经退成的不会再退。']);
+  expect(retryWish(SHOP, refund('HUMAN')).says).toEqual(['退款 LSlx-6-f0', '¥19.90 用新的退款单号退款。发出之前会先查询所有旧单号，已经退成的不会再退。']);
   expect(retryWish(SHOP, refund('UNKNOWN')).says[1]).toContain('单号不变');
 });

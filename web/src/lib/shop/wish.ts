@@ -83,8 +83,10 @@ export function runOrdersWish(shop: Shop, monitor: Monitor, orders: PreviewedOrd
 }
 
 export function runGroupsWish(shop: Shop, monitor: Monitor, groups: PreviewedGroup[]): Wish {
-  const success = groups.filter((group) => group.verdict === 'success').length;
-  const says = [t('shop.saysRun_group_settle', { success, failed: groups.length - success })];
+  const count = (verdict: PreviewedGroup['verdict']) => groups.filter((group) => group.verdict === verdict).length;
+  const [success, failed, late] = [count('success'), count('failed'), count('late_member')];
+  const says = success + failed > 0 ? [t('shop.saysRun_group_settle', { success, failed })] : [];
+  if (late > 0) says.push(t('shop.saysRun_late_members', { late }));
   const keys = groups.map((group) => group.group);
   return runWish(shop, monitor, keys, keys, t('shop.groups', { n: groups.length }), says);
 }

@@ -59,7 +59,7 @@ export function condition(monitor: Monitor): { tone: 'ok' | 'warning' | 'critica
 }
 
 const OF_ORDERS = ['would_cancel', 'cancelling', 'cancelled', 'found_cancelled', 'cancel_lost', 'paid_but_pending', 'customer_paying', 'cancel_postponed', 'paid_after_cancel'];
-const OF_GROUPS = ['would_settle', 'settling', 'group_succeeded', 'group_failed', 'settle_lost', 'settle_postponed'];
+const OF_GROUPS = ['would_settle', 'settling', 'group_succeeded', 'group_failed', 'late_member_failed', 'settle_lost', 'settle_postponed'];
 const OF_REFUNDS = ['orphan_payment', 'would_refund', 'refund_planned', 'refund_sent', 'refund_accepted', 'refund_done', 'refund_marked', 'refund_unknown', 'refund_waits_for_money', 'refund_dropped', 'refund_needs_human', 'refund_told', 'refund_retried'];
 const KINDS: Partial<Record<MonitorName, readonly string[]>> = { order_timeout: OF_ORDERS, group_settle: OF_GROUPS, refunds: OF_REFUNDS };
 /** Every kind that an audit trail may hold. */

@@ -2,8 +2,8 @@
 
 use lingshao_model::TimeDelta;
 use lingshao_shop::mapping::{
-    Clock, ColumnClock, Groups, KeyKind, Listing, Mapping, MoneyUnit, Orders, PaymentStates, Payments, Rows,
-    SqlAction, States, Step, Stock, lint, preset,
+    Clock, ColumnClock, Groups, KeyKind, LateMembers, Listing, Mapping, MoneyUnit, Orders, PaymentStates,
+    Payments, Rows, SqlAction, States, Step, Stock, lint, preset,
 };
 use lingshao_wire::yaml::{Diagnostics, Keys, Node, Position, Value};
 
@@ -461,6 +461,11 @@ fn read_groups(
         };
     let success = action("success", base.as_ref().map(|base| base.success.clone()), findings);
     let fail = action("fail", base.as_ref().map(|base| base.fail.clone()), findings);
+    let late = match keys.node("late") {
+        Some(node) if is_off(node) => None,
+        Some(node) => read_late(node, places, findings),
+        None => base.as_ref().and_then(|base| base.late.clone()),
+    };
     keys.finish(findings);
     let state_columns = match base {
         Some(base) if state_columns.is_empty() => base.state_columns,
@@ -471,9 +476,26 @@ fn read_groups(
         state_columns,
         success: success?,
         fail: fail?,
+        late,
         refundable: refundable?,
         ended,
     })
+}
+
+/// `{find: SELECT, fail: [STEP, …]}`.
+fn read_late(node: &Node, places: &mut Places, findings: &mut Diagnostics) -> Option<LateMembers> {
+    let mut keys = Keys::new(node, "shop.groups.late", findings);
+    let find = needed(&mut keys, "find", None, places, "group_settle.late", findings);
+    let fail = match keys.node("fail") {
+        Some(node) => read_action(node, "group_settle.late.fail", places, findings),
+        None => {
+            let remedy = "add `fail: [{exec: \"UPDATE …\", rows: 1}]`, or write `late: off`";
+            findings.error(node.at, "`late` needs `fail`", remedy);
+            None
+        }
+    };
+    keys.finish(findings);
+    Some(LateMembers { find: find?, fail: fail? })
 }
 
 /// The actions that stand with their monitors.

@@ -9,6 +9,8 @@ pub(super) struct Gates {
     pub(super) timeout: Gate,
     pub(super) success: Gate,
     pub(super) fail: Gate,
+    /// Of members who paid after that.
+    pub(super) late: Gate,
     /// Refunds have caps in place of a gate.
     pub(super) refunds: Option<Halt>,
 }
@@ -17,7 +19,7 @@ impl Gates {
     pub(super) fn of(&mut self, monitor: Monitor) -> Vec<&mut Gate> {
         match monitor {
             Monitor::OrderTimeout => vec![&mut self.timeout],
-            Monitor::GroupSettle => vec![&mut self.success, &mut self.fail],
+            Monitor::GroupSettle => vec![&mut self.success, &mut self.fail, &mut self.late],
             _ => Vec::new(),
         }
     }
@@ -25,7 +27,7 @@ impl Gates {
     pub(super) fn halted(&self, monitor: Monitor) -> Option<Halt> {
         match monitor {
             Monitor::OrderTimeout => self.timeout.halted(),
-            Monitor::GroupSettle => self.success.halted().or(self.fail.halted()),
+            Monitor::GroupSettle => self.success.halted().or(self.fail.halted()).or(self.late.halted()),
             Monitor::Refunds => self.refunds,
             Monitor::LowStock | Monitor::Figures => None,
         }
@@ -35,7 +37,8 @@ impl Gates {
         match monitor {
             Monitor::OrderTimeout => self.timeout.quarantined().map(ToString::to_string).collect(),
             Monitor::GroupSettle => {
-                self.success.quarantined().chain(self.fail.quarantined()).map(ToString::to_string).collect()
+                let ends = self.success.quarantined().chain(self.fail.quarantined());
+                ends.chain(self.late.quarantined()).map(ToString::to_string).collect()
             }
             _ => Vec::new(),
         }

@@ -1,19 +1,53 @@
-//! Group buys: ended when they are full or late, and shown as they stand.
+//! Group buys: ended when they are full or late, and shown as they stand. Who pays after a group has failed fails alone.
 
 use std::collections::BTreeMap;
 
 use lingshao_model::Timestamp;
+use lingshao_shop::OrderKey;
 use lingshao_shop::act::{Act, Settle};
 use lingshao_shop::day::DAY;
-use lingshao_shop::group::{Verdict, verdict};
-use lingshao_shop::safety::{Candidate, Mode, Pending};
-use lingshao_shop::{GroupKey, OrderKey};
+use lingshao_shop::group::{Group, Verdict, verdict};
+use lingshao_shop::safety::{Candidate, Gate, Mode, Pending};
+use lingshao_shop::sql::LateMember;
 
+use super::gates::Gates;
 use super::{Failed, Keeper};
 use crate::clock::now;
-use crate::shop::desk::Wanted;
+use crate::shop::desk::{Wanted, group_name, late_member_name};
 use crate::shop::monitor::Monitor;
 use crate::shop::view::GroupView;
+
+/// What is to be done.
+enum Due<'a> {
+    Group { group: &'a Group, success: bool },
+    LateMember(&'a LateMember),
+}
+
+impl Due<'_> {
+    /// What the gate and people call it.
+    fn name(&self) -> OrderKey {
+        match self {
+            Due::Group { group, .. } => group_name(&group.key),
+            Due::LateMember(member) => late_member_name(&member.order.order),
+        }
+    }
+
+    fn since(&self) -> Timestamp {
+        match self {
+            Due::Group { group, .. } => group.expires_at,
+            Due::LateMember(LateMember { order, .. }) => order.paid_at.unwrap_or(order.created),
+        }
+    }
+
+    fn act(&self, mode: Mode) -> Settle {
+        match self {
+            Due::Group { group, success } => Settle::group(group.key.clone(), *success, mode),
+            Due::LateMember(member) => {
+                Settle::late_member(member.key.clone(), member.order.order.clone(), mode)
+            }
+        }
+    }
+}
 
 impl Keeper {
     pub(super) async fn group_settle(&mut self, at: Timestamp, wanted: &[Wanted]) -> Result<(), Failed> {
@@ -28,56 +62,69 @@ impl Keeper {
         let late = open.iter().filter(|found| found.group.expires_at <= clock).count();
         let keys = open.iter().map(|found| found.group.key.to_string()).collect();
         self.look_at_groups(keys, late, clock).await?;
-        let judged = open.iter().map(|found| (&found.group, verdict(&found.group, clock)));
-        let ending: Vec<_> = judged.filter(|(_, verdict)| *verdict != Verdict::Ongoing).collect();
-        self.tally(MONITOR).found = ending.len();
-        if self.refuses(MONITOR, at, ending.len()) {
+        let members = shop.late_members().await?;
+        let ending = |wanted: Verdict| {
+            let these = open.iter().map(|found| &found.group);
+            these.filter(move |group| verdict(group, clock) == wanted)
+        };
+        let full: Vec<_> =
+            ending(Verdict::Success).map(|group| Due::Group { group, success: true }).collect();
+        let late: Vec<_> =
+            ending(Verdict::Failed).map(|group| Due::Group { group, success: false }).collect();
+        let members: Vec<_> = members.iter().map(Due::LateMember).collect();
+        let found = full.len() + late.len() + members.len();
+        self.tally(MONITOR).found = found;
+        if self.refuses(MONITOR, at, found) {
             return Ok(());
         }
-        let mode = desk.config.group_settle.mode;
         let by_hand = wanted.iter().find(|wanted| wanted.monitor == MONITOR);
-        for success in [true, false] {
-            let wanted_verdict = if success { Verdict::Success } else { Verdict::Failed };
-            let these = ending.iter().filter(|(_, verdict)| *verdict == wanted_verdict);
-            let (ordered, others): (Vec<_>, Vec<_>) = these.partition(|(group, _)| {
-                by_hand.is_some_and(|wanted| wanted.keys.iter().any(|key| key == group.key.as_str()))
-            });
-            for (group, _) in ordered {
-                if self.must_stop(MONITOR) {
-                    break;
-                }
-                let by = by_hand.map_or("", |wanted| wanted.by.as_str());
-                self.settle(&group.key, success, Mode::Act, by).await?;
-            }
-            // A key of a group is one of an order to the gate, which only counts.
-            let candidates = others.iter().filter_map(|(group, _)| {
-                Some(Candidate { order: OrderKey::new(group.key.as_str()).ok()?, created: group.expires_at })
-            });
-            let before = self.gates.halted(MONITOR);
-            let gate = if success { &mut self.gates.success } else { &mut self.gates.fail };
-            let admission = gate.admit(candidates.collect(), Pending { orders: open.len() }, clock);
-            for candidate in self.admitted(MONITOR, before, admission).await {
-                if self.must_stop(MONITOR) {
-                    break;
-                }
-                let Some((group, _)) =
-                    others.iter().find(|(group, _)| group.key.as_str() == candidate.order.as_str())
-                else {
-                    continue;
-                };
-                self.settle(&group.key, success, mode, "").await?;
-            }
-        }
+        let pending = Pending { orders: open.len() };
+        self.settle_these(&full, |gates| &mut gates.success, pending, by_hand, clock).await?;
+        self.settle_these(&late, |gates| &mut gates.fail, pending, by_hand, clock).await?;
+        self.settle_these(&members, |gates| &mut gates.late, pending, by_hand, clock).await?;
         self.tally(MONITOR).refuses = self.refusal(MONITOR, now());
         Ok(())
     }
 
-    async fn settle(&mut self, group: &GroupKey, success: bool, mode: Mode, by: &str) -> Result<(), Failed> {
-        let mut act = Act::Settle(Settle::new(group.clone(), success, mode));
+    /// What a person ordered first, then what the gate lets through.
+    async fn settle_these(
+        &mut self,
+        due: &[Due<'_>],
+        gate: fn(&mut Gates) -> &mut Gate,
+        pending: Pending,
+        by_hand: Option<&Wanted>,
+        clock: Timestamp,
+    ) -> Result<(), Failed> {
+        const MONITOR: Monitor = Monitor::GroupSettle;
+        let (ordered, others): (Vec<_>, Vec<_>) = due.iter().partition(|due| {
+            by_hand.is_some_and(|wanted| wanted.keys.iter().any(|key| *key == due.name().as_str()))
+        });
+        for due in ordered {
+            if self.must_stop(MONITOR) {
+                break;
+            }
+            self.settle(due, Mode::Act, by_hand.map_or("", |wanted| wanted.by.as_str())).await?;
+        }
+        let candidates =
+            others.iter().map(|due| Candidate { order: due.name(), created: due.since() }).collect();
+        let before = self.gates.halted(MONITOR);
+        let admission = gate(&mut self.gates).admit(candidates, pending, clock);
+        for candidate in self.admitted(MONITOR, before, admission).await {
+            if self.must_stop(MONITOR) {
+                break;
+            }
+            if let Some(due) = others.iter().find(|due| due.name() == candidate.order) {
+                self.settle(due, self.desk.config.group_settle.mode, "").await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn settle(&mut self, due: &Due<'_>, mode: Mode, by: &str) -> Result<(), Failed> {
+        let mut act = Act::Settle(due.act(mode));
         let carried = self.carry(Monitor::GroupSettle, &mut act, by).await?;
         self.tally(Monitor::GroupSettle).acted += 1;
-        let key = OrderKey::new(group.as_str()).ok();
-        self.learn(Monitor::GroupSettle, key.as_ref(), &carried).await;
+        self.learn(Monitor::GroupSettle, Some(&due.name()), &carried).await;
         Ok(())
     }
 

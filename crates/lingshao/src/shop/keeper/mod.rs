@@ -10,7 +10,7 @@ mod money;
 mod orders;
 mod seen;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -47,6 +47,9 @@ const CHECK_INDEX_AFTER: TimeDelta = TimeDelta::from_secs(600);
 const TICK_TIME: Duration = Duration::from_secs(60);
 /// Questions to the provider that are no part of an act: WeChat Pay allows far more, and a shop has few late orders.
 const QUESTIONS_PER_TICK: usize = 20;
+
+/// Orders remembered that cannot be read; beyond, all are forgotten.
+const UNREADABLE_MAX: usize = 10_000;
 
 /// What is remembered over restarts: the tables that a person has agreed to, when the newest order was placed, in
 /// milliseconds, and when that was seen, with the clock of the column that was read.
@@ -126,6 +129,8 @@ pub(super) struct Keeper {
     pending: usize,
     up: Result<(), String>,
     tallies: BTreeMap<Monitor, Tally>,
+    /// Orders of which it was told that they cannot be read.
+    unreadable: HashSet<String>,
     /// What failed at the last tick, and why.
     failing: BTreeMap<Monitor, String>,
     begun: Instant,
@@ -174,6 +179,7 @@ impl Keeper {
         let (cancelling, settling) =
             (store.instants("cancelling", day_ago).await?, store.instants("settling", day_ago).await?);
         let remembered: HashMap<String, String> = store.remembered().await?.into_iter().collect();
+        let orphans = remembered.iter().filter_map(|(name, value)| Orphan::read(name, value)).collect();
         let halt = |monitor: Monitor| {
             remembered.get(&format!("halt:{}", monitor.name())).and_then(|text| read_halt(text))
         };
@@ -193,11 +199,12 @@ impl Keeper {
         let settle = limits(desk.config.group_settle.mode, &desk.config.group_settle.limits);
         let history =
             |acts: &[Timestamp], monitor| MonitorHistory { acts: acts.to_vec(), halt: halt(monitor) };
-        // A group that is full may always succeed, however many there are.
-        let success = Limits { share_of_pending_percent_max: 100, ..settle };
+        // A group that is full may always succeed, however many there are; who paid too late is no share of open groups.
+        let any_share = Limits { share_counts_from: usize::MAX, ..settle };
         let gates = Gates {
             timeout: Gate::new(timeout, history(&cancelling, Monitor::OrderTimeout)),
-            success: Gate::new(success, history(&settling, Monitor::GroupSettle)),
+            success: Gate::new(any_share.clone(), history(&settling, Monitor::GroupSettle)),
+            late: Gate::new(any_share, history(&settling, Monitor::GroupSettle)),
             fail: Gate::new(settle, history(&settling, Monitor::GroupSettle)),
             refunds: halt(Monitor::Refunds),
         };
@@ -215,7 +222,7 @@ impl Keeper {
             counted: None,
             counted_at: Timestamp(0),
             forgot: 0,
-            orphans: BTreeMap::new(),
+            orphans,
             watched: HashMap::new(),
             asked: HashMap::new(),
             unclear: None,
@@ -230,6 +237,7 @@ impl Keeper {
             pending: 0,
             up: Err("not asked yet".to_owned()),
             tallies: BTreeMap::new(),
+            unreadable: HashSet::new(),
             failing: BTreeMap::new(),
             begun: Instant::now(),
             questions: 0,
@@ -286,6 +294,7 @@ impl Keeper {
                 Monitor::Refunds => self.money_back(at).await,
                 Monitor::LowStock => self.low_stock().await,
             };
+            self.count_unreadable(monitor);
             let is_away = matches!(&outcome, Err(Failed::Shop(error)) if error.is_away());
             let error = outcome.err().map(Failed::describe);
             away = error.clone().filter(|_| is_away);
@@ -293,6 +302,23 @@ impl Keeper {
                 self.up = Err(error.clone());
             }
             self.note(monitor, error);
+        }
+    }
+
+    /// Orders that this monitor's questions have passed over.
+    fn count_unreadable(&mut self, monitor: Monitor) {
+        let unreadable = self.desk.hands.shop.take_unreadable();
+        if unreadable.is_empty() {
+            return;
+        }
+        self.tally(monitor).held.insert("unreadable", unreadable.len());
+        if UNREADABLE_MAX < self.unreadable.len() {
+            self.unreadable.clear(); // Told once more.
+        }
+        for (order, why) in unreadable {
+            if self.unreadable.insert(order.clone()) {
+                tracing::warn!(%order, %why, "an order of the shop cannot be read; no monitor looks after it");
+            }
         }
     }
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use lingshao_model::{TimeDelta, Timestamp};
-use lingshao_shop::act::{Act, Fact, FactKind, OrderState, Refund, Subject, Wish, pause};
+use lingshao_shop::act::{Act, Fact, FactKind, OrderState, Refund, Wish, pause};
 use lingshao_shop::day::{DAY, day};
-use lingshao_shop::ledger::{LedgerRow, Purpose, RefundRow, RefundState};
+use lingshao_shop::ledger::{Purpose, RefundRow, RefundState};
 use lingshao_shop::provider::Refunded;
-use lingshao_shop::safety::{Mode, RefundCaps};
+use lingshao_shop::safety::{Mode, RefundCaps, RefundHeld};
 use lingshao_shop::sql::OrderFacts;
 use lingshao_shop::{Fen, OrderKey, OrderNumber, RefundNumber};
 
@@ -29,8 +29,14 @@ const UNCLEAR_AGAIN: TimeDelta = TimeDelta::from_secs(300);
 const REFUND_QUESTIONS_PER_TICK: usize = 20;
 /// Cancelled orders that are watched for late payments.
 const WATCHED_MAX: usize = 20_000;
+/// Why only a person may send a refund.
+const PAID_ELSEWHERE: &str = "the provider knows no payment of this order: was it paid another way?";
+const TOO_LARGE: &str = "it is larger than `fen_per_refund`";
 /// Our cancelled orders are read again so often.
 const REVIEW_EVERY: TimeDelta = TimeDelta::from_secs(60);
+
+/// Under which name an orphan is remembered over restarts: in a later life its order may be too old to be looked at.
+const ORPHAN: &str = "orphan:";
 
 /// A payment of a cancelled order.
 #[derive(Clone)]
@@ -39,6 +45,21 @@ pub(super) struct Orphan {
     pub(super) paid: Fen,
     pub(super) at: Timestamp,
     asked: Timestamp,
+}
+
+impl Orphan {
+    fn write(&self) -> String {
+        format!("{} {} {}", self.trade, self.paid.0, self.at.0)
+    }
+
+    /// One that is remembered; none if it is something else.
+    pub(super) fn read(name: &str, value: &str) -> Option<(OrderKey, Orphan)> {
+        let order = OrderKey::new(name.strip_prefix(ORPHAN)?).ok()?;
+        let mut words = value.split(' ');
+        let trade = OrderNumber::new(words.next()?).ok()?;
+        let (paid, at) = (Fen(words.next()?.parse().ok()?), Timestamp(words.next()?.parse().ok()?));
+        Some((order, Orphan { trade, paid, at, asked: Timestamp(0) }))
+    }
 }
 
 /// A refund that had ended, and word of it.
@@ -69,7 +90,7 @@ impl Keeper {
         let refusal = self.refusal(MONITOR, at);
         // What may have left is asked for, whatever is switched off.
         let mode = if refusal.is_some() { Mode::Observe } else { desk.config.refunds.mode };
-        let planned = if refusal.is_some() { Vec::new() } else { self.plan_refunds(at).await? };
+        let planned = if refusal.is_some() { Vec::new() } else { self.plan_refunds(mode, at).await? };
         let all = desk.store.refunds_since(at - TimeDelta(2 * DAY.0)).await?;
         let mut open: Vec<RefundRow> = all.iter().filter(|row| row.is_open()).cloned().collect();
         let tally = self.tally(MONITOR);
@@ -80,7 +101,11 @@ impl Keeper {
         let told = self.told_of_ended().await?;
         open.extend(told.iter().map(|told| told.row.clone()));
         let (go, held) = desk.config.refunds.caps.admit(&open, &all, at);
-        for (_, why) in held {
+        for (index, why) in held {
+            let row = &open[index];
+            if why == RefundHeld::SizeCap && self.refusal(MONITOR, now()).is_none() {
+                self.hand_over(row.clone(), TOO_LARGE, mode).await?;
+            }
             *self.tally(MONITOR).held.entry(refund_held_name(why)).or_default() += 1;
         }
         for index in go {
@@ -115,7 +140,7 @@ impl Keeper {
             self.tally(MONITOR).acted += 1;
             self.learn(MONITOR, None, &carried).await;
             if carried.has(FactKind::RefundMarked) || carried.has(FactKind::RefundDone) {
-                self.orphans.remove(&order);
+                self.orphan_ends(&order).await;
             }
         }
         self.sum_refunds(at).await?;
@@ -163,7 +188,7 @@ impl Keeper {
     }
 
     /// Refunds that are due and stand in no ledger yet.
-    async fn plan_refunds(&mut self, at: Timestamp) -> Result<Vec<RefundRow>, Failed> {
+    async fn plan_refunds(&mut self, mode: Mode, at: Timestamp) -> Result<Vec<RefundRow>, Failed> {
         let desk = self.desk.clone();
         let mut rows = Vec::new();
         let mut questions = REFUND_QUESTIONS_PER_TICK;
@@ -179,7 +204,11 @@ impl Keeper {
                     match self.paid_trade(&order).await? {
                         Paid::As { trade, paid, .. } => (trade, paid),
                         Paid::No => {
-                            self.leave_to_a_person(order, at).await?;
+                            let (trade, paid) = (order.number, order.amount);
+                            let wish = Wish { trade, purpose: Purpose::GroupFailed, paid, amount: paid };
+                            if let Some(row) = self.plan(order.order, wish, at) {
+                                self.hand_over(row, PAID_ELSEWHERE, mode).await?;
+                            }
                             continue;
                         }
                         Paid::Unclear => continue, // Asked again at the next tick.
@@ -201,29 +230,10 @@ impl Keeper {
         Ok(rows)
     }
 
-    /// The shop says paid, and this provider knows of no payment: it went another way, and only a person can send it back.
-    async fn leave_to_a_person(&mut self, order: OrderFacts, at: Timestamp) -> Result<(), Failed> {
-        if self.desk.config.refunds.mode != Mode::Act {
-            return Ok(());
-        }
-        let (trade, paid) = (order.number, order.amount);
-        let Some(mut row) =
-            self.plan(order.order, Wish { trade, purpose: Purpose::GroupFailed, paid, amount: paid }, at)
-        else {
-            return Ok(());
-        };
-        let why = "the provider knows no payment of this order: was it paid another way?";
-        (row.state, row.why) = (RefundState::Human, why.into());
-        let fact = Fact {
-            kind: FactKind::RefundNeedsHuman,
-            subject: Subject::Refund(row.order.clone(), row.number.clone()),
-            amount: Some(row.amount),
-            detail: why.into(),
-            at,
-        };
-        let desk = self.desk.clone();
-        desk.hands.tell(Monitor::Refunds, &[fact], &mut self.told).await?;
-        desk.store.write(&[LedgerRow::Refund(row)], &[]).await?;
+    /// Writes a refund into the ledger that only a person may send.
+    async fn hand_over(&mut self, row: RefundRow, why: &str, mode: Mode) -> Result<(), Failed> {
+        let mut act = Act::Refund(Refund::hand_over(row, why, mode));
+        self.carry(Monitor::Refunds, &mut act, "").await?;
         Ok(())
     }
 
@@ -293,12 +303,23 @@ impl Keeper {
             let Paid::As { trade, paid, refunded: Refunded::Nothing } = answer else { continue };
             let fact = fact(FactKind::OrphanPayment, &order.order, Some(paid), trade.as_str(), at);
             desk.hands.tell(Monitor::Refunds, &[fact], &mut self.told).await?;
-            self.orphans.entry(order.order).or_insert(Orphan { trade, paid, at, asked: at });
+            if !self.orphans.contains_key(&order.order) {
+                let orphan = Orphan { trade, paid, at, asked: at };
+                self.remember(&format!("{ORPHAN}{}", order.order), Some(&orphan.write())).await;
+                self.orphans.insert(order.order, orphan);
+            }
         }
         Ok(())
     }
 
-    /// An orphan is one until its order is no longer cancelled or the provider says that money went back, by whomever.
+    async fn orphan_ends(&mut self, order: &OrderKey) {
+        if self.orphans.remove(order).is_some() {
+            self.remember(&format!("{ORPHAN}{order}"), None).await;
+        }
+    }
+
+    /// An orphan is one until its order is no longer cancelled or the provider says that money went back, by whomever; also
+    /// when the shop has deleted the order.
     async fn look_at_orphans(&mut self, at: Timestamp) -> Result<(), Failed> {
         let keys: Vec<OrderKey> = self.orphans.keys().cloned().collect();
         if keys.is_empty() {
@@ -306,21 +327,20 @@ impl Keeper {
         }
         for order in self.desk.clone().hands.shop.orders(&keys).await? {
             if order.state != OrderState::Cancelled {
-                self.orphans.remove(&order.order);
-                continue;
+                self.orphan_ends(&order.order).await;
             }
-            let is_due =
-                self.orphans.get(&order.order).is_some_and(|orphan| at - orphan.asked >= ORPHAN_AGAIN);
-            if !is_due || self.is_late() || self.questions == 0 {
-                continue;
+        }
+        let due = self.orphans.iter().filter(|(_, orphan)| ORPHAN_AGAIN <= at - orphan.asked);
+        let due: Vec<_> = due.map(|(order, orphan)| (order.clone(), orphan.trade.clone())).collect();
+        for (order, trade) in due {
+            if self.is_late() || self.questions == 0 {
+                break;
             }
-            match self.paid_trade(&order).await? {
+            match self.ask_trade(&order, &trade).await? {
                 Paid::As { refunded: Refunded::Nothing, .. } | Paid::Unclear => {
-                    self.orphans.entry(order.order).and_modify(|orphan| orphan.asked = at);
+                    self.orphans.entry(order).and_modify(|orphan| orphan.asked = at);
                 }
-                Paid::As { .. } | Paid::No => {
-                    self.orphans.remove(&order.order);
-                }
+                Paid::As { .. } | Paid::No => self.orphan_ends(&order).await,
             }
         }
         Ok(())

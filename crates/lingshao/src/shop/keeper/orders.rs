@@ -184,29 +184,36 @@ impl Keeper {
 
     /// Asks the provider for an order's trades until one is paid.
     pub(super) async fn paid_trade(&mut self, order: &OrderFacts) -> Result<Paid, Failed> {
-        let desk = self.desk.clone();
         let mut nobody_paid = Paid::No;
-        for trade in desk.hands.shop.trades(order).await?.numbers {
-            self.questions = self.questions.saturating_sub(1);
-            let said = desk.hands.provider.call(&ProviderCall::QueryTrade(trade.clone()), None).await;
-            self.answered(&order.order, said.is_clear(), now());
-            match said {
-                Said::Trade(TradeAnswer::Paid { paid, refunded }) => {
-                    return Ok(Paid::As { trade, paid, refunded });
-                }
-                Said::Trade(TradeAnswer::OurFault(why)) => {
-                    let fact = fact(FactKind::OurFault, &order.order, None, &why, now());
-                    desk.hands
-                        .tell(Monitor::OrderTimeout, std::slice::from_ref(&fact), &mut self.told)
-                        .await?;
-                    let carried = Carried { facts: vec![fact], ..Carried::default() };
-                    self.learn(Monitor::OrderTimeout, None, &carried).await;
-                    return Ok(Paid::Unclear);
-                }
-                Said::Trade(TradeAnswer::NotFound | TradeAnswer::NotPaid | TradeAnswer::Closed) => {}
-                _ => nobody_paid = Paid::Unclear,
+        for trade in self.desk.clone().hands.shop.trades(order).await?.numbers {
+            match self.ask_trade(&order.order, &trade).await? {
+                Paid::No => {}
+                Paid::Unclear => nobody_paid = Paid::Unclear,
+                paid => return Ok(paid),
             }
         }
         Ok(nobody_paid)
+    }
+
+    /// Asks the provider for one trade of an order.
+    pub(super) async fn ask_trade(&mut self, order: &OrderKey, trade: &OrderNumber) -> Result<Paid, Failed> {
+        let desk = self.desk.clone();
+        self.questions = self.questions.saturating_sub(1);
+        let said = desk.hands.provider.call(&ProviderCall::QueryTrade(trade.clone()), None).await;
+        self.answered(order, said.is_clear(), now());
+        Ok(match said {
+            Said::Trade(TradeAnswer::Paid { paid, refunded }) => {
+                Paid::As { trade: trade.clone(), paid, refunded }
+            }
+            Said::Trade(TradeAnswer::NotFound | TradeAnswer::NotPaid | TradeAnswer::Closed) => Paid::No,
+            Said::Trade(TradeAnswer::OurFault(why)) => {
+                let fact = fact(FactKind::OurFault, order, None, &why, now());
+                desk.hands.tell(Monitor::OrderTimeout, std::slice::from_ref(&fact), &mut self.told).await?;
+                let carried = Carried { facts: vec![fact], ..Carried::default() };
+                self.learn(Monitor::OrderTimeout, None, &carried).await;
+                Paid::Unclear
+            }
+            _ => Paid::Unclear,
+        })
     }
 }

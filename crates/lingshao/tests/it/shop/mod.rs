@@ -603,6 +603,148 @@ fn money_of_an_orphan_that_a_person_gave_back_is_no_orphan_any_more() {
 }
 
 #[test]
+fn an_orphan_is_remembered_over_a_restart_until_it_is_none() {
+    let mut world = World::new(Kind::Sqlite);
+    world.place(Order { id: 7, status: 102, placed: LATE });
+    world.provider.pay(&number_of(7)).unwrap();
+    let watched = world.watch("refunds: {mode: act}");
+    watched.wait_fact("orphan_payment:7");
+    watched.0.kill();
+    // In the next life its order is too old to be looked at.
+    let later = "refunds: {mode: act, look_back: 10m}";
+    let watched = world.watch(later);
+    watched.tick();
+    let shop = watched.look();
+    assert_eq!((&shop["orphans"][0]["order"], &shop["orphans"][0]["fen"]), (&json!("7"), &json!(1_990)));
+    world.run("UPDATE litemall_order SET order_status=201 WHERE id=7");
+    eventually("no orphan", || watched.look()["orphans"] == json!([]));
+    watched.0.kill();
+    world.run("UPDATE litemall_order SET order_status=102 WHERE id=7");
+    let watched = world.watch(later);
+    watched.tick();
+    watched.tick();
+    assert_eq!(watched.look()["orphans"], json!([]));
+}
+
+/// As litemall does it: the order becomes a paid one and the member's row counts, however the group has ended.
+fn who_pays_after_the_group_has_failed_gets_the_money_back(kind: Kind) {
+    let mut world = World::new(kind);
+    world.place(Order { id: 6, status: 201, placed: LATE });
+    world.place(Order { id: 8, status: 101, placed: 600 });
+    world.group(2, &[6, 8], 3, 60);
+    world.run("UPDATE litemall_groupon SET status=0 WHERE order_id=8");
+    let watched = world.watch("group_settle: {mode: act}\nrefunds: {mode: act}");
+    watched.wait_fact("group_failed:2");
+    watched.hurry(6, "DONE");
+    world.provider.pay(&number_of(8)).unwrap();
+    let paid = world.ago(0);
+    world.run(&format!("UPDATE litemall_order SET order_status=201, pay_time={paid} WHERE id=8"));
+    world.run("UPDATE litemall_groupon SET status=1 WHERE order_id=8");
+    watched.wait_fact("late_member_failed:8");
+    watched.hurry(8, "DONE");
+    assert_eq!([6, 8].map(|id| (world.status(id), world.refunded(id))), [(203, 1_990), (203, 1_990)]);
+    assert_eq!(world.number("SELECT status FROM litemall_groupon WHERE order_id=8"), 3);
+    assert_eq!(world.stock(1), 1_000 + 2 + 2);
+    let numbers: Vec<String> = world.provider.refunds().into_iter().map(|refund| refund.number).collect();
+    assert_eq!(numbers, ["LSlx-6-f0", "LSlx-8-f0"]);
+    let settled = || watched.look()["groups"][0]["status"].clone();
+    eventually("nobody's money is outstanding", || settled() == 4);
+}
+
+#[test]
+fn who_pays_after_the_group_has_failed_gets_the_money_back_on_sqlite() {
+    who_pays_after_the_group_has_failed_gets_the_money_back(Kind::Sqlite);
+}
+
+#[test]
+fn who_pays_after_the_group_has_failed_gets_the_money_back_on_mariadb() {
+    who_pays_after_the_group_has_failed_gets_the_money_back(Kind::Mariadb);
+}
+
+#[test]
+fn who_paid_too_late_is_shown_before_anything_is_done_and_a_person_may_have_it_done() {
+    let mut world = World::new(Kind::Sqlite);
+    for id in [6, 8] {
+        world.place(Order { id, status: 201, placed: LATE });
+    }
+    world.group(2, &[6, 8], 3, 60);
+    world.run("UPDATE litemall_groupon SET status=3 WHERE order_id=6");
+    let watched = world.watch("group_settle: {}");
+    watched.wait_fact("would_settle:8");
+    let preview = watched.0.get("/api/lingshao/v1/shop/preview").json();
+    let group = &preview["groups"][0];
+    let shown = ["group", "order", "verdict"].map(|field| group[field].as_str().unwrap_or_default());
+    assert_eq!(shown, ["order-8", &number_of(8), "late_member"], "{preview:#}");
+    assert_eq!(world.status(8), 201);
+    let done = watched.command("monitors/group_settle/run", json!({"keys": ["order-8"]}));
+    assert_eq!(done.status, 200, "{}", done.body);
+    watched.wait_fact("late_member_failed:8");
+    assert_eq!(world.status(8), 203);
+}
+
+#[test]
+fn a_refund_that_is_larger_than_one_may_be_waits_for_a_person_who_sends_it() {
+    let mut world = World::new(Kind::Sqlite);
+    world.place(Order { id: 6, status: 201, placed: LATE });
+    world.group(2, &[6], 2, 60);
+    // More than a day's money, too.
+    let caps = "limits: {fen_per_refund: 1000, fen_per_day: 1500}";
+    let watched = world.watch(&format!("group_settle: {{mode: act}}\nrefunds: {{mode: act, {caps}}}"));
+    watched.wait_fact("refund_needs_human:6");
+    watched.tick();
+    let refund = watched.refund(6);
+    assert_eq!(refund["state"], "HUMAN", "{refund:#}");
+    assert_eq!(refund["why"], "it is larger than `fen_per_refund`", "{refund:#}");
+    assert_eq!((world.provider.refunds(), world.status(6)), (Vec::new(), 203));
+    let told = || watched.0.data("/api/v1/query?query=refunds_need_human")["result"][0]["value"][1].clone();
+    eventually("people are told", || told() == "1");
+    let sent = watched.command("refunds/LSlx-6-f0/retry", json!({}));
+    assert_eq!(sent.status, 200, "{}", sent.body);
+    eventually("the money is back", || world.refunded(6) == 1_990);
+    let numbers: Vec<String> = world.provider.refunds().into_iter().map(|refund| refund.number).collect();
+    assert_eq!(numbers, ["LSlx-6-f1"]);
+}
+
+#[test]
+fn an_order_that_cannot_be_read_stops_no_other() {
+    let mut world = World::new(Kind::Sqlite);
+    for id in [1, 2, 3] {
+        world.place(Order { id, status: 101, placed: LATE });
+    }
+    world.run("UPDATE litemall_order SET order_sn='线下/001' WHERE id=1");
+    world.run("UPDATE litemall_order SET actual_price='19.905' WHERE id=2");
+    let watched = world.watch("order_timeout: {mode: act}");
+    watched.wait_fact("cancelled:3");
+    watched.tick();
+    let monitor = watched.monitor("order_timeout");
+    assert_eq!((&monitor["held"]["unreadable"], &monitor["error"]), (&json!(2), &Value::Null));
+    assert_eq!([1, 2, 3].map(|id| world.status(id)), [101, 101, 103]);
+    let log = watched.0.log();
+    for said in ["order number `线下/001` may have letters", "`19.905` is not what the mapping promises"] {
+        assert_eq!(log.matches(said).count(), 1, "{said}: {log}");
+    }
+}
+
+#[test]
+fn who_is_told_that_it_asks_wrongly_asks_no_more_before_a_person_has_looked() {
+    let mut world = World::new(Kind::Sqlite);
+    for id in 5..=9 {
+        world.place(Order { id, status: 101, placed: 600 });
+    }
+    world.provider.always(Some(Fault::Status(502, None)));
+    let watched = world.watch("order_timeout: {mode: act}");
+    eventually("it waits", || watched.monitor("order_timeout")["refuses"]["reason"] == "provider");
+    // The provider is back, and refuses our key.
+    world.provider.always(Some(Fault::Code("SIGN_ERROR")));
+    eventually("it halts", || watched.monitor("order_timeout")["halted"] == "our_fault");
+    watched.tick();
+    let asked = world.provider.received().len();
+    watched.tick();
+    watched.tick();
+    assert_eq!(world.provider.received().len(), asked);
+}
+
+#[test]
 fn the_shops_own_way_to_cancel_is_called_and_what_it_did_is_looked_at() {
     use std::io::{Read, Write};
     let mut world = World::new(Kind::Sqlite);
