@@ -146,6 +146,8 @@ pub struct RefundRow {
     pub sent_at: Option<Timestamp>,
     /// Not to be touched before.
     pub next_at: Timestamp,
+    /// The number under which a person has had it tried anew.
+    pub replaced_by: Option<RefundNumber>,
     /// Why it stands where it stands, for a person.
     pub why: Box<str>,
 }
@@ -161,6 +163,11 @@ impl RefundRow {
             RefundState::Done => !self.is_done(),
             RefundState::Failed | RefundState::Human => false,
         }
+    }
+
+    /// Whether nothing is done before a person has decided.
+    pub fn needs_human(&self) -> bool {
+        self.state == RefundState::Human && self.replaced_by.is_none()
     }
 
     /// Whether the money is back and the order shows it.

@@ -90,6 +90,7 @@ fn refund(row: &RefundRow) -> Value {
         "plannedAt": row.planned_at.0,
         "sentAt": row.sent_at.map(|at| at.0),
         "nextAt": row.next_at.0,
+        "replacedBy": row.replaced_by.as_ref().map(RefundNumber::as_str),
         "why": &*row.why,
     })
 }
@@ -252,6 +253,7 @@ fn refuse(error: &CommandError) -> Reply {
         CommandError::BadConfirmation => (StatusCode::CONFLICT, "confirmation"),
         CommandError::Refuses(..) => (StatusCode::CONFLICT, "refuses"),
         CommandError::Retry(_) | CommandError::Done => (StatusCode::CONFLICT, "refund"),
+        CommandError::Standby(_) => (StatusCode::CONFLICT, "standby"),
         CommandError::NotByHand(_) | CommandError::Keys => (StatusCode::BAD_REQUEST, "keys"),
         CommandError::Switch { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "switch"),
         CommandError::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use lingshao_model::Timestamp;
 use lingshao_shop::{GroupKey, OrderKey, RefundNumber};
 use tokio::sync::Notify;
 
@@ -39,6 +40,10 @@ pub(super) struct Desk {
 #[derive(Debug, Default)]
 struct Said {
     paused: BTreeMap<Monitor, String>,
+    /// All processes that share `state.db` are told to stop.
+    stopped: bool,
+    /// How often somebody braked or released here.
+    words: u64,
     resumed: BTreeSet<Monitor>,
     wanted: Vec<Wanted>,
     nudged: BTreeSet<String>,
@@ -53,6 +58,7 @@ pub(super) struct Wanted {
     pub(super) monitor: Monitor,
     pub(super) keys: Vec<String>,
     pub(super) by: String,
+    pub(super) at: Timestamp,
 }
 
 impl Desk {
@@ -80,9 +86,32 @@ impl Desk {
         self.ending.load(Ordering::Relaxed)
     }
 
-    /// Whether the file is there. One that cannot be looked at stops, too.
+    /// Whether the file is there, or all who share `state.db` are told to stop. A file that cannot be looked at stops, too.
     pub(super) fn is_stopped(&self) -> bool {
-        self.kill_switch.try_exists().unwrap_or(true)
+        self.kill_switch.try_exists().unwrap_or(true) || self.said().stopped
+    }
+
+    /// The brakes that hold for all who share `state.db`, by what is remembered there; `words`: as they stood before it was
+    /// read. What was said here meanwhile is newer.
+    pub(super) fn heed(&self, remembered: &[(String, String)], words: u64) {
+        let mut said = self.said();
+        if said.words != words {
+            return;
+        }
+        said.stopped = remembered.iter().any(|(name, _)| name == STOPPED);
+        let monitor = |name: &str| Monitor::from_name(name.strip_prefix(PAUSED)?);
+        said.paused = remembered.iter().filter_map(|(name, by)| Some((monitor(name)?, by.clone()))).collect();
+    }
+
+    pub(super) fn words(&self) -> u64 {
+        self.said().words
+    }
+
+    /// All who share `state.db` stop, or may go on.
+    pub(super) fn stop(&self, is_stopped: bool) {
+        let mut said = self.said();
+        said.words += 1;
+        said.stopped = is_stopped;
     }
 
     pub(super) fn paused_by(&self, monitor: Monitor) -> Option<String> {
@@ -90,12 +119,15 @@ impl Desk {
     }
 
     pub(super) fn pause(&self, monitor: Monitor, by: &str) {
-        self.said().paused.insert(monitor, by.to_owned());
+        let mut said = self.said();
+        said.words += 1;
+        said.paused.insert(monitor, by.to_owned());
     }
 
     /// Ends a pause, and says that a person has looked at what halted it.
     pub(super) fn resume(&self, monitor: Monitor) {
         let mut said = self.said();
+        said.words += 1;
         said.paused.remove(&monitor);
         said.resumed.insert(monitor);
     }
@@ -161,6 +193,20 @@ pub(super) fn group_name(group: &GroupKey) -> OrderKey {
 /// What they call a member who paid after the group had failed: by its order, which is no group's key.
 pub(super) fn late_member_name(order: &OrderKey) -> OrderKey {
     OrderKey::new(&format!("order-{order}")).unwrap_or_else(|_| order.clone())
+}
+
+/// Under which it is remembered that everything is to stop, in whichever process.
+pub(super) const STOPPED: &str = "stopped";
+const PAUSED: &str = "paused:";
+
+/// Under which it is remembered who paused a monitor.
+pub(super) fn paused_name(monitor: Monitor) -> String {
+    format!("{PAUSED}{}", monitor.name())
+}
+
+/// Under which it is remembered why a monitor has halted.
+pub(super) fn halt_name(monitor: Monitor) -> String {
+    format!("halt:{}", monitor.name())
 }
 
 const TOLD: &str = "told:";

@@ -17,7 +17,7 @@ use ring::hmac;
 use ring::rand::SystemRandom;
 use tokio::sync::watch;
 
-use super::desk::{Desk, TOLD_NOW, WANTED_MAX, Wanted, told_name};
+use super::desk::{Desk, STOPPED, TOLD_NOW, WANTED_MAX, Wanted, halt_name, paused_name, told_name};
 use super::figures;
 use super::hands::log;
 use super::monitor::Monitor;
@@ -122,6 +122,11 @@ pub(crate) enum CommandError {
     /// It would not be done.
     #[error("`{0}` acts on nothing now: {1}")]
     Refuses(&'static str, String),
+    /// Another process looks after the shop: brakes hold from here, too, the rest is to be said there.
+    #[error(
+        "this process stands by, and `{0}` looks after the shop: say it there; Stop and Pause hold from here, too"
+    )]
+    Standby(String),
     /// The switch's file.
     #[error("the file `{path}` cannot be changed: {source}")]
     Switch {
@@ -240,6 +245,10 @@ impl ShopHandle {
     ) -> Result<(), CommandError> {
         let desk = self.desk()?;
         check(command)?;
+        let brakes = matches!(command, Command::Pause(_) | Command::Stop);
+        if let (false, Some(leader)) = (brakes, self.leader()) {
+            return Err(CommandError::Standby(leader));
+        }
         if let Command::Run(monitor, _) = command
             && let Some(refusal) = self.refusal(*monitor)
         {
@@ -255,24 +264,35 @@ impl ShopHandle {
             Command::Pause(monitor) => {
                 // Before anything can fail: whoever pulls a brake wants it to hold.
                 desk.pause(*monitor, by);
-                desk.store.remember(&format!("paused:{}", monitor.name()), Some(by)).await?;
+                desk.store.remember(&paused_name(*monitor), Some(by)).await?;
                 AuditEntry { monitor: monitor.name().to_owned(), ..of("paused", by) }
             }
             Command::Resume(monitor) => {
-                desk.store.remember(&format!("paused:{}", monitor.name()), None).await?;
+                desk.store.remember(&paused_name(*monitor), None).await?;
+                // A crash before the next tick must not undo the word.
+                desk.store.remember(&halt_name(*monitor), None).await?;
                 desk.resume(*monitor);
                 AuditEntry { monitor: monitor.name().to_owned(), ..of("resumed", by) }
             }
             Command::Stop => {
-                switch(&desk, true)?;
+                match desk.member {
+                    // For all of them, and for whoever takes over.
+                    Some(_) => {
+                        desk.stop(true);
+                        desk.store.remember(STOPPED, Some(by)).await?;
+                    }
+                    None => switch(&desk, true)?,
+                }
                 of("stopped", by)
             }
             Command::Go => {
                 switch(&desk, false)?;
+                desk.store.remember(STOPPED, None).await?;
+                desk.stop(false);
                 of("started", by)
             }
             Command::Run(monitor, keys) => {
-                desk.want(Wanted { monitor: *monitor, keys: keys.clone(), by: by.to_owned() });
+                desk.want(Wanted { monitor: *monitor, keys: keys.clone(), by: by.to_owned(), at: now() });
                 let monitor = monitor.name().to_owned();
                 AuditEntry { monitor, detail: keys.join(","), ..of("acted_by_hand", by) }
             }
@@ -308,6 +328,11 @@ impl ShopHandle {
         let fact = if outcome.is_ok() { "callback" } else { "callback_refused" };
         self.facts.add(Monitor::Refunds, fact);
         outcome
+    }
+
+    /// Who looks after the shop, if it is another process.
+    fn leader(&self) -> Option<String> {
+        self.view.borrow().as_ref()?.standby.clone()
     }
 
     /// Why a monitor did nothing at the last tick.
@@ -352,8 +377,11 @@ async fn hear(desk: &Desk, notice: &Notice) -> Result<(), NoticeRefused> {
     if row.is_done() || desk.has_noticed(&notice.id) {
         return Ok(());
     }
-    if row.is_open() {
+    if row.is_open() && desk.member.is_none() {
         desk.nudge(number.as_str());
+    } else if row.is_open() {
+        // Whichever process looks after the shop reads it.
+        desk.store.remember(&told_name(&number), Some(TOLD_NOW)).await?;
     } else {
         tell_of_ended(desk, &row).await?;
     }
@@ -434,13 +462,13 @@ async fn retry(
     let entry = of_refund("refund_retried", &row);
     match row.state {
         RefundState::Human | RefundState::Failed => {
-            let new = next_generation(&row, &desk.config.name, now())?;
-            if desk.store.refund(&new.number).await?.is_some() {
-                let error = NextGenerationError::NotEnded(new.number, "known");
-                return Err(error.into()); // Said twice: the first word counts.
+            let both = next_generation(&row, &desk.config.name, now())?;
+            let new = both[1].number.clone();
+            if desk.store.refund(&new).await?.is_some() {
+                return Err(NextGenerationError::Replaced(row.number, new).into());
             }
-            let detail = format!("as {}", new.number);
-            rows.push(LedgerRow::Refund(new));
+            let detail = format!("as {new}");
+            rows.extend(both.map(LedgerRow::Refund));
             Ok(AuditEntry { after: RefundState::Planned.name().to_owned(), detail, ..entry })
         }
         _ if !row.is_open() => Err(CommandError::Done),

@@ -272,7 +272,7 @@ impl Hands {
 }
 
 fn entry(monitor: Monitor, fact: &Fact, by: &str) -> AuditEntry {
-    let (before, after) = fact.kind.change().unwrap_or_default();
+    let (before, after) = fact.change.unwrap_or_default();
     let mut entry = AuditEntry {
         at: fact.at.0,
         kind: fact.kind.name().to_owned(),
@@ -307,6 +307,7 @@ pub(super) fn level(kind: &str) -> Level {
         | "refund_told"
         | "cancel_postponed"
         | "settle_postponed"
+        | "by_hand_not_done"
         | "stopped"
         | "halted" => Level::Warning,
         _ => Level::Info,
@@ -360,7 +361,7 @@ mod tests {
 
     fn fact(kind: FactKind, detail: &str, at: i64) -> Fact {
         let subject = Subject::Order(OrderKey::new("7").unwrap());
-        Fact { kind, subject, amount: None, detail: detail.into(), at: Timestamp(at) }
+        Fact::new(kind, subject, None, detail, Timestamp(at))
     }
 
     #[test]

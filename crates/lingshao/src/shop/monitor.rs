@@ -61,7 +61,7 @@ impl Monitor {
         let own: &[&str] = match self {
             Monitor::OrderTimeout => &["order_timeout"],
             Monitor::GroupSettle => &["group_settle"],
-            Monitor::Refunds => &["refunds", "orphans"],
+            Monitor::Refunds => &["refunds", "orphans", "group_settle.refundable"],
             Monitor::LowStock => &["stock"],
             Monitor::Figures => &[PAYMENTS, PLACED],
         };
@@ -87,6 +87,8 @@ mod tests {
         check("order_timeout.action.sql[0].exec", &[Monitor::OrderTimeout]);
         check("group_settle.fail.sql[2].each", &[Monitor::GroupSettle]);
         check("orphans.claim.sql[0].exec", &[Monitor::Refunds]);
+        // Members whose money cannot be found must not be made such ones.
+        check("group_settle.refundable", &[Monitor::GroupSettle, Monitor::Refunds]);
         check("stock", &[Monitor::LowStock]);
         check("payments", &[Monitor::Figures]);
         check("orders.created", &[Monitor::Figures]);

@@ -1,7 +1,7 @@
 //! The owner task: a tick every so often, one out of turn when somebody asks, another shop when the configuration changes.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -58,6 +58,9 @@ struct House {
     logs: Arc<Logs>,
     facts: Arc<Facts>,
 }
+
+/// How often brakes of others are looked at: a small read of a local file.
+const HEED_EVERY: Duration = Duration::from_secs(1);
 
 enum Order {
     Replace { settings: Option<Box<Settings>>, done: oneshot::Sender<()> },
@@ -144,7 +147,24 @@ impl House {
         let (logs, facts) = (self.logs.clone(), self.facts.clone());
         let hands = Hands { shop, provider, store: store.clone(), http, logs, facts };
         let kill_switch = config.kill_switch.clone().unwrap_or_else(|| self.data.join("shop.stop"));
-        Ok(Arc::new(Desk::new(config, hands, store, kill_switch, self.location.member.clone())))
+        let desk = Arc::new(Desk::new(config, hands, store, kill_switch, self.location.member.clone()));
+        if desk.member.is_some() {
+            tokio::spawn(heed_others(Arc::downgrade(&desk)));
+        }
+        Ok(desk)
+    }
+}
+
+/// A brake that is pulled in another process of those that share `state.db` holds here, too, within a second.
+async fn heed_others(desk: Weak<Desk>) {
+    while let Some(desk) = desk.upgrade() {
+        let words = desk.words();
+        match desk.store.remembered().await {
+            Ok(remembered) => desk.heed(&remembered, words),
+            Err(error) => tracing::debug!(error = %with_causes(&error), "brakes of others are not known"),
+        }
+        drop(desk);
+        tokio::time::sleep(HEED_EVERY).await;
     }
 }
 

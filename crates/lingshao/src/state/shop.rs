@@ -93,7 +93,7 @@ pub(crate) struct Broken {
 pub(crate) enum RefundFilter {
     /// All, newest first.
     All,
-    /// What is not at its end.
+    /// What is not at its end, or waits for a person.
     Open,
 }
 
@@ -124,6 +124,8 @@ struct SavedRefund {
     planned_at: i64,
     sent_at: Option<i64>,
     next_at: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    replaced_by: Option<String>,
     why: String,
 }
 
@@ -183,7 +185,8 @@ impl ShopStore {
         self.ledger(sqlx::query(sql).bind(self.shop.as_str()).bind(ROWS_MAX)).await
     }
 
-    /// Refunds that were sent or planned since then, and all that are open, oldest first: what a day's cap counts.
+    /// Refunds that were sent or planned since then, and all that are open or wait for a person, oldest first: what a day's cap
+    /// counts.
     pub(crate) async fn refunds_since(&self, at: Timestamp) -> Result<Vec<RefundRow>, StateError> {
         // Not cut off: a row that is left out would let more money go than may.
         let sql = "SELECT kind, row FROM shop_ledger WHERE shop = ?1 AND kind = 'refund' AND (open = 1 OR at >= ?2) \
@@ -478,11 +481,13 @@ fn saved(row: &LedgerRow) -> (&'static str, String, String, bool, i64, String) {
                 planned_at: row.planned_at.0,
                 sent_at: row.sent_at.map(|at| at.0),
                 next_at: row.next_at.0,
+                replaced_by: row.replaced_by.as_ref().map(ToString::to_string),
                 why: row.why.to_string(),
             };
+            let open = row.is_open() || row.needs_human();
             let at = row.sent_at.unwrap_or(row.planned_at).0;
             let text = super::rows::to_text(&saved);
-            ("refund", row.number.to_string(), row.trade.to_string(), row.is_open(), at, text)
+            ("refund", row.number.to_string(), row.trade.to_string(), open, at, text)
         }
     }
 }
@@ -531,6 +536,7 @@ fn read_refund(text: &str) -> Result<LedgerRow, ReadError> {
         planned_at: Timestamp(saved.planned_at),
         sent_at: saved.sent_at.map(Timestamp),
         next_at: Timestamp(saved.next_at),
+        replaced_by: saved.replaced_by.map(|number| RefundNumber::new(&number)).transpose()?,
         why: saved.why.into(),
     }))
 }

@@ -206,6 +206,6 @@ impl Cancel {
 
     fn fact(&self, kind: FactKind, detail: impl Into<Box<str>>, at: Timestamp) -> Effect {
         let subject = Subject::Order(self.order.clone());
-        Effect::Audit(Fact { kind, subject, amount: Some(self.amount), detail: detail.into(), at })
+        Effect::Audit(Fact::new(kind, subject, Some(self.amount), detail, at))
     }
 }

@@ -9,6 +9,8 @@ use crate::{Fen, GroupKey, OrderKey, RefundNumber};
 pub struct Fact {
     /// What.
     pub kind: FactKind,
+    /// How its subject stood before and stands after it, where it changed.
+    pub change: Option<(&'static str, &'static str)>,
     /// On what.
     pub subject: Subject,
     /// How much money it is about, where it is about money.
@@ -93,6 +95,19 @@ pub enum FactKind {
     PaidAfterCancel,
 }
 
+impl Fact {
+    /// A fact whose kind says what changed.
+    pub fn new(
+        kind: FactKind,
+        subject: Subject,
+        amount: Option<Fen>,
+        detail: impl Into<Box<str>>,
+        at: Timestamp,
+    ) -> Fact {
+        Fact { kind, change: kind.change(), subject, amount, detail: detail.into(), at }
+    }
+}
+
 impl FactKind {
     /// As it stands in the audit trail and in the `fact` label.
     pub fn name(self) -> &'static str {
@@ -129,17 +144,12 @@ impl FactKind {
         }
     }
 
-    /// How its subject stood before and stands after it, where it changed.
+    /// The change that is the same in every fact of this kind. How a refund moves from state to state, its machine says.
     pub fn change(self) -> Option<(&'static str, &'static str)> {
         match self {
             FactKind::Cancelled => Some(("pending", "cancelled")),
             FactKind::RefundPlanned => Some(("", "PLANNED")),
-            FactKind::RefundSent => Some(("PLANNED", "SENT")),
-            FactKind::RefundAccepted => Some(("SENT", "ACCEPTED")),
-            FactKind::RefundDone => Some(("SENT", "DONE")),
             FactKind::RefundMarked => Some(("refunding", "refunded")),
-            FactKind::RefundNeedsHuman => Some(("SENT", "HUMAN")),
-            FactKind::RefundDropped => Some(("PLANNED", "FAILED")),
             FactKind::GroupSucceeded => Some(("open", "success")),
             FactKind::GroupFailed => Some(("open", "failed")),
             FactKind::LateMemberFailed => Some(("paid", "refunding")),

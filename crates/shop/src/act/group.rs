@@ -85,6 +85,6 @@ impl Settle {
             (_, Ending::Failed) => "late".into(),
             (_, Ending::LateMember) => "paid after its group had failed".into(),
         };
-        Effect::Audit(Fact { kind, subject: self.subject.clone(), amount: None, detail, at })
+        Effect::Audit(Fact::new(kind, self.subject.clone(), None, detail, at))
     }
 }

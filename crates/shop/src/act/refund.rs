@@ -71,6 +71,7 @@ impl Refund {
             planned_at: now,
             sent_at: None,
             next_at: now,
+            replaced_by: None,
             why: "".into(),
         })
     }
@@ -128,8 +129,13 @@ impl Refund {
                 self.stage = Stage::Ended;
                 vec![Effect::Provider(ProviderCall::QueryRefund(self.row.number.clone()))]
             }
-            _ if self.mode != Mode::Act && !may_have_left => self.rest(FactKind::WouldRefund, "", now),
+            // The money is back; that the order shows it waits for acting.
+            RefundState::Done if self.mode != Mode::Act => {
+                self.stage = Stage::Rest;
+                Vec::new()
+            }
             RefundState::Done => self.mark(),
+            _ if self.mode != Mode::Act && !may_have_left => self.rest(FactKind::WouldRefund, "", now),
             RefundState::Sent | RefundState::Accepted | RefundState::Unknown => self.ask_number(false),
             RefundState::Planned => {
                 self.stage = Stage::Claiming;
@@ -273,7 +279,7 @@ impl Refund {
 
     fn send(&mut self, now: Timestamp) -> Vec<Effect> {
         self.stage = Stage::Sending;
-        self.row.state = RefundState::Sent;
+        let was = std::mem::replace(&mut self.row.state, RefundState::Sent);
         self.row.sent_at.get_or_insert(now);
         self.row.next_at = now + pause(self.row.attempts);
         let request = RefundRequest {
@@ -284,7 +290,7 @@ impl Refund {
         };
         vec![
             self.row_effect(),
-            self.fact(FactKind::RefundSent, "", now),
+            self.moved(was, FactKind::RefundSent, "", now),
             Effect::Provider(ProviderCall::Refund(request)),
         ]
     }
@@ -376,8 +382,10 @@ impl Refund {
                 self.row.marked = true;
                 self.settle(RefundState::Done, FactKind::RefundMarked, "the order had left its state", now)
             }
+            // The money is back; to try the statements again would halt everything again.
             ShopAnswer::Mismatch(why) => {
-                let mut effects = self.later(RefundState::Done, FactKind::RefundDone, &why, now);
+                self.row.marked = true;
+                let mut effects = self.settle(RefundState::Done, FactKind::RefundDone, &why, now);
                 effects.push(self.fact(FactKind::RowsMismatch, why, now));
                 effects
             }
@@ -401,9 +409,9 @@ impl Refund {
 
     fn settle(&mut self, state: RefundState, kind: FactKind, why: &str, now: Timestamp) -> Vec<Effect> {
         self.stage = Stage::Rest;
-        self.row.state = state;
+        let was = std::mem::replace(&mut self.row.state, state);
         self.row.why = why.into();
-        vec![self.row_effect(), self.fact(kind, why, now)]
+        vec![self.row_effect(), self.moved(was, kind, why, now)]
     }
 
     /// Nothing was done, and nothing is written but that.
@@ -417,8 +425,16 @@ impl Refund {
     }
 
     fn fact(&self, kind: FactKind, detail: impl Into<Box<str>>, at: Timestamp) -> Effect {
+        self.moved(self.row.state, kind, detail, at)
+    }
+
+    /// A fact by which the row has left this state, if it is another by now.
+    fn moved(&self, was: RefundState, kind: FactKind, detail: impl Into<Box<str>>, at: Timestamp) -> Effect {
         let subject = Subject::Refund(self.row.order.clone(), self.row.number.clone());
-        Effect::Audit(Fact { kind, subject, amount: Some(self.row.amount), detail: detail.into(), at })
+        let fact = Fact::new(kind, subject, Some(self.row.amount), detail, at);
+        let is = self.row.state;
+        let change = (was != is).then(|| (was.name(), is.name())).or(fact.change);
+        Effect::Audit(Fact { change, ..fact })
     }
 }
 
@@ -441,25 +457,34 @@ pub enum NextGenerationError {
     /// It is still under way, or done.
     #[error("refund {0} is {1}; only one that is HUMAN or FAILED can get a new number")]
     NotEnded(RefundNumber, &'static str),
+    /// A person has decided before.
+    #[error("refund {0} was replaced by {1}")]
+    Replaced(RefundNumber, RefundNumber),
     /// The new number would be none.
     #[error(transparent)]
     Number(#[from] KeyError),
 }
 
-/// A person's decision: the refund is tried under a new number. All older numbers are asked for before it is sent.
+/// A person's decision: the refund is tried under a new number. All older numbers are asked for before it is sent. What is
+/// returned: the old row, of which nothing is to be decided any more, and the new one.
 pub fn next_generation(
     row: &RefundRow,
     shop: &ShopName,
     now: Timestamp,
-) -> Result<RefundRow, NextGenerationError> {
+) -> Result<[RefundRow; 2], NextGenerationError> {
+    if let Some(new) = &row.replaced_by {
+        return Err(NextGenerationError::Replaced(row.number.clone(), new.clone())); // Said twice: the first word counts.
+    }
     if !matches!(row.state, RefundState::Human | RefundState::Failed) {
         return Err(NextGenerationError::NotEnded(row.number.clone(), row.state.name()));
     }
     let mut earlier = row.earlier.clone();
     earlier.push(row.number.clone());
     let generation = u32::try_from(earlier.len()).unwrap_or(u32::MAX);
-    Ok(RefundRow {
-        number: RefundNumber::of(shop, &row.order, row.purpose, generation)?,
+    let number = RefundNumber::of(shop, &row.order, row.purpose, generation)?;
+    let replaced = RefundRow { replaced_by: Some(number.clone()), ..row.clone() };
+    let new = RefundRow {
+        number,
         earlier,
         state: RefundState::Planned,
         marked: false,
@@ -469,7 +494,8 @@ pub fn next_generation(
         next_at: now,
         why: "".into(),
         ..row.clone()
-    })
+    };
+    Ok([replaced, new])
 }
 
 /// 1, 2, 4 … minutes, at most 6 hours.

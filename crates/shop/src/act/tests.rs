@@ -242,6 +242,34 @@ fn a_request_is_written_down_before_it_leaves_and_its_answer_after() {
 }
 
 #[test]
+fn the_audit_says_from_which_state_to_which_a_refund_has_gone() {
+    let changes = |mut act: Act, events: Vec<Event>| {
+        let effects = events.into_iter().flat_map(|event| step(&mut act, event, NOW));
+        let changes = effects.filter_map(|effect| match effect {
+            Effect::Audit(fact) => fact.change.map(|(before, after)| format!("{before}>{after}")),
+            _ => None,
+        });
+        changes.collect::<Vec<_>>()
+    };
+    let refund_of = |state| Act::Refund(Refund::new(row(state), &[], Mode::Act));
+    let sent = vec![
+        Event::Start,
+        shop(ShopAnswer::Done),
+        refund(RefundAnswer::NotFound),
+        paid(100, Refunded::Nothing),
+        refund(RefundAnswer::Doubt(Doubt::NoAnswer)),
+    ];
+    let expected = [">PLANNED", "PLANNED>SENT", "SENT>UNKNOWN"];
+    assert_eq!(changes(refund_of(RefundState::Planned), sent), expected);
+    let done = vec![Event::Start, refund(RefundAnswer::Done), shop(ShopAnswer::Done)];
+    assert_eq!(changes(refund_of(RefundState::Unknown), done), ["UNKNOWN>DONE", "refunding>refunded"]);
+    let still = vec![Event::Start, refund(RefundAnswer::Processing)];
+    assert_eq!(changes(refund_of(RefundState::Accepted), still), [""; 0]);
+    let never = Act::Refund(Refund::hand_over(row(RefundState::Planned), "too large", Mode::Act));
+    assert_eq!(changes(never, vec![Event::Start]), ["PLANNED>HUMAN"]);
+}
+
+#[test]
 fn what_waits_is_tried_again_after_a_minute_then_later_and_later() {
     let mut row = row(RefundState::Unknown);
     for minutes in [1, 2, 4, 8] {
@@ -320,8 +348,11 @@ fn only_an_order_that_cannot_be_shipped_is_refunded() {
 fn a_person_may_have_it_tried_under_a_new_number_which_asks_for_the_old_one() {
     let shop_name = ShopName::new("lx").unwrap();
     let old = row(RefundState::Human);
-    let new = next_generation(&old, &shop_name, NOW).unwrap();
-    assert_eq!(new.number.as_str(), "LSlx-7-f1");
+    let [old, new] = next_generation(&old, &shop_name, NOW).unwrap();
+    assert_eq!((new.number.as_str(), old.replaced_by.as_ref()), ("LSlx-7-f1", Some(&new.number)));
+    assert!(!old.needs_human());
+    let error = next_generation(&old, &shop_name, NOW).unwrap_err();
+    assert_eq!(error.to_string(), "refund LSlx-7-f0 was replaced by LSlx-7-f1");
     let all = [old, new.clone()];
     let before = "PLANNED [refund_planned] claim ask:LSlx-7-f0";
     let gone = vec![shop(ShopAnswer::Done), refund(RefundAnswer::Done)];

@@ -197,7 +197,7 @@ impl Gate {
         let before = std::mem::replace(&mut self.seen, seen);
         self.halt_on_share(&candidates, pending, now);
         self.acts.retain(|act| now - *act < DAY);
-        self.failures.retain(|order, _| self.seen.contains(order));
+        self.failures.retain(|order, failures| failures.stays || self.seen.contains(order));
         let mut room = self.room(now);
         let mut admission = Admission::default();
         for candidate in candidates {
@@ -267,7 +267,11 @@ impl Gate {
     }
 
     fn halt_on_share(&mut self, candidates: &[Candidate], pending: Pending, now: Timestamp) {
-        let going = candidates.iter().filter(|candidate| !self.too_old(candidate, now)).count();
+        // What is put off or left to a person does not go, and would halt again at once after each Resume.
+        let goes = |candidate: &&Candidate| {
+            !self.too_old(candidate, now) && !self.failures.contains_key(&candidate.order)
+        };
+        let going = candidates.iter().filter(goes).count();
         let share = usize::from(self.limits.share_of_pending_percent_max);
         if going < self.limits.share_counts_from || going * 100 <= pending.orders * share {
             self.backlog = Backlog::Unknown; // Worked off: the next one is asked for anew.
@@ -459,7 +463,8 @@ mod tests {
         gate.put_off(&harmful, Timestamp(NOW));
         gate.failed(&harmful, Timestamp(NOW));
         gate.resume();
-        check(&mut gate, 0..3, 100, 1, 2, Some(Held::Quarantined));
+        check(&mut gate, 1..3, 100, 1, 2, None);
+        check(&mut gate, 0..3, 100, 2, 2, Some(Held::Quarantined));
     }
 
     #[test]

@@ -19,8 +19,6 @@ use crate::{Fen, GroupKey, KeyError, OrderKey, OrderNumber};
 
 /// What one question brings at most; a tick does not act on more.
 pub(super) const ROWS_MAX: usize = 1_000;
-/// One order that cannot be read is that order's matter; so many rows of which none can be read are the mapping's.
-const UNREADABLE_MAX: usize = 20;
 /// Keys in one `IN (…)`.
 pub(super) const KEYS_PER_QUESTION: usize = 200;
 /// Trades of one order: nobody tries to pay more often.
@@ -67,6 +65,8 @@ pub struct Trades {
 /// What one question brings.
 pub(super) struct Page {
     pub(super) orders: Vec<OrderFacts>,
+    /// How many more there are that cannot be read.
+    pub(super) unreadable: usize,
     /// There may be more.
     pub(super) is_full: bool,
 }
@@ -162,13 +162,22 @@ impl Shop {
         Ok(self.facts("cancelled orders", &condition, &self.mapping.orders.id).await?.orders)
     }
 
-    /// Orders by their keys; those that are gone are left out.
+    /// Orders by their keys; those that are gone, or excluded, are left out.
     pub async fn orders(&self, keys: &[OrderKey]) -> Result<Vec<OrderFacts>, ShopError> {
+        self.orders_but(keys, &self.not_excluded()).await
+    }
+
+    /// Orders of a group, also when the customer has deleted them meanwhile: money is due all the same.
+    async fn members(&self, keys: &[OrderKey]) -> Result<Vec<OrderFacts>, ShopError> {
+        self.orders_but(keys, "").await
+    }
+
+    async fn orders_but(&self, keys: &[OrderKey], excluded: &str) -> Result<Vec<OrderFacts>, ShopError> {
         let mut orders = Vec::new();
         for keys in keys.chunks(KEYS_PER_QUESTION) {
             let list: Vec<_> = keys.iter().map(|key| format!("'{key}'")).collect();
-            let condition = format!("{} IN ({})", self.mapping.orders.id, list.join(","));
-            let found = self.facts("orders by key", &condition, &self.mapping.orders.id).await?;
+            let condition = format!("{} IN ({}){excluded}", self.mapping.orders.id, list.join(","));
+            let found = self.rows_that("orders by key", &condition, &self.mapping.orders.id).await?;
             orders.extend(found.orders);
         }
         Ok(orders)
@@ -198,10 +207,8 @@ impl Shop {
         let params = Params::from([("id".to_owned(), key(order.order.as_str()))]);
         let rows = self.ask("an order's trades", render(self.dialect(), trades, &params)?).await?;
         // One order with a number that is none, or with more of them than anybody asks for, must not stop the others.
-        let numbers = rows
-            .iter()
-            .take(TRADES_MAX)
-            .filter_map(|row| parse("an order's trades", &row[0].1, OrderNumber::new).ok());
+        let last = rows.iter().skip(rows.len().saturating_sub(TRADES_MAX));
+        let numbers = last.filter_map(|row| parse("an order's trades", &row[0].1, OrderNumber::new).ok());
         let numbers: Vec<_> = numbers.collect();
         Ok(Trades { elsewhere: numbers.len() < rows.len(), numbers })
     }
@@ -219,7 +226,7 @@ impl Shop {
             groups.open
         );
         let rows = self.ask(WHAT, Statement::plain(sql)).await?;
-        let group = |row: &ValueRow| {
+        Ok(self.readable(&rows, |row| {
             let count =
                 |index: usize| u32::try_from(integer(WHAT, row, index)?).map_err(|_| unexpected(WHAT, row));
             Ok(FoundGroup {
@@ -230,8 +237,7 @@ impl Shop {
                     expires_at: Timestamp(integer(WHAT, row, 3)?),
                 },
             })
-        };
-        rows.iter().map(group).collect()
+        }))
     }
 
     /// Members who paid after their group had failed, and whose orders are still paid ones.
@@ -247,12 +253,12 @@ impl Shop {
             late.find
         );
         let rows = self.ask(WHAT, Statement::plain(sql)).await?;
-        let mut members = BTreeMap::new();
-        for row in &rows {
-            members.insert(parse(WHAT, &row[0].1, OrderKey::new)?, parse(WHAT, &row[1].1, GroupKey::new)?);
-        }
+        let members = self.readable(&rows, |row| {
+            Ok((parse(WHAT, &row[0].1, OrderKey::new)?, parse(WHAT, &row[1].1, GroupKey::new)?))
+        });
+        let mut members: BTreeMap<OrderKey, GroupKey> = members.into_iter().collect();
         let keys: Vec<_> = members.keys().cloned().collect();
-        let paid = self.orders(&keys).await?.into_iter().filter(|order| order.state == OrderState::Paid);
+        let paid = self.members(&keys).await?.into_iter().filter(|order| order.state == OrderState::Paid);
         Ok(paid.filter_map(|order| Some(LateMember { key: members.remove(&order.order)?, order })).collect())
     }
 
@@ -272,15 +278,14 @@ impl Shop {
             self.instant(since),
         );
         let rows = self.ask(WHAT, Statement::plain(sql)).await?;
-        let group = |row: &ValueRow| {
+        Ok(self.readable(&rows, |row| {
             Ok(EndedGroup {
                 key: parse(WHAT, &row[0].1, GroupKey::new)?,
                 succeeded: integer(WHAT, row, 1)? != 0,
                 ended_at: Timestamp(integer(WHAT, row, 2)?),
                 outstanding: u32::try_from(integer(WHAT, row, 3)?).map_err(|_| unexpected(WHAT, row))?,
             })
-        };
-        rows.iter().map(group).collect()
+        }))
     }
 
     /// Orders whose group failed and whose money is to go back.
@@ -292,9 +297,8 @@ impl Shop {
             groups.refundable
         );
         let rows = self.ask("members to refund", Statement::plain(sql)).await?;
-        let keys: Result<Vec<_>, _> =
-            rows.iter().map(|row| parse("members to refund", &row[0].1, OrderKey::new)).collect();
-        let orders = self.orders(&keys?).await?;
+        let keys = self.readable(&rows, |row| parse("members to refund", &row[0].1, OrderKey::new));
+        let orders = self.members(&keys).await?;
         Ok(orders.into_iter().filter(|order| order.state == OrderState::Refunding).collect())
     }
 
@@ -409,9 +413,18 @@ impl Shop {
         Ok(rows.first().and_then(|row| row[0].1.integer().zip(row[1].1.integer())))
     }
 
-    /// Orders that meet a condition. One that cannot be read (a number with a `/`, a part of a fen) is passed over, so that it
-    /// stops no other.
+    /// Orders that meet a condition, but for excluded ones.
     pub(super) async fn facts(
+        &self,
+        what: &'static str,
+        condition: &str,
+        order_by: &str,
+    ) -> Result<Page, ShopError> {
+        self.rows_that(what, &format!("{condition}{}", self.not_excluded()), order_by).await
+    }
+
+    /// One that cannot be read (a number with a `/`, a part of a fen) is passed over, so that it stops no other.
+    async fn rows_that(
         &self,
         what: &'static str,
         condition: &str,
@@ -422,7 +435,7 @@ impl Shop {
         let refunded_at = orders.refunded_at.as_ref().map_or("NULL".to_owned(), |column| self.millis(column));
         let sql = format!(
             "SELECT {}, {}, {}, {}, {refunded_at}, {}, {}, CASE WHEN {} THEN 1 ELSE 0 END FROM {} \
-             WHERE {condition}{} ORDER BY {}.{order_by} LIMIT {ROWS_MAX}",
+             WHERE {condition} ORDER BY {}.{order_by} LIMIT {ROWS_MAX}",
             text(&orders.id),
             text(&orders.number),
             self.millis(&orders.created),
@@ -431,24 +444,32 @@ impl Shop {
             self.state_case(),
             orders.cancellable.as_deref().map_or("1=1".to_owned(), |condition| format!("({condition})")),
             orders.table,
-            self.not_excluded(),
             // The column, not what is selected: PostgreSQL calls `CAST(id AS TEXT)` by the same name, and 10 comes before 9.
             orders.table,
         );
         let rows = self.ask(what, Statement::plain(sql)).await?;
-        let mut page = Page { orders: Vec::with_capacity(rows.len()), is_full: rows.len() == ROWS_MAX };
-        let mut wrong = Vec::new();
-        for row in &rows {
-            match self.order(what, row) {
-                Ok(order) => page.orders.push(order),
-                Err(error) => wrong.push((row[0].1.text().unwrap_or_default(), error)),
+        let readable = self.readable(&rows, |row| self.order(what, row));
+        let page = Page {
+            unreadable: rows.len() - readable.len(),
+            orders: readable,
+            is_full: rows.len() == ROWS_MAX,
+        };
+        match page.orders.is_empty() && page.is_full {
+            true => Err(unexpected(what, &rows[0])), // What lies behind them would never be seen.
+            false => Ok(page),
+        }
+    }
+
+    /// What can be read of these rows, whose first column is a key; the others are passed over, each by itself.
+    fn readable<T>(&self, rows: &[ValueRow], read: impl Fn(&ValueRow) -> Result<T, ShopError>) -> Vec<T> {
+        let mut found = Vec::with_capacity(rows.len());
+        for row in rows {
+            match read(row) {
+                Ok(one) => found.push(one),
+                Err(error) => self.pass_over(row[0].1.text().unwrap_or_default(), &error),
             }
         }
-        if UNREADABLE_MAX < wrong.len() && page.orders.is_empty() {
-            return Err(wrong.swap_remove(0).1);
-        }
-        wrong.iter().for_each(|(key, error)| self.pass_over(key, error));
-        Ok(page)
+        found
     }
 
     fn order(&self, what: &'static str, row: &ValueRow) -> Result<OrderFacts, ShopError> {

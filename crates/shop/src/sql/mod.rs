@@ -86,6 +86,11 @@ impl ShopError {
         }
     }
 
+    /// Whether the database has answered, with what the mapping does not promise.
+    pub fn is_of_mapping(&self) -> bool {
+        matches!(self, ShopError::Unexpected { .. } | ShopError::Statement(_))
+    }
+
     /// Whether the next question would wait as long, for as little.
     pub fn is_away(&self) -> bool {
         matches!(self, ShopError::Away | ShopError::Database { source: sqlx::Error::Io(_), .. })

@@ -50,6 +50,9 @@ impl Default for TailLimits {
 /// Of what is read in a tick, so much more may be known than new: a shop with more orders within the overlap is none of ours.
 const KNOWN_FACTOR: usize = 10;
 
+/// One new order that cannot be read is that order's matter; so many, and no other, are the mapping's.
+const UNREADABLE_MAX: usize = 20;
+
 /// Figures of one day of the shop, [00:00, 24:00) in Asia/Shanghai.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DayFigures {
@@ -201,6 +204,10 @@ impl Tail {
         loop {
             let begun = from;
             let found = shop.facts("new orders", &shop.behind(from), shop.place_column()).await?;
+            if found.orders.is_empty() && UNREADABLE_MAX < found.unreadable {
+                let found = format!("{} orders, none of which can be read", found.unreadable);
+                return Err(ShopError::Unexpected { what: "new orders", found });
+            }
             let (found, full) = (found.orders, found.is_full);
             let placed = found.last().map(|order| order.created);
             read += found.len();

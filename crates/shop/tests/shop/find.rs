@@ -32,7 +32,7 @@ async fn every_database_gives_the_same_answers() {
         cancelling(&shop, &mut client).await;
         refunds(&shop, &mut client).await;
         groups(&shop, &mut make(&server).await).await;
-        unreadable(&shop, &mut client).await;
+        unreadable(&server, &shop, &mut client).await;
         stock(&shop, &mut client).await;
         stock_of_no_goods(&server, &mut client).await;
         figures(&shop, &mut make(&server).await).await;
@@ -165,14 +165,16 @@ async fn late_members(shop: &Shop, client: &mut Client) {
     assert_eq!(client.number(stock).await, 2_015);
     assert_eq!(shop.state(&key(6)).await.unwrap(), OrderState::Refunding);
     assert!(shop.late_members().await.unwrap().is_empty());
-    // Also when litemall counts the failed group as full by now.
+    // Also when litemall counts the failed group as full by now, and when the customer has deleted the order.
     client.run("UPDATE litemall_groupon SET status=2 WHERE id IN (4,5,6)").await;
+    client.run("UPDATE litemall_order SET deleted=1 WHERE id=5").await;
     assert_eq!(shop.refundable().await.unwrap().len(), 3);
+    client.run("UPDATE litemall_order SET deleted=0 WHERE id=5").await;
     client.run("UPDATE litemall_groupon SET status=3 WHERE id IN (4,5,6)").await;
 }
 
-/// One that cannot be read stops no other; a mapping by which none can is an error.
-async fn unreadable(shop: &Shop, client: &mut Client) {
+/// One that cannot be read stops no other, however many they are; a mapping by which none can is an error of the figures.
+async fn unreadable(server: &Server, shop: &Shop, client: &mut Client) {
     place(client, 20, 101, 40 * MINUTE).await;
     place(client, 21, 101, 40 * MINUTE).await;
     client.run("UPDATE litemall_order SET order_sn='offline/001' WHERE id=20").await;
@@ -188,8 +190,15 @@ async fn unreadable(shop: &Shop, client: &mut Client) {
     }
     client.run("UPDATE litemall_order SET order_sn='offline/001' WHERE id BETWEEN 20 AND 42").await;
     let keys: Vec<_> = (20..43).map(key).collect();
-    let error = shop.orders(&keys).await.unwrap_err().to_string();
-    assert!(error.contains("correct the mapping"), "{error}");
+    assert!(shop.orders(&keys).await.unwrap().is_empty());
+    assert_eq!(shop.take_unreadable().len(), 23);
+    let now = shop.now(NOW).await.unwrap();
+    let mut mapping = litemall();
+    mapping.orders.exclude = Some("id < 20".to_owned());
+    let others = Shop::new(Database::new(&server.url).unwrap(), mapping).unwrap();
+    let mut tail = Tail::start(&others, TailLimits::default(), now).await.unwrap();
+    let error = tail.tick(&others, now).await.unwrap_err().to_string();
+    assert!(error.contains("23 orders, none of which can be read"), "{error}");
     client.run("DELETE FROM litemall_order_goods WHERE order_id BETWEEN 20 AND 42").await;
     client.run("DELETE FROM litemall_coupon_user WHERE order_id BETWEEN 20 AND 42").await;
     client.run("DELETE FROM litemall_order WHERE id BETWEEN 20 AND 42").await;

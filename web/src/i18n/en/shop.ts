@@ -206,6 +206,7 @@ export const shop = {
   next: 'Next',
   nextNow: 'next tick',
   attempts: 'tries: {n}',
+  replacedBy: 'replaced by {number}',
   earlier: 'earlier numbers: {numbers}',
   ofPaid: 'of {money} paid',
   planned: 'Decided',
@@ -331,6 +332,7 @@ export const shop = {
   kind_stopped: 'everything stopped',
   kind_started: 'all go on',
   kind_halted: 'halted by itself',
+  kind_by_hand_not_done: 'ordered by hand, not done',
   kind_acted_by_hand: 'ordered by hand',
   kind_tables_agreed: 'tables agreed to',
 };

@@ -206,6 +206,7 @@ export const shop = {
   next: '下次',
   nextNow: '下一轮',
   attempts: '已试 {n} 次',
+  replacedBy: '已换成 {number}',
   earlier: '之前的单号：{numbers}',
   ofPaid: '已付 {money}',
   planned: '决定于',
@@ -331,6 +332,7 @@ export const shop = {
   kind_stopped: '全部停止',
   kind_started: '全部恢复',
   kind_halted: '自动停下',
+  kind_by_hand_not_done: '人工下令，没有做成',
   kind_acted_by_hand: '人工下令执行',
   kind_tables_agreed: '确认表结构',
 };

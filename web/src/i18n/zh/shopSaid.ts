@@ -40,6 +40,8 @@ export const said: readonly [RegExp, string][] = [
   [/^step (\d+): `each` found more than (\d+) rows$/, '第 $1 步：`each` 查出超过 $2 行'],
   [/^step (\d+) changed (\d+) rows; it may change (\d+) to (\d+)$/, '第 $1 步改了 $2 行，只许改 $3 到 $4 行；已回滚'],
   [/^asked for at once$/, '马上查询'],
+  [/^(\S+): it is not due, or statements cannot undo it$/, '$1：还没到期，或者 SQL 还不回去'],
+  [/^(\S+): the shop's database did not tell in time$/, '$1：店铺数据库一直没有回答'],
   [/^as (LS\S+)$/, '新单号 $1'],
   [/^not asked yet$/, '还没有问过'],
   [/^table `(.+)` is not in the database, or its user may not see it$/, '数据库里没有表 `$1`，或账号看不到它'],

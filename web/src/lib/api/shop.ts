@@ -141,6 +141,8 @@ export interface Refund {
   plannedAt: number;
   sentAt: number | null;
   nextAt: number;
+  /** The number under which a person has had it tried anew. */
+  replacedBy: string | null;
   why: string;
 }
 

@@ -55,7 +55,7 @@ test('pausing and resuming', () => {
 });
 
 test('retrying names the number and the money', () => {
-  const refund = (state: Refund['state']) => ({ number: 'LSlx-6-f0', fen: 1990, state, open: true }) as Refund;
+  const refund = (state: Refund['state']) => ({ number: 'LSlx-6-f0', fen: 1990, state, open: true, replacedBy: null }) as Refund;
   expect(retryWish(SHOP, refund('HUMAN')).says).toEqual(['退款 LSlx-6-f0', '¥19.90 用新的退款单号退款。发出之前会先查询所有旧单号，已经退成的不会再退。']);
   expect(retryWish(SHOP, refund('UNKNOWN')).says[1]).toContain('单号不变');
 });

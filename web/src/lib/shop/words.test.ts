@@ -100,5 +100,6 @@ test.each([
   ['DONE', true, 'ask'],
   ['DONE', false, null],
 ] as const)('a refund that is %s (open: %s)', (state, open, expected) => {
-  expect(retryOf({ state, open } as Refund)).toBe(expected);
+  expect(retryOf({ state, open, replacedBy: null } as Refund)).toBe(expected);
+  expect(retryOf({ state, open, replacedBy: 'LSlx-7-f1' } as Refund)).toBe(null);
 });

@@ -65,7 +65,7 @@ const KINDS: Partial<Record<MonitorName, readonly string[]>> = { order_timeout: 
 /** Every kind that an audit trail may hold. */
 export const ALL_KINDS: readonly string[] = [
   ...OF_ORDERS, ...OF_GROUPS, ...OF_REFUNDS,
-  'rows_mismatch', 'our_fault', 'paused', 'resumed', 'stopped', 'started', 'acted_by_hand', 'tables_agreed', 'halted',
+  'rows_mismatch', 'our_fault', 'paused', 'resumed', 'stopped', 'started', 'acted_by_hand', 'by_hand_not_done', 'tables_agreed', 'halted',
 ];
 
 /** The day's facts that are one monitor's, in the order of what happens. */
@@ -80,6 +80,7 @@ export function inWeight(findings: readonly ShopFinding[]): ShopFinding[] {
 
 /** What a person can have done with a refund: a new number, a question at once, nothing. */
 export function retryOf(refund: Refund): 'anew' | 'ask' | null {
+  if (refund.replacedBy !== null) return null;
   if (refund.state === 'HUMAN' || refund.state === 'FAILED') return 'anew';
   return refund.open ? 'ask' : null;
 }

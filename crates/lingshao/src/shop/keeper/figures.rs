@@ -95,7 +95,7 @@ impl Keeper {
 
     async fn order_figures(&mut self, at: Timestamp, clock: Timestamp) -> Result<(), Failed> {
         let done = self.read_orders(clock).await;
-        self.up = done.as_ref().map(drop).map_err(|error| with_causes(error));
+        self.saw(&done);
         done?;
         self.remember_total(at).await;
         if hour(clock) == RECOUNT_HOUR && self.recounted != day(clock) {

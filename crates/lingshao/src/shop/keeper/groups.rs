@@ -104,6 +104,7 @@ impl Keeper {
                 break;
             }
             self.settle(due, Mode::Act, by_hand.map_or("", |wanted| wanted.by.as_str())).await?;
+            self.done_by_hand.insert(due.name().to_string());
         }
         let candidates =
             others.iter().map(|due| Candidate { order: due.name(), created: due.since() }).collect();

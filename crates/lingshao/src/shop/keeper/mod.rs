@@ -27,15 +27,15 @@ use lingshao_shop::{Fen, OrderKey};
 
 use self::gates::{Gates, halt_detail, held_name, read_halt, write_halt};
 use self::money::{Orphan, Watch};
-use super::desk::Desk;
-use super::hands::{Carried, Told};
+use super::desk::{Desk, Wanted, halt_name};
+use super::hands::{Carried, Told, log};
 use super::monitor::Monitor;
 use super::view::{
     CheckView, DriftView, FindingView, GroupView, PaymentView, RefundsView, Refusal, StockView, View,
 };
 use crate::clock::now;
 use crate::failure::with_causes;
-use crate::state::StateError;
+use crate::state::{AuditEntry, StateError};
 
 /// The database is compared with the mapping so often; a deploy of the shop may change its tables at any time.
 const CHECK_EVERY: TimeDelta = TimeDelta::from_secs(3_600);
@@ -50,6 +50,23 @@ const QUESTIONS_PER_TICK: usize = 20;
 
 /// Orders remembered that cannot be read; beyond, all are forgotten.
 const UNREADABLE_MAX: usize = 10_000;
+
+/// So long an order by hand is tried again that could not be looked at; then whoever gave it may have thought better of it.
+const WANTED_FOR: TimeDelta = TimeDelta::from_secs(300);
+/// Under which orders are remembered whose statements do harm: tried again in the next life, they would halt everything.
+const HARMFUL: &str = "harmful:";
+
+/// Longer than an order is looked at by any configuration.
+const HARMFUL_KEPT: TimeDelta = TimeDelta::from_secs(90 * 86_400);
+
+fn harmful_name(monitor: Monitor, order: &OrderKey) -> String {
+    format!("{HARMFUL}{}:{order}", monitor.name())
+}
+
+fn read_harmful(name: &str, at: &str) -> Option<(Monitor, OrderKey, Timestamp)> {
+    let (monitor, order) = name.strip_prefix(HARMFUL)?.split_once(':')?;
+    Some((Monitor::from_name(monitor)?, OrderKey::new(order).ok()?, Timestamp(at.parse().ok()?)))
+}
 
 /// What is remembered over restarts: the tables that a person has agreed to, when the newest order was placed, in
 /// milliseconds, and when that was seen, with the clock of the column that was read.
@@ -116,6 +133,10 @@ pub(super) struct Keeper {
     orphans: BTreeMap<OrderKey, Orphan>,
     watched: HashMap<OrderKey, Watch>,
     asked: HashMap<OrderKey, Timestamp>,
+    /// Orders that somebody tried to pay in a way that this provider is not asked about, and when that was seen.
+    elsewhere: HashMap<OrderKey, Timestamp>,
+    /// What was done at this tick because a person said so.
+    done_by_hand: HashSet<String>,
     /// The last order of which the provider said nothing.
     unclear: Option<OrderKey>,
     reviewed_at: Timestamp,
@@ -178,16 +199,12 @@ impl Keeper {
         let day_ago = now - DAY;
         let (cancelling, settling) =
             (store.instants("cancelling", day_ago).await?, store.instants("settling", day_ago).await?);
-        let remembered: HashMap<String, String> = store.remembered().await?.into_iter().collect();
+        let words = desk.words();
+        let remembered = store.remembered().await?;
+        desk.heed(&remembered, words);
+        let remembered: HashMap<String, String> = remembered.into_iter().collect();
         let orphans = remembered.iter().filter_map(|(name, value)| Orphan::read(name, value)).collect();
-        let halt = |monitor: Monitor| {
-            remembered.get(&format!("halt:{}", monitor.name())).and_then(|text| read_halt(text))
-        };
-        for monitor in Monitor::ALL {
-            if let Some(by) = remembered.get(&format!("paused:{}", monitor.name())) {
-                desk.pause(monitor, by);
-            }
-        }
+        let halt = |monitor: Monitor| remembered.get(&halt_name(monitor)).and_then(|text| read_halt(text));
         // Limits of the hour and day are of acts; a monitor that only looks would use them up with what it finds again.
         let limits = |mode: Mode, limits: &Limits| match mode {
             Mode::Act => limits.clone(),
@@ -201,13 +218,16 @@ impl Keeper {
             |acts: &[Timestamp], monitor| MonitorHistory { acts: acts.to_vec(), halt: halt(monitor) };
         // A group that is full may always succeed, however many there are; who paid too late is no share of open groups.
         let any_share = Limits { share_counts_from: usize::MAX, ..settle };
-        let gates = Gates {
+        let mut gates = Gates {
             timeout: Gate::new(timeout, history(&cancelling, Monitor::OrderTimeout)),
             success: Gate::new(any_share.clone(), history(&settling, Monitor::GroupSettle)),
             late: Gate::new(any_share, history(&settling, Monitor::GroupSettle)),
             fail: Gate::new(settle, history(&settling, Monitor::GroupSettle)),
             refunds: halt(Monitor::Refunds),
         };
+        for (monitor, order, at) in remembered.iter().filter_map(|(name, at)| read_harmful(name, at)) {
+            gates.of(monitor).into_iter().for_each(|gate| gate.quarantine(&order, at));
+        }
         Ok(Keeper {
             desk,
             gates,
@@ -224,6 +244,8 @@ impl Keeper {
             forgot: 0,
             orphans,
             watched: HashMap::new(),
+            elsewhere: HashMap::new(),
+            done_by_hand: HashSet::new(),
             asked: HashMap::new(),
             unclear: None,
             reviewed_at: Timestamp(0),
@@ -248,6 +270,7 @@ impl Keeper {
     pub(super) async fn tick(&mut self) -> View {
         let at = now();
         (self.begun, self.questions) = (Instant::now(), QUESTIONS_PER_TICK);
+        self.done_by_hand.clear();
         self.tallies = Monitor::ALL.into_iter().map(|monitor| (monitor, Tally::default())).collect();
         let lead_for = TimeDelta(3 * self.desk.config.every.0 + 2 * TICK_TIME.as_millis() as i64);
         let lead = match &self.desk.member {
@@ -281,17 +304,20 @@ impl Keeper {
             Monitor::LowStock,
         ];
         for monitor in order {
-            if let Some(error) = &away {
-                // Each would wait in vain, and a tick would take half a minute.
-                let error = Some(error.clone());
-                self.note(monitor, error);
+            if let Some(error) = away.clone() {
+                // Each would wait in vain, and a tick would take half a minute. What has left is asked for all the same.
+                let asked = match monitor {
+                    Monitor::Refunds => self.money_back(at, true).await,
+                    _ => Ok(()),
+                };
+                self.note(monitor, Some(asked.err().map_or(error, Failed::describe)));
                 continue;
             }
             let outcome = match monitor {
                 Monitor::Figures => self.figures(at).await,
                 Monitor::OrderTimeout => self.order_timeout(at, &wanted).await,
                 Monitor::GroupSettle => self.group_settle(at, &wanted).await,
-                Monitor::Refunds => self.money_back(at).await,
+                Monitor::Refunds => self.money_back(at, false).await,
                 Monitor::LowStock => self.low_stock().await,
             };
             self.count_unreadable(monitor);
@@ -303,6 +329,50 @@ impl Keeper {
             }
             self.note(monitor, error);
         }
+        for wanted in wanted {
+            self.answer_for(wanted, at).await;
+        }
+    }
+
+    /// What a person has ordered and was not done: kept while it could not be looked at, else told, as everybody was told that
+    /// it would be.
+    async fn answer_for(&mut self, wanted: Wanted, at: Timestamp) {
+        let left: Vec<_> =
+            wanted.keys.iter().filter(|key| !self.done_by_hand.contains(*key)).cloned().collect();
+        if left.is_empty() {
+            return;
+        }
+        let is_late = self.is_late();
+        let tally = self.tally(wanted.monitor);
+        let why = match (&tally.error, &tally.refuses) {
+            (None, Some(refusal)) => refusal.reason,
+            (None, None) if !is_late => "it is not due, or statements cannot undo it",
+            _ if at - wanted.at < WANTED_FOR => {
+                self.desk.want(Wanted { keys: left, ..wanted });
+                return;
+            }
+            _ => "the shop's database did not tell in time",
+        };
+        let entry = AuditEntry {
+            at: at.0,
+            kind: "by_hand_not_done".to_owned(),
+            monitor: wanted.monitor.name().to_owned(),
+            detail: format!("{}: {why}", left.join(",")),
+            by: wanted.by,
+            ..AuditEntry::default()
+        };
+        match self.desk.store.write(&[], std::slice::from_ref(&entry)).await {
+            Ok(()) => log(&self.desk.hands.logs, vec![entry]).await,
+            Err(error) => tracing::error!(error = %with_causes(&error), "the audit trail lacks a line"),
+        }
+    }
+
+    /// Whether the shop's database is there; an answer that the mapping does not promise is one.
+    fn saw<T>(&mut self, outcome: &Result<T, ShopError>) {
+        self.up = match outcome {
+            Err(error) if !error.is_of_mapping() => Err(with_causes(error)),
+            _ => Ok(()),
+        };
     }
 
     /// Orders that this monitor's questions have passed over.
@@ -356,6 +426,11 @@ impl Keeper {
         if let Err(error) = self.desk.store.forget(at).await {
             tracing::warn!(error = %with_causes(&error), "old rows of the shop's ledger stay for a day more");
         }
+        for (name, seen) in self.desk.store.remembered().await.unwrap_or_default() {
+            if read_harmful(&name, &seen).is_some_and(|(_, _, seen)| HARMFUL_KEPT < at - seen) {
+                self.remember(&name, None).await;
+            }
+        }
     }
 
     /// What people said since the last tick.
@@ -363,7 +438,7 @@ impl Keeper {
         for monitor in self.desk.take_resumed() {
             self.gates.of(monitor).into_iter().for_each(Gate::resume);
             self.gates.refunds = self.gates.refunds.filter(|_| monitor != Monitor::Refunds);
-            self.remember(&format!("halt:{}", monitor.name()), None).await;
+            self.remember(&halt_name(monitor), None).await;
         }
         if self.desk.take_agreed() {
             self.remember(FINGERPRINT, None).await;
@@ -485,15 +560,20 @@ impl Keeper {
             if carried.has(FactKind::PaidButPending) {
                 self.callbacks.paid_but_pending(order, at);
             }
+            let mut harmful = false;
             let has = |kinds: &[FactKind]| kinds.iter().any(|kind| carried.has(*kind));
             for gate in self.gates.of(monitor) {
                 if has(&[FactKind::RowsMismatch]) {
                     gate.quarantine(order, at);
+                    harmful = true;
                 } else if has(&[FactKind::CancelPostponed, FactKind::SettlePostponed]) {
                     gate.failed(order, at);
                 } else if has(&[FactKind::PaidButPending, FactKind::CustomerPaying, FactKind::CancelLost]) {
                     gate.put_off(order, at);
                 }
+            }
+            if harmful {
+                self.remember(&harmful_name(monitor, order), Some(&at.0.to_string())).await;
             }
         }
         for fact in carried.facts.iter().filter(|fact| fact.kind.halts()) {
@@ -520,7 +600,7 @@ impl Keeper {
         if monitor == Monitor::Refunds {
             self.gates.refunds.get_or_insert(halt);
         }
-        self.remember(&format!("halt:{}", monitor.name()), Some(&write_halt(halt))).await;
+        self.remember(&halt_name(monitor), Some(&write_halt(halt))).await;
     }
 
     /// What a gate lets through; what it holds is counted, and a halt that it has found just now is remembered.
@@ -532,7 +612,7 @@ impl Keeper {
     ) -> Vec<Candidate> {
         let halted = self.gates.halted(monitor);
         if let Some(halt) = halted.filter(|_| halted != halted_before) {
-            self.remember(&format!("halt:{}", monitor.name()), Some(&write_halt(halt))).await;
+            self.remember(&halt_name(monitor), Some(&write_halt(halt))).await;
         }
         let held = &mut self.tally(monitor).held;
         for (_, why) in admission.held {
@@ -583,5 +663,5 @@ fn check_view(report: Report, at: Timestamp) -> CheckView {
 }
 
 fn fact(kind: FactKind, order: &OrderKey, amount: Option<Fen>, detail: &str, at: Timestamp) -> Fact {
-    Fact { kind, subject: Subject::Order(order.clone()), amount, detail: detail.into(), at }
+    Fact::new(kind, Subject::Order(order.clone()), amount, detail, at)
 }

@@ -81,24 +81,31 @@ pub(super) struct Watch {
 }
 
 impl Keeper {
-    pub(super) async fn money_back(&mut self, at: Timestamp) -> Result<(), Failed> {
+    /// `is_away`: the shop's database is known not to answer; only what has left is asked for.
+    pub(super) async fn money_back(&mut self, at: Timestamp, is_away: bool) -> Result<(), Failed> {
         const MONITOR: Monitor = Monitor::Refunds;
         let desk = self.desk.clone();
-        self.look_for_orphans(at).await?;
-        self.look_at_orphans(at).await?;
-        self.review(at).await?;
+        let looked = if is_away { Ok(()) } else { self.look_for_payments(at).await };
         let refusal = self.refusal(MONITOR, at);
         // What may have left is asked for, whatever is switched off.
-        let mode = if refusal.is_some() { Mode::Observe } else { desk.config.refunds.mode };
-        let planned = if refusal.is_some() { Vec::new() } else { self.plan_refunds(mode, at).await? };
+        let mode = if refusal.is_some() || is_away { Mode::Observe } else { desk.config.refunds.mode };
+        let planned = match (&refusal, &looked) {
+            (None, Ok(())) if !is_away => self.plan_refunds(mode, at).await,
+            _ => Ok(Vec::new()),
+        };
+        // Whatever could not be looked at, the ledger goes on.
+        let (planned, trouble) = match planned {
+            Ok(planned) => (planned, looked.err()),
+            Err(error) => (Vec::new(), Some(error)),
+        };
         let all = desk.store.refunds_since(at - TimeDelta(2 * DAY.0)).await?;
         let mut open: Vec<RefundRow> = all.iter().filter(|row| row.is_open()).cloned().collect();
         let tally = self.tally(MONITOR);
         tally.found = open.len() + planned.len();
         tally.refuses = refusal;
         open.extend(planned);
-        self.nudge(&mut open, at).await?;
         let told = self.told_of_ended().await?;
+        self.nudge(&mut open, at).await?;
         open.extend(told.iter().map(|told| told.row.clone()));
         let (go, held) = desk.config.refunds.caps.admit(&open, &all, at);
         for (index, why) in held {
@@ -116,7 +123,7 @@ impl Keeper {
             // The brake may have been pulled since.
             let mode = if self.refusal(MONITOR, now()).is_some() { Mode::Observe } else { mode };
             let may_have_left = row.state != RefundState::Planned;
-            if self.tally(MONITOR).refuses.is_some() && !may_have_left {
+            if (is_away || self.tally(MONITOR).refuses.is_some()) && !may_have_left {
                 continue;
             }
             let others = desk.store.refunds_of(&row.trade).await?;
@@ -145,7 +152,13 @@ impl Keeper {
         }
         self.sum_refunds(at).await?;
         self.tally(MONITOR).refuses = self.refusal(MONITOR, now());
-        Ok(())
+        trouble.map_or(Ok(()), Err)
+    }
+
+    async fn look_for_payments(&mut self, at: Timestamp) -> Result<(), Failed> {
+        self.look_for_orphans(at).await?;
+        self.look_at_orphans(at).await?;
+        self.review(at).await
     }
 
     /// The pause of these refunds is over; they are nudged until they are asked for.
@@ -180,7 +193,11 @@ impl Keeper {
                 Some(row) if has_ended_without_money(&row) => {
                     told.push(ToldOf { row: RefundRow { next_at, ..row }, asked });
                 }
-                // It goes its way again, or is at its end.
+                Some(row) if row.is_open() => {
+                    self.desk.nudge(number.as_str());
+                    self.remember(&name, None).await;
+                }
+                // It is at its end.
                 _ => self.remember(&name, None).await,
             }
         }
@@ -330,6 +347,9 @@ impl Keeper {
                 self.orphan_ends(&order.order).await;
             }
         }
+        if !self.desk.hands.provider.is_there() {
+            return Ok(()); // Nobody can be asked, and no answer says nothing of a provider.
+        }
         let due = self.orphans.iter().filter(|(_, orphan)| ORPHAN_AGAIN <= at - orphan.asked);
         let due: Vec<_> = due.map(|(order, orphan)| (order.clone(), orphan.trade.clone())).collect();
         for (order, trade) in due {
@@ -383,7 +403,7 @@ impl Keeper {
             cap_fen: self.desk.config.refunds.caps.fen_per_day.0,
             sent_today_fen: sent.0,
             poor: open.iter().filter(|row| row.waits_for_money()).count(),
-            human: rows.iter().filter(|row| row.state == RefundState::Human).count(),
+            human: rows.iter().filter(|row| row.needs_human()).count(),
         };
         Ok(())
     }

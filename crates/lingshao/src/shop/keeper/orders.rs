@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use lingshao_model::{TimeDelta, Timestamp};
 use lingshao_shop::act::{Act, Cancel, FactKind, OrderState, recover};
-use lingshao_shop::ledger::LedgerRow;
+use lingshao_shop::ledger::{CancelRow, CancelState, LedgerRow};
 use lingshao_shop::provider::{ProviderCall, Refunded, TradeAnswer};
 use lingshao_shop::safety::{Halt, Mode, Pending, Trouble};
 use lingshao_shop::sql::{OrderFacts, Trades};
@@ -12,7 +12,6 @@ use lingshao_shop::{Fen, OrderKey, OrderNumber};
 
 use super::{Failed, Keeper, QUESTIONS_PER_TICK, fact};
 use crate::clock::now;
-use crate::failure::with_causes;
 use crate::shop::desk::Wanted;
 use crate::shop::hands::Carried;
 use crate::shop::monitor::Monitor;
@@ -30,6 +29,8 @@ pub(super) enum Paid {
 
 /// A payment takes a minute; what is pending for so long may have lost its callback.
 const ASK_PENDING_AFTER: TimeDelta = TimeDelta::from_secs(180);
+/// What was tried in another way stays so; whether the shop has dropped that attempt is looked at so often.
+const ELSEWHERE_FOR: TimeDelta = TimeDelta::from_secs(300);
 /// The same order is not asked for more often.
 const ASK_AGAIN_AFTER: TimeDelta = TimeDelta::from_secs(600);
 
@@ -40,7 +41,7 @@ impl Keeper {
         let config = &desk.config.order_timeout;
         let (after, age_max) = (TimeDelta(config.after.0 + config.grace.0), config.limits.order_age_max);
         let expired = desk.hands.shop.expired(after, age_max, at).await;
-        self.up = expired.as_ref().map(drop).map_err(|error| with_causes(error));
+        self.saw(&expired);
         let expired = expired?;
         self.pending = expired.pending;
         self.watch_callbacks(&expired.orders, at).await?;
@@ -53,7 +54,8 @@ impl Keeper {
         if self.refuses(MONITOR, at, orders.len()) {
             return Ok(());
         }
-        let mut done = self.go_on_cancelling(config.mode).await?;
+        let mut done = self.go_on_cancelling(config.mode, at).await?;
+        let orders = self.paid_here_or_nowhere(orders, at).await?;
         if let Some(wanted) = wanted.iter().find(|wanted| wanted.monitor == MONITOR) {
             for order in
                 orders.iter().filter(|order| wanted.keys.iter().any(|key| key == order.order.as_str()))
@@ -62,6 +64,7 @@ impl Keeper {
                     break;
                 }
                 self.cancel(order, Mode::Act, &wanted.by).await?;
+                self.done_by_hand.insert(order.order.to_string());
                 done.insert(order.order.clone());
             }
         }
@@ -82,13 +85,17 @@ impl Keeper {
     }
 
     /// What a crash has left between the provider and the shop.
-    async fn go_on_cancelling(&mut self, mode: Mode) -> Result<BTreeSet<OrderKey>, Failed> {
+    async fn go_on_cancelling(&mut self, mode: Mode, at: Timestamp) -> Result<BTreeSet<OrderKey>, Failed> {
         let mut done = BTreeSet::new();
         if mode != Mode::Act {
             return Ok(done);
         }
-        let rows = self.desk.store.open_rows().await?;
-        let rows = rows.into_iter().filter(|row| matches!(row, LedgerRow::Cancel(_))).collect();
+        let mut rows = Vec::new();
+        for row in self.desk.store.open_rows().await? {
+            if let LedgerRow::Cancel(row) = row {
+                rows.extend(self.with_new_trades(row, at).await?.map(LedgerRow::Cancel));
+            }
+        }
         for mut act in recover(rows, mode) {
             let Act::Cancel(cancel) = &act else { continue };
             if self.must_stop(Monitor::OrderTimeout) {
@@ -102,13 +109,65 @@ impl Keeper {
         Ok(done)
     }
 
+    /// A cancellation that was begun in another life: the customer may have tried to pay once more since. None: in a way that
+    /// this provider is not asked about, so that it is dropped.
+    async fn with_new_trades(
+        &mut self,
+        mut row: CancelRow,
+        at: Timestamp,
+    ) -> Result<Option<CancelRow>, Failed> {
+        let shop = &self.desk.hands.shop;
+        let found = shop.orders(std::slice::from_ref(&row.order)).await?;
+        let Some(order) = found.first().filter(|_| self.desk.hands.provider.is_there()) else {
+            return Ok(Some(row));
+        };
+        let Trades { numbers, elsewhere } = shop.trades(order).await?;
+        if elsewhere {
+            let row = CancelRow { state: CancelState::Dropped, at, ..row };
+            self.desk.store.write(&[LedgerRow::Cancel(row)], &[]).await?;
+            return Ok(None);
+        }
+        let new: Vec<_> = numbers.into_iter().filter(|number| !row.trades.contains(number)).collect();
+        row.trades.extend(new);
+        Ok(Some(row))
+    }
+
+    /// Without the orders that somebody tried to pay in a way that this provider is not asked about. They are known before
+    /// anything is admitted: they would use up the limits of the hour and the day, and count as a share of what goes.
+    async fn paid_here_or_nowhere(
+        &mut self,
+        orders: Vec<OrderFacts>,
+        at: Timestamp,
+    ) -> Result<Vec<OrderFacts>, Failed> {
+        let desk = self.desk.clone();
+        if !desk.hands.provider.is_there() || desk.hands.shop.mapping().orders.trades.is_none() {
+            return Ok(orders);
+        }
+        self.elsewhere.retain(|_, seen| at - *seen < ELSEWHERE_FOR);
+        let mut here = Vec::with_capacity(orders.len());
+        for order in orders {
+            if self.is_late() {
+                break; // The rest comes with the next tick.
+            }
+            if !self.elsewhere.contains_key(&order.order) {
+                if !desk.hands.shop.trades(&order).await?.elsewhere {
+                    here.push(order);
+                    continue;
+                }
+                self.elsewhere.insert(order.order.clone(), at);
+            }
+            *self.tally(Monitor::OrderTimeout).held.entry("elsewhere").or_default() += 1;
+        }
+        Ok(here)
+    }
+
     async fn cancel(&mut self, order: &OrderFacts, mode: Mode, by: &str) -> Result<(), Failed> {
         let trades = match self.desk.hands.provider.is_there() {
             true => self.desk.hands.shop.trades(order).await?,
             false => Trades::default(),
         };
         if trades.elsewhere {
-            self.gates.timeout.put_off(&order.order, now());
+            self.gates.timeout.put_off(&order.order, now()); // Since a moment ago.
             *self.tally(Monitor::OrderTimeout).held.entry("elsewhere").or_default() += 1;
             return Ok(());
         }
@@ -182,17 +241,19 @@ impl Keeper {
         Ok(())
     }
 
-    /// Asks the provider for an order's trades until one is paid.
+    /// Asks the provider for an order's trades until one is paid and nothing of it went back: who paid twice has two.
     pub(super) async fn paid_trade(&mut self, order: &OrderFacts) -> Result<Paid, Failed> {
-        let mut nobody_paid = Paid::No;
+        let mut found = Paid::No;
         for trade in self.desk.clone().hands.shop.trades(order).await?.numbers {
-            match self.ask_trade(&order.order, &trade).await? {
-                Paid::No => {}
-                Paid::Unclear => nobody_paid = Paid::Unclear,
-                paid => return Ok(paid),
+            match (self.ask_trade(&order.order, &trade).await?, &found) {
+                (Paid::No, _) => {}
+                (paid @ Paid::As { refunded: Refunded::Nothing, .. }, _) => return Ok(paid),
+                (paid @ Paid::As { .. }, Paid::No) => found = paid,
+                (Paid::As { .. }, _) => {}
+                (Paid::Unclear, _) => found = Paid::Unclear,
             }
         }
-        Ok(nobody_paid)
+        Ok(found)
     }
 
     /// Asks the provider for one trade of an order.

@@ -695,6 +695,10 @@ fn a_refund_that_is_larger_than_one_may_be_waits_for_a_person_who_sends_it() {
     let refund = watched.refund(6);
     assert_eq!(refund["state"], "HUMAN", "{refund:#}");
     assert_eq!(refund["why"], "it is larger than `fen_per_refund`", "{refund:#}");
+    let audit = watched.0.get("/api/lingshao/v1/shop/audit?limit=100").json();
+    let rows = audit["rows"].as_array().unwrap();
+    let handed_over = rows.iter().find(|row| row["kind"] == "refund_needs_human").unwrap();
+    assert_eq!((&handed_over["before"], &handed_over["after"]), (&json!("PLANNED"), &json!("HUMAN")));
     assert_eq!((world.provider.refunds(), world.status(6)), (Vec::new(), 203));
     let told = || watched.0.data("/api/v1/query?query=refunds_need_human")["result"][0]["value"][1].clone();
     eventually("people are told", || told() == "1");
@@ -703,6 +707,179 @@ fn a_refund_that_is_larger_than_one_may_be_waits_for_a_person_who_sends_it() {
     eventually("the money is back", || world.refunded(6) == 1_990);
     let numbers: Vec<String> = world.provider.refunds().into_iter().map(|refund| refund.number).collect();
     assert_eq!(numbers, ["LSlx-6-f1"]);
+    // It is decided: nobody is called again, nor can it be decided twice.
+    eventually("nobody is needed", || told() == "0");
+    let again = watched.post("refunds/LSlx-6-f0/retry", &json!({}));
+    let again = watched.post("refunds/LSlx-6-f0/retry", &json!({"confirm": again.json()["confirm"]}));
+    assert!(again.body.contains("refund LSlx-6-f0 was replaced by LSlx-6-f1"), "{}", again.body);
+}
+
+/// A refund on its way, and a shop whose groups cannot be read any more.
+#[test]
+fn what_has_left_is_asked_for_whatever_of_the_shop_cannot_be_looked_at() {
+    let mut world = World::new(Kind::Sqlite);
+    world.provider.hold_refunds();
+    world.place(Order { id: 6, status: 201, placed: LATE });
+    world.group(2, &[6], 2, 60);
+    let watched = world.watch(ACT);
+    watched.wait_fact("refund_accepted:6");
+    world.run("ALTER TABLE litemall_groupon RENAME TO litemall_groupon_old");
+    eventually("it is told", || watched.monitor("refunds")["error"].is_string());
+    assert!(world.provider.finish_refund("LSlx-6-f0", RefundState::Done));
+    watched.hurry(6, "DONE");
+    assert_eq!(world.number("SELECT COUNT(*) FROM litemall_order WHERE refund_type='lingshao'"), 1);
+}
+
+#[test]
+fn orders_that_were_tried_another_way_use_up_no_limit() {
+    let mut world = World::new(Kind::Sqlite);
+    world.run("CREATE TABLE attempts (id INTEGER PRIMARY KEY, order_id INTEGER, no TEXT)");
+    for id in 1..=12 {
+        world.place(Order { id, status: 101, placed: LATE - id });
+        let number = if id <= 10 { "NULL".to_owned() } else { format!("'{}'", number_of(id)) };
+        world.run(&format!("INSERT INTO attempts (order_id, no) VALUES ({id}, {number})"));
+    }
+    for id in 20..24 {
+        world.place(Order { id, status: 101, placed: 60 });
+    }
+    world.shop_lines =
+        "orders:\n  trades: 'SELECT no FROM attempts WHERE order_id=:id'\ntables: [attempts]".to_owned();
+    // Twelve of sixteen would be a share that halts; ten would be more than the hour has room for.
+    let watched = world.watch("order_timeout: {mode: act, limits: {per_hour: 2, share_counts_from: 3}}");
+    watched.wait_fact("cancelled:11");
+    watched.wait_fact("cancelled:12");
+    watched.tick();
+    let monitor = watched.monitor("order_timeout");
+    assert_eq!((&monitor["held"]["elsewhere"], &monitor["halted"]), (&json!(10), &Value::Null));
+}
+
+/// The customer taps "pay" once more between the two lives.
+#[test]
+fn a_cancellation_that_goes_on_after_a_crash_asks_for_what_was_tried_since() {
+    let mut world = World::new(Kind::Sqlite);
+    world.run("CREATE TABLE attempts (id INTEGER PRIMARY KEY, order_id INTEGER, no TEXT)");
+    for id in [1, 2] {
+        world.place(Order { id, status: 101, placed: LATE });
+        world.run(&format!("INSERT INTO attempts (order_id, no) VALUES ({id}, '{}')", number_of(id)));
+    }
+    world.shop_lines =
+        "orders:\n  trades: 'SELECT no FROM attempts WHERE order_id=:id'\ntables: [attempts]".to_owned();
+    let act = "order_timeout: {mode: act}";
+    let mut first = world.watch_in(&[("LINGSHAO_KILL_AT", "shop-before-tx:1")], "data", act);
+    eventually("it dies", || first.0.has_ended());
+    world.run("INSERT INTO attempts (order_id, no) VALUES (1, 'AGAIN1'), (2, NULL)");
+    world.provider.open_trade("AGAIN1", 1_990, None);
+    world.provider.pay("AGAIN1").unwrap();
+    let watched = world.watch(act);
+    watched.wait_fact("paid_but_pending:1");
+    watched.tick();
+    watched.tick();
+    assert_eq!([1, 2].map(|id| world.status(id)), [101; 2], "{:?}", watched.facts());
+}
+
+#[test]
+fn an_orphan_of_a_provider_that_is_no_longer_there_stops_nothing() {
+    let mut world = World::new(Kind::Sqlite);
+    world.place(Order { id: 7, status: 102, placed: LATE });
+    world.provider.pay(&number_of(7)).unwrap();
+    let watched = world.watch("order_timeout: {mode: act}");
+    watched.wait_fact("orphan_payment:7");
+    watched.0.kill();
+    world.has_provider = false;
+    let offset = world.folder.path().join("offset");
+    std::fs::write(&offset, "0").unwrap();
+    let name = text(&offset);
+    let watched =
+        world.watch_in(&[("LINGSHAO_CLOCK_OFFSET_FILE", &name)], "data", "order_timeout: {mode: act}");
+    for minutes in 1..=3 {
+        watched.tick();
+        std::fs::write(&offset, (minutes * 245_000).to_string()).unwrap();
+    }
+    world.place(Order { id: 1, status: 101, placed: LATE });
+    watched.wait_fact("cancelled:1");
+    assert_eq!(watched.look()["orphans"][0]["order"], "7");
+}
+
+#[test]
+fn an_order_whose_statements_do_harm_stays_with_a_person_by_hand_and_over_a_restart() {
+    let mut world = World::new(Kind::Sqlite);
+    world.place(Order { id: 1, status: 101, placed: LATE });
+    world.run("UPDATE litemall_order_goods SET product_id=77 WHERE order_id=1");
+    let act = "order_timeout: {mode: act, limits: {two_ticks: false}}";
+    let watched = world.watch(act);
+    let halted = |watched: &Watched| watched.monitor("order_timeout")["halted"].clone();
+    let resume = |watched: &Watched| {
+        assert_eq!(watched.command("monitors/order_timeout/resume", json!({})).status, 200);
+    };
+    eventually("it halts", || halted(&watched) == "rows_mismatch");
+    resume(&watched);
+    eventually("it goes on", || halted(&watched) == Value::Null);
+    assert_eq!(watched.command("monitors/order_timeout/run", json!({"keys": ["1"]})).status, 200);
+    eventually("it halts again", || halted(&watched) == "rows_mismatch");
+    resume(&watched);
+    watched.0.kill();
+    let watched = world.watch(act);
+    world.place(Order { id: 2, status: 101, placed: LATE });
+    watched.wait_fact("cancelled:2");
+    watched.tick();
+    let monitor = watched.monitor("order_timeout");
+    assert_eq!((&monitor["halted"], &monitor["quarantined"]), (&Value::Null, &json!(["1"])));
+    assert_eq!(world.status(1), 101);
+}
+
+#[test]
+fn what_was_ordered_by_hand_and_not_done_is_told() {
+    let mut world = World::new(Kind::Sqlite);
+    world.place(Order { id: 3, status: 101, placed: 60 });
+    let watched = world.watch("order_timeout: {}");
+    watched.tick();
+    assert_eq!(watched.command("monitors/order_timeout/run", json!({"keys": ["3", "99"]})).status, 200);
+    let told = || {
+        let audit = watched.0.get("/api/lingshao/v1/shop/audit?limit=100").json();
+        let rows = audit["rows"].as_array().unwrap();
+        rows.iter().find(|row| row["kind"] == "by_hand_not_done").cloned()
+    };
+    eventually("it is told", || told().is_some());
+    let told = told().unwrap();
+    let expected = json!("3,99: it is not due, or statements cannot undo it");
+    assert_eq!((&told["detail"], &told["by"]), (&expected, &json!("local")), "{told:#}");
+}
+
+/// Two processes that share `state.db`: one looks after the shop, the person is on the other's page.
+#[test]
+fn a_brake_holds_from_whichever_process_it_is_pulled() {
+    let mut world = World::new(Kind::Sqlite);
+    let shared = text(world.folder.path().join("shared.db"));
+    let act = "order_timeout: {mode: act, limits: {two_ticks: false}}";
+    let mut member = |name: &str| {
+        world.lines = format!("state: {{url: 'sqlite://{shared}', member: {name}}}");
+        world.watch_in(&[], name, act)
+    };
+    let first = member("one");
+    first.tick();
+    let second = member("two");
+    eventually("it stands by", || second.look()["standby"] == "one");
+    assert_eq!(second.command("stop", json!({})).status, 200);
+    eventually("both are stopped", || first.look()["stopped"] == true && second.look()["stopped"] == true);
+    world.place(Order { id: 1, status: 101, placed: LATE });
+    first.tick();
+    first.tick();
+    assert_eq!(world.status(1), 101);
+    // To let it go on is for whoever looks after the shop.
+    let refused = second.post("go", &json!({}));
+    assert_eq!((refused.status, refused.json()["error"]["code"].clone()), (409, json!("standby")));
+    assert!(refused.body.contains("`one` looks after the shop"), "{}", refused.body);
+    assert_eq!(second.command("monitors/order_timeout/pause", json!({})).status, 200);
+    eventually("it is paused there", || first.monitor("order_timeout")["pausedBy"] == "local");
+    assert_eq!(first.command("go", json!({})).status, 200);
+    eventually("nobody is stopped", || first.look()["stopped"] == false && second.look()["stopped"] == false);
+    first.tick();
+    assert_eq!(
+        (first.monitor("order_timeout")["refuses"]["reason"].clone(), world.status(1)),
+        (json!("paused"), 101)
+    );
+    assert_eq!(first.command("monitors/order_timeout/resume", json!({})).status, 200);
+    first.wait_fact("cancelled:1");
 }
 
 #[test]

@@ -30,6 +30,9 @@ pub(crate) struct World {
     /// Further lines of `shop:` and of `shop.provider.wechatpay:`, without the indentation.
     pub(crate) shop_lines: String,
     pub(crate) wechatpay_lines: String,
+    /// Further lines of the configuration.
+    pub(crate) lines: String,
+    pub(crate) has_provider: bool,
     runtime: Runtime,
     client: Client,
     pub(crate) database: DatabaseServer,
@@ -41,9 +44,19 @@ impl World {
         let database = runtime.block_on(start(kind));
         let client = runtime.block_on(Client::open(&database.url));
         let provider = FakeWechatPay::start().unwrap();
-        let (shop_lines, wechatpay_lines) = <(String, String)>::default();
-        let mut world =
-            World { provider, folder: folder(), shop_lines, wechatpay_lines, runtime, client, database };
+        let (shop_lines, wechatpay_lines, lines) = <(String, String, String)>::default();
+        let (folder, has_provider) = (folder(), true);
+        let mut world = World {
+            provider,
+            folder,
+            shop_lines,
+            wechatpay_lines,
+            lines,
+            has_provider,
+            runtime,
+            client,
+            database,
+        };
         let time = if kind == Kind::Postgres { "TIMESTAMP" } else { "DATETIME" };
         for table in LITEMALL {
             world.run(&format!("CREATE TABLE {}", table.replace("TIME_TYPE", time)));
@@ -185,14 +198,20 @@ impl World {
 
     /// Writes `lingshao.yml`; the monitors are indented by six.
     pub(crate) fn configure(&self, monitors: &str) -> String {
+        let provider = match self.has_provider {
+            true => format!(
+                "\n    wechatpay:\n      endpoint: {}\n      mchid: '{}'\n      serial: {}\n      \
+                 private_key_file: merchant.pem\n      certificate_files: [platform.pem]",
+                self.provider.base(),
+                Account::MCHID,
+                Account::MERCHANT_SERIAL
+            ),
+            false => " none".to_owned(),
+        };
         let mut config = format!(
-            "global: {{scrape_interval: 1s}}\n\
-             shop:\n  name: lx\n  every: 1s\n  database: {{url_file: shop.url}}\n  preset: litemall\n  provider:\n    wechatpay:\n      \
-             endpoint: {}\n      mchid: '{}'\n      serial: {}\n      private_key_file: merchant.pem\n      \
-             certificate_files: [platform.pem]\n",
-            self.provider.base(),
-            Account::MCHID,
-            Account::MERCHANT_SERIAL
+            "global: {{scrape_interval: 1s}}\n{}\nshop:\n  name: lx\n  every: 1s\n  database: {{url_file: shop.url}}\n  \
+             preset: litemall\n  provider:{provider}\n",
+            self.lines
         );
         let mut lines = |lines: &str, indent: usize| {
             for line in lines.lines() {
