@@ -79,7 +79,8 @@ pub(crate) async fn dispatch(app: &Arc<App>, endpoint: Endpoint, mut call: Call)
         | E::PauseMonitor
         | E::ResumeMonitor
         | E::RunMonitor
-        | E::RetryRefund => shop::command(app, endpoint, call).await,
+        | E::RetryRefund
+        | E::SettleRefund => shop::command(app, endpoint, call).await,
         E::WechatpayRefund => shop::wechatpay(app, call).await,
         E::LokiPush => otlp::loki(app, call).await,
         E::OtlpLogs => otlp::otlp(app, call).await,
@@ -188,6 +189,7 @@ async fn answer(
         | E::ResumeMonitor
         | E::RunMonitor
         | E::RetryRefund
+        | E::SettleRefund
         | E::WechatpayRefund
         | E::Elasticsearch(_) => {
             unreachable!("dispatched before parameters are read")

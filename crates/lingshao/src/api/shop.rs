@@ -225,6 +225,7 @@ fn not_taken(status: StatusCode, why: &str) -> Reply {
 
 fn wanted(endpoint: Endpoint, name: &str, keys: Vec<String>) -> Option<Command> {
     let monitor = || Monitor::from_name(name);
+    let number = || RefundNumber::new(&percent_decode_str(name).decode_utf8().ok()?).ok();
     Some(match endpoint {
         Endpoint::StopShop => Command::Stop,
         Endpoint::StartShop => Command::Go,
@@ -232,10 +233,8 @@ fn wanted(endpoint: Endpoint, name: &str, keys: Vec<String>) -> Option<Command> 
         Endpoint::PauseMonitor => Command::Pause(monitor()?),
         Endpoint::ResumeMonitor => Command::Resume(monitor()?),
         Endpoint::RunMonitor => Command::Run(monitor()?, keys),
-        Endpoint::RetryRefund => {
-            let number = percent_decode_str(name).decode_utf8().ok()?;
-            Command::Retry(RefundNumber::new(&number).ok()?)
-        }
+        Endpoint::RetryRefund => Command::Retry(number()?),
+        Endpoint::SettleRefund => Command::Settle(number()?),
         _ => return None,
     })
 }
@@ -252,11 +251,13 @@ fn refuse(error: &CommandError) -> Reply {
         CommandError::Confirm(_) => (StatusCode::PRECONDITION_REQUIRED, "confirm"),
         CommandError::BadConfirmation => (StatusCode::CONFLICT, "confirmation"),
         CommandError::Refuses(..) => (StatusCode::CONFLICT, "refuses"),
-        CommandError::Retry(_) | CommandError::Done => (StatusCode::CONFLICT, "refund"),
+        CommandError::Retry(_) | CommandError::NotForAPerson(..) | CommandError::Done => {
+            (StatusCode::CONFLICT, "refund")
+        }
         CommandError::Standby(_) => (StatusCode::CONFLICT, "standby"),
         CommandError::NotByHand(_) | CommandError::Keys => (StatusCode::BAD_REQUEST, "keys"),
         CommandError::Switch { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "switch"),
-        CommandError::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+        CommandError::Busy | CommandError::Waits => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
         CommandError::State(_) => (StatusCode::SERVICE_UNAVAILABLE, "state"),
     };
     fault(status, code, &error.to_string())

@@ -18,6 +18,9 @@ use crate::state::ShopStore;
 /// Orders that a person may have acted on at once: what a page shows.
 pub(super) const WANTED_MAX: usize = 200;
 
+/// Orders by hand that wait for the next tick.
+const ORDERS_MAX: usize = 50;
+
 /// Callbacks remembered: more than are signed within the five minutes in which one can be sent again.
 const NOTICES_MAX: usize = 1_000;
 
@@ -40,8 +43,10 @@ pub(super) struct Desk {
 #[derive(Debug, Default)]
 struct Said {
     paused: BTreeMap<Monitor, String>,
-    /// All processes that share `state.db` are told to stop.
-    stopped: bool,
+    /// Who told all processes that share `state.db` to stop.
+    stopped: Option<String>,
+    /// Brakes of which `state.db` does not know yet.
+    unsaved: BTreeSet<Brake>,
     /// How often somebody braked or released here.
     words: u64,
     resumed: BTreeSet<Monitor>,
@@ -50,6 +55,15 @@ struct Said {
     /// Callbacks of the provider, oldest first.
     noticed: VecDeque<String>,
     agreed: bool,
+}
+
+/// What keeps monitors from acting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Brake {
+    /// All of them.
+    Stop,
+    /// One.
+    Pause(Monitor),
 }
 
 /// Acts that a person orders: these keys, at once.
@@ -88,30 +102,66 @@ impl Desk {
 
     /// Whether the file is there, or all who share `state.db` are told to stop. A file that cannot be looked at stops, too.
     pub(super) fn is_stopped(&self) -> bool {
-        self.kill_switch.try_exists().unwrap_or(true) || self.said().stopped
+        self.is_switched() || self.said().stopped.is_some()
     }
 
-    /// The brakes that hold for all who share `state.db`, by what is remembered there; `words`: as they stood before it was
-    /// read. What was said here meanwhile is newer.
-    pub(super) fn heed(&self, remembered: &[(String, String)], words: u64) {
+    fn is_switched(&self) -> bool {
+        self.kill_switch.try_exists().unwrap_or(true)
+    }
+
+    /// What stops everything: the file, or a person.
+    pub(super) fn stopped_by(&self) -> String {
+        let by = self.said().stopped.clone();
+        by.filter(|_| !self.is_switched()).unwrap_or_else(|| self.kill_switch.display().to_string())
+    }
+
+    /// The brakes that hold for all who share `state.db`, by what is remembered there, and those of which it does not know
+    /// yet. `words`: as they stood before it was read; what was said here meanwhile is newer, and `false` says so.
+    pub(super) fn heed(&self, remembered: &[(String, String)], words: u64) -> bool {
         let mut said = self.said();
         if said.words != words {
-            return;
+            return false;
         }
-        said.stopped = remembered.iter().any(|(name, _)| name == STOPPED);
-        let monitor = |name: &str| Monitor::from_name(name.strip_prefix(PAUSED)?);
-        said.paused = remembered.iter().filter_map(|(name, by)| Some((monitor(name)?, by.clone()))).collect();
+        let find = |name: &str| remembered.iter().find(|(own, _)| own == name).map(|(_, by)| by.clone());
+        if !said.unsaved.contains(&Brake::Stop) {
+            said.stopped = find(STOPPED);
+        }
+        for monitor in Monitor::ALL {
+            if !said.unsaved.contains(&Brake::Pause(monitor)) {
+                match find(&paused_name(monitor)) {
+                    Some(by) => drop(said.paused.insert(monitor, by)),
+                    None => drop(said.paused.remove(&monitor)),
+                }
+            }
+        }
+        true
     }
 
     pub(super) fn words(&self) -> u64 {
         self.said().words
     }
 
-    /// All who share `state.db` stop, or may go on.
-    pub(super) fn stop(&self, is_stopped: bool) {
+    /// A brake is on disk, and holds over restarts and for others.
+    pub(super) fn saved(&self, brake: Brake) {
         let mut said = self.said();
         said.words += 1;
-        said.stopped = is_stopped;
+        said.unsaved.remove(&brake);
+    }
+
+    /// All who share `state.db` stop.
+    pub(super) fn stop(&self, by: &str) {
+        let mut said = self.said();
+        said.words += 1;
+        said.stopped = Some(by.to_owned());
+        said.unsaved.insert(Brake::Stop);
+    }
+
+    /// All may go on.
+    pub(super) fn go(&self) {
+        let mut said = self.said();
+        said.words += 1;
+        said.stopped = None;
+        said.unsaved.remove(&Brake::Stop);
     }
 
     pub(super) fn paused_by(&self, monitor: Monitor) -> Option<String> {
@@ -122,6 +172,7 @@ impl Desk {
         let mut said = self.said();
         said.words += 1;
         said.paused.insert(monitor, by.to_owned());
+        said.unsaved.insert(Brake::Pause(monitor));
     }
 
     /// Ends a pause, and says that a person has looked at what halted it.
@@ -129,6 +180,7 @@ impl Desk {
         let mut said = self.said();
         said.words += 1;
         said.paused.remove(&monitor);
+        said.unsaved.remove(&Brake::Pause(monitor));
         said.resumed.insert(monitor);
     }
 
@@ -136,10 +188,19 @@ impl Desk {
         std::mem::take(&mut self.said().resumed)
     }
 
-    pub(super) fn want(&self, wanted: Wanted) {
+    /// Behind what was ordered before. `false`: too much waits already.
+    pub(super) fn want(&self, wanted: Wanted) -> bool {
         let mut said = self.said();
-        said.wanted.retain(|other| other.monitor != wanted.monitor);
-        said.wanted.push(wanted);
+        let has_room = said.wanted.len() < ORDERS_MAX;
+        if has_room {
+            said.wanted.push(wanted);
+        }
+        has_room
+    }
+
+    /// What could not be looked at waits in front of what was ordered since.
+    pub(super) fn want_again(&self, wanted: Wanted) {
+        self.said().wanted.insert(0, wanted);
     }
 
     pub(super) fn take_wanted(&self) -> Vec<Wanted> {

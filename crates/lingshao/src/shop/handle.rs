@@ -17,7 +17,7 @@ use ring::hmac;
 use ring::rand::SystemRandom;
 use tokio::sync::watch;
 
-use super::desk::{Desk, STOPPED, TOLD_NOW, WANTED_MAX, Wanted, halt_name, paused_name, told_name};
+use super::desk::{Brake, Desk, STOPPED, TOLD_NOW, WANTED_MAX, Wanted, halt_name, paused_name, told_name};
 use super::figures;
 use super::hands::log;
 use super::monitor::Monitor;
@@ -59,6 +59,8 @@ pub(crate) enum Command {
     Run(Monitor, Vec<String>),
     /// A refund that waits for a person is tried under a new number; one that waits for its time is asked for now.
     Retry(RefundNumber),
+    /// A refund that waits for a person was given back by hand.
+    Settle(RefundNumber),
     /// The shop's tables are right as they are now.
     AgreeToTables,
 }
@@ -110,6 +112,9 @@ pub(crate) enum CommandError {
     /// Not one that can be tried again.
     #[error(transparent)]
     Retry(#[from] NextGenerationError),
+    /// Nothing of it is to be decided.
+    #[error("refund {0} is {1}; only one that is HUMAN, and has no newer number, can be settled by hand")]
+    NotForAPerson(RefundNumber, &'static str),
     /// It is at its end.
     #[error("the refund is done")]
     Done,
@@ -127,6 +132,9 @@ pub(crate) enum CommandError {
         "this process stands by, and `{0}` looks after the shop: say it there; Stop and Pause hold from here, too"
     )]
     Standby(String),
+    /// Too much is ordered.
+    #[error("what was ordered by hand before is still waiting; try again in a minute")]
+    Waits,
     /// The switch's file.
     #[error("the file `{path}` cannot be changed: {source}")]
     Switch {
@@ -150,6 +158,7 @@ impl fmt::Display for Command {
             Command::Go => f.write_str("go"),
             Command::Run(monitor, keys) => write!(f, "run {} {}", monitor.name(), keys.join(",")),
             Command::Retry(number) => write!(f, "retry {number}"),
+            Command::Settle(number) => write!(f, "settle {number}"),
             Command::AgreeToTables => f.write_str("agree"),
         }
     }
@@ -265,6 +274,7 @@ impl ShopHandle {
                 // Before anything can fail: whoever pulls a brake wants it to hold.
                 desk.pause(*monitor, by);
                 desk.store.remember(&paused_name(*monitor), Some(by)).await?;
+                desk.saved(Brake::Pause(*monitor));
                 AuditEntry { monitor: monitor.name().to_owned(), ..of("paused", by) }
             }
             Command::Resume(monitor) => {
@@ -278,8 +288,9 @@ impl ShopHandle {
                 match desk.member {
                     // For all of them, and for whoever takes over.
                     Some(_) => {
-                        desk.stop(true);
+                        desk.stop(by);
                         desk.store.remember(STOPPED, Some(by)).await?;
+                        desk.saved(Brake::Stop);
                     }
                     None => switch(&desk, true)?,
                 }
@@ -288,16 +299,23 @@ impl ShopHandle {
             Command::Go => {
                 switch(&desk, false)?;
                 desk.store.remember(STOPPED, None).await?;
-                desk.stop(false);
+                desk.go();
                 of("started", by)
             }
             Command::Run(monitor, keys) => {
-                desk.want(Wanted { monitor: *monitor, keys: keys.clone(), by: by.to_owned(), at: now() });
+                let wanted = Wanted { monitor: *monitor, keys: keys.clone(), by: by.to_owned(), at: now() };
+                if !desk.want(wanted) {
+                    return Err(CommandError::Waits);
+                }
                 let monitor = monitor.name().to_owned();
                 AuditEntry { monitor, detail: keys.join(","), ..of("acted_by_hand", by) }
             }
             Command::Retry(number) => {
                 let entry = retry(&desk, number, &mut rows).await?;
+                AuditEntry { by: by.to_owned(), ..entry }
+            }
+            Command::Settle(number) => {
+                let entry = settle(&desk, number, &mut rows).await?;
                 AuditEntry { by: by.to_owned(), ..entry }
             }
             Command::AgreeToTables => {
@@ -465,6 +483,8 @@ async fn retry(
             let both = next_generation(&row, &desk.config.name, now())?;
             let new = both[1].number.clone();
             if desk.store.refund(&new).await?.is_some() {
+                // A question that was under way has written over the word.
+                desk.store.write(&[LedgerRow::Refund(both[0].clone())], &[]).await?;
                 return Err(NextGenerationError::Replaced(row.number, new).into());
             }
             let detail = format!("as {new}");
@@ -481,6 +501,28 @@ async fn retry(
             })
         }
     }
+}
+
+/// A person has given the money back in some other way: nothing is sent any more, and the order is to show it.
+async fn settle(
+    desk: &Desk,
+    number: &RefundNumber,
+    rows: &mut Vec<LedgerRow>,
+) -> Result<AuditEntry, CommandError> {
+    let row = desk.store.refund(number).await?.ok_or(CommandError::NoRefund)?;
+    if !row.needs_human() {
+        return Err(CommandError::NotForAPerson(row.number, row.state.name()));
+    }
+    let entry = of_refund("refund_settled_by_hand", &row);
+    rows.push(LedgerRow::Refund(RefundRow {
+        state: RefundState::Done,
+        marked: false,
+        attempts: 0,
+        next_at: now(),
+        why: "given back by hand".into(),
+        ..row
+    }));
+    Ok(AuditEntry { after: RefundState::Done.name().to_owned(), ..entry })
 }
 
 #[cfg(test)]

@@ -160,7 +160,7 @@ async fn heed_others(desk: Weak<Desk>) {
     while let Some(desk) = desk.upgrade() {
         let words = desk.words();
         match desk.store.remembered().await {
-            Ok(remembered) => desk.heed(&remembered, words),
+            Ok(remembered) => drop(desk.heed(&remembered, words)),
             Err(error) => tracing::debug!(error = %with_causes(&error), "brakes of others are not known"),
         }
         drop(desk);
@@ -289,6 +289,11 @@ impl Owner {
                 return;
             }
         };
+        if let (Some(before), Some(desk)) = (&before, &desk) {
+            for wanted in before.take_wanted() {
+                desk.want(wanted);
+            }
+        }
         self.desks.send_replace(desk);
         self.views.send_replace(None);
         meanwhile.is_replaced = true;

@@ -179,9 +179,9 @@ impl ShopStore {
         Ok(())
     }
 
-    /// Rows that are not at their end.
+    /// Rows that are not at their end, cancellations first.
     pub(crate) async fn open_rows(&self) -> Result<Vec<LedgerRow>, StateError> {
-        let sql = "SELECT kind, row FROM shop_ledger WHERE shop = ?1 AND open = 1 ORDER BY at LIMIT ?2";
+        let sql = "SELECT kind, row FROM shop_ledger WHERE shop = ?1 AND open = 1 ORDER BY kind, at LIMIT ?2";
         self.ledger(sqlx::query(sql).bind(self.shop.as_str()).bind(ROWS_MAX)).await
     }
 

@@ -267,11 +267,12 @@ impl Gate {
     }
 
     fn halt_on_share(&mut self, candidates: &[Candidate], pending: Pending, now: Timestamp) {
-        // What is put off or left to a person does not go, and would halt again at once after each Resume.
-        let goes = |candidate: &&Candidate| {
-            !self.too_old(candidate, now) && !self.failures.contains_key(&candidate.order)
-        };
+        // What is put off or left to a person goes at no tick soon, and would halt again at once after each Resume.
+        let waits = |candidate: &&Candidate| self.is_failing(&candidate.order, now);
+        let waiting = candidates.iter().filter(waits).count();
+        let goes = |candidate: &&Candidate| !self.too_old(candidate, now) && !waits(candidate);
         let going = candidates.iter().filter(goes).count();
+        let pending = Pending { orders: pending.orders.saturating_sub(waiting) };
         let share = usize::from(self.limits.share_of_pending_percent_max);
         if going < self.limits.share_counts_from || going * 100 <= pending.orders * share {
             self.backlog = Backlog::Unknown; // Worked off: the next one is asked for anew.
@@ -317,6 +318,11 @@ impl Gate {
         } else {
             None
         }
+    }
+
+    fn is_failing(&self, order: &OrderKey, now: Timestamp) -> bool {
+        let failures = self.failures.get(order);
+        failures.is_some_and(|failures| failures.count >= FAILURES_MAX || now < failures.until)
     }
 
     fn too_old(&self, candidate: &Candidate, now: Timestamp) -> bool {
@@ -416,6 +422,24 @@ mod tests {
         // Nobody agreed to twice as many.
         check(&mut gate, 130..300, 200, 6, 0, Some(Held::Halted));
         assert_eq!(gate.halted(), Some(Halt::Share { going: 170, pending: 200 }));
+    }
+
+    #[test]
+    fn what_waits_is_no_share_of_what_goes_and_of_what_is_pending() {
+        let mut gate = gate(|limits| limits.two_ticks = false);
+        for id in 0..50 {
+            gate.put_off(&OrderKey::new(&id.to_string()).unwrap(), Timestamp(NOW));
+        }
+        check(&mut gate, 0..76, 100, 1, 0, Some(Held::Halted));
+        assert_eq!(gate.halted(), Some(Halt::Share { going: 26, pending: 50 }));
+        gate.resume();
+        let mut gate = Gate { halt: None, backlog: Backlog::Unknown, ..gate };
+        for id in 0..50 {
+            gate.put_off(&OrderKey::new(&id.to_string()).unwrap(), Timestamp(NOW));
+        }
+        check(&mut gate, 0..75, 100, 2, 25, Some(Held::Paused));
+        // Their pause is over: all of them would go at once.
+        check(&mut gate, 0..75, 100, 10, 0, Some(Held::Halted));
     }
 
     #[test]

@@ -226,7 +226,7 @@ impl Shop {
             groups.open
         );
         let rows = self.ask(WHAT, Statement::plain(sql)).await?;
-        Ok(self.readable(&rows, |row| {
+        self.readable_of_question(&rows, |row| {
             let count =
                 |index: usize| u32::try_from(integer(WHAT, row, index)?).map_err(|_| unexpected(WHAT, row));
             Ok(FoundGroup {
@@ -237,7 +237,7 @@ impl Shop {
                     expires_at: Timestamp(integer(WHAT, row, 3)?),
                 },
             })
-        }))
+        })
     }
 
     /// Members who paid after their group had failed, and whose orders are still paid ones.
@@ -253,9 +253,9 @@ impl Shop {
             late.find
         );
         let rows = self.ask(WHAT, Statement::plain(sql)).await?;
-        let members = self.readable(&rows, |row| {
+        let members = self.readable_of_question(&rows, |row| {
             Ok((parse(WHAT, &row[0].1, OrderKey::new)?, parse(WHAT, &row[1].1, GroupKey::new)?))
-        });
+        })?;
         let mut members: BTreeMap<OrderKey, GroupKey> = members.into_iter().collect();
         let keys: Vec<_> = members.keys().cloned().collect();
         let paid = self.members(&keys).await?.into_iter().filter(|order| order.state == OrderState::Paid);
@@ -297,7 +297,8 @@ impl Shop {
             groups.refundable
         );
         let rows = self.ask("members to refund", Statement::plain(sql)).await?;
-        let keys = self.readable(&rows, |row| parse("members to refund", &row[0].1, OrderKey::new));
+        let keys =
+            self.readable_of_question(&rows, |row| parse("members to refund", &row[0].1, OrderKey::new))?;
         let orders = self.members(&keys).await?;
         Ok(orders.into_iter().filter(|order| order.state == OrderState::Refunding).collect())
     }
@@ -470,6 +471,19 @@ impl Shop {
             }
         }
         found
+    }
+
+    /// The same of a question of the mapping's own: where no row can be read, it is the question that is wrong.
+    fn readable_of_question<T>(
+        &self,
+        rows: &[ValueRow],
+        read: impl Fn(&ValueRow) -> Result<T, ShopError>,
+    ) -> Result<Vec<T>, ShopError> {
+        let found = self.readable(rows, &read);
+        match rows.first().filter(|_| found.is_empty()) {
+            Some(row) => Err(read(row).err().unwrap_or_else(|| unexpected("a question", row))),
+            None => Ok(found),
+        }
     }
 
     fn order(&self, what: &'static str, row: &ValueRow) -> Result<OrderFacts, ShopError> {

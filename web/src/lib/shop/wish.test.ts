@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest';
 import type { Monitor, Preview, Refund, Shop } from '../api/shop';
 import { preferences } from '../preferences.svelte';
-import { goWish, pauseWish, resumeWish, retryWish, runGroupsWish, runOrdersWish, stopWish } from './wish';
+import { goWish, pauseWish, resumeWish, retryWish, runGroupsWish, runOrdersWish, settleWish, stopWish } from './wish';
 
 preferences.language = 'zh';
 
@@ -58,4 +58,7 @@ test('retrying names the number and the money', () => {
   const refund = (state: Refund['state']) => ({ number: 'LSlx-6-f0', fen: 1990, state, open: true, replacedBy: null }) as Refund;
   expect(retryWish(SHOP, refund('HUMAN')).says).toEqual(['退款 LSlx-6-f0', '¥19.90 用新的退款单号退款。发出之前会先查询所有旧单号，已经退成的不会再退。']);
   expect(retryWish(SHOP, refund('UNKNOWN')).says[1]).toContain('单号不变');
+  const settle = settleWish(SHOP, refund('HUMAN'));
+  expect([settle.title, settle.command.path, settle.grave]).toEqual(['记为已人工退款', 'refunds/LSlx-6-f0/settle', true]);
+  expect(settle.says[1]).toContain('¥19.90 已经用别的方式退给顾客');
 });

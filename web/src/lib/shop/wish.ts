@@ -91,6 +91,11 @@ export function runGroupsWish(shop: Shop, monitor: Monitor, groups: PreviewedGro
   return runWish(shop, monitor, keys, keys, t('shop.groups', { n: groups.length }), says);
 }
 
+export function settleWish(shop: Shop, refund: Refund): Wish {
+  const says = [t('shop.retryOf', { number: refund.number }), t('shop.saysSettle', { money: yuan(refund.fen) })];
+  return { title: t('shop.actSettle'), says, where: where(shop), command: { path: `refunds/${encodeURIComponent(refund.number)}/settle` }, grave: true };
+}
+
 export function retryWish(shop: Shop, refund: Refund): Wish {
   const anew = retryOf(refund) === 'anew';
   const says = [

@@ -60,7 +60,7 @@ export function condition(monitor: Monitor): { tone: 'ok' | 'warning' | 'critica
 
 const OF_ORDERS = ['would_cancel', 'cancelling', 'cancelled', 'found_cancelled', 'cancel_lost', 'paid_but_pending', 'customer_paying', 'cancel_postponed', 'paid_after_cancel'];
 const OF_GROUPS = ['would_settle', 'settling', 'group_succeeded', 'group_failed', 'late_member_failed', 'settle_lost', 'settle_postponed'];
-const OF_REFUNDS = ['orphan_payment', 'would_refund', 'refund_planned', 'refund_sent', 'refund_accepted', 'refund_done', 'refund_marked', 'refund_unknown', 'refund_waits_for_money', 'refund_dropped', 'refund_needs_human', 'refund_told', 'refund_retried'];
+const OF_REFUNDS = ['orphan_payment', 'would_refund', 'refund_planned', 'refund_sent', 'refund_accepted', 'refund_done', 'refund_marked', 'refund_unknown', 'refund_waits_for_money', 'refund_dropped', 'refund_needs_human', 'refund_told', 'refund_retried', 'refund_settled_by_hand'];
 const KINDS: Partial<Record<MonitorName, readonly string[]>> = { order_timeout: OF_ORDERS, group_settle: OF_GROUPS, refunds: OF_REFUNDS };
 /** Every kind that an audit trail may hold. */
 export const ALL_KINDS: readonly string[] = [
@@ -77,6 +77,9 @@ export function factsOf(monitor: MonitorName, today: Record<string, number>): [k
 export function inWeight(findings: readonly ShopFinding[]): ShopFinding[] {
   return [...findings].sort((a, b) => Number(b.severity === 'error') - Number(a.severity === 'error'));
 }
+
+/** Whether a person may say that the money was given back in some other way. */
+export const canSettle = (refund: Refund) => refund.state === 'HUMAN' && refund.replacedBy === null;
 
 /** What a person can have done with a refund: a new number, a question at once, nothing. */
 export function retryOf(refund: Refund): 'anew' | 'ask' | null {

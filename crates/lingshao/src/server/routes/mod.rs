@@ -94,6 +94,7 @@ pub enum Endpoint {
     ResumeMonitor,
     RunMonitor,
     RetryRefund,
+    SettleRefund,
     WechatpayRefund,
     /// Of the Elasticsearch listener.
     Elasticsearch(Elasticsearch),
@@ -245,6 +246,7 @@ pub const ROUTES: &[Route] = &[
     route("/api/lingshao/v1/shop/monitors/{name}/resume", Post, Act, Endpoint::ResumeMonitor),
     route("/api/lingshao/v1/shop/monitors/{name}/run", Post, Act, Endpoint::RunMonitor),
     route("/api/lingshao/v1/shop/refunds/{name}/retry", Post, Act, Endpoint::RetryRefund),
+    route("/api/lingshao/v1/shop/refunds/{name}/settle", Post, Act, Endpoint::SettleRefund),
     // Its caller is known by a signature; it makes us ask, and changes nothing.
     route("/api/lingshao/v1/shop/wechatpay/refund", Post, Public, Endpoint::WechatpayRefund),
     route("/loki/api/v1/push", Post, Ingest, Endpoint::LokiPush),

@@ -1,7 +1,12 @@
-//! The gates of the monitors that act, and their halts as texts that a restart reads again.
+//! The gates of the monitors that act, and what of them a restart reads again: halts, and orders whose statements do harm.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use lingshao_model::{TimeDelta, Timestamp};
+use lingshao_shop::OrderKey;
 use lingshao_shop::safety::{Gate, Halt, Held, RefundHeld};
 
+use crate::shop::desk::Desk;
 use crate::shop::monitor::Monitor;
 
 /// One for each kind of act.
@@ -63,6 +68,44 @@ pub(super) fn refund_held_name(held: RefundHeld) -> &'static str {
         RefundHeld::RunCap => "limit",
         RefundHeld::Pause => "retry_later",
     }
+}
+
+/// Under which orders are remembered whose statements do harm: tried again in the next life, they would halt everything.
+const HARMFUL: &str = "harmful:";
+
+/// Longer than an order is looked at by any configuration.
+pub(super) const HARMFUL_KEPT: TimeDelta = TimeDelta::from_secs(90 * 86_400);
+
+/// An order that is left to a person for good.
+pub(super) struct Harmful {
+    pub(super) monitor: Monitor,
+    pub(super) order: OrderKey,
+    pub(super) at: Timestamp,
+    /// Of which statements that is so.
+    pub(super) statements: u64,
+}
+
+/// As what an order is remembered whose statements do harm.
+pub(super) fn harmful_name(monitor: Monitor, order: &OrderKey) -> String {
+    format!("{HARMFUL}{}:{order}", monitor.name())
+}
+
+pub(super) fn read_harmful(name: &str, value: &str) -> Option<Harmful> {
+    let (monitor, order) = name.strip_prefix(HARMFUL)?.split_once(':')?;
+    let (at, statements) = value.split_once(' ')?;
+    Some(Harmful {
+        monitor: Monitor::from_name(monitor)?,
+        order: OrderKey::new(order).ok()?,
+        at: Timestamp(at.parse().ok()?),
+        statements: statements.parse().ok()?,
+    })
+}
+
+/// A number that is another one when the mapping's statements are.
+pub(super) fn statements(desk: &Desk) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    format!("{:?}", desk.hands.shop.mapping().actions()).hash(&mut hasher);
+    hasher.finish()
 }
 
 pub(super) fn halt_detail(halt: Halt) -> String {

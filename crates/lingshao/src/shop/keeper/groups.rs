@@ -77,11 +77,11 @@ impl Keeper {
         if self.refuses(MONITOR, at, found) {
             return Ok(());
         }
-        let by_hand = wanted.iter().find(|wanted| wanted.monitor == MONITOR);
+        let by_hand: Vec<_> = wanted.iter().filter(|wanted| wanted.monitor == MONITOR).collect();
         let pending = Pending { orders: open.len() };
-        self.settle_these(&full, |gates| &mut gates.success, pending, by_hand, clock).await?;
-        self.settle_these(&late, |gates| &mut gates.fail, pending, by_hand, clock).await?;
-        self.settle_these(&members, |gates| &mut gates.late, pending, by_hand, clock).await?;
+        self.settle_these(&full, |gates| &mut gates.success, pending, &by_hand, clock).await?;
+        self.settle_these(&late, |gates| &mut gates.fail, pending, &by_hand, clock).await?;
+        self.settle_these(&members, |gates| &mut gates.late, pending, &by_hand, clock).await?;
         self.tally(MONITOR).refuses = self.refusal(MONITOR, now());
         Ok(())
     }
@@ -92,18 +92,20 @@ impl Keeper {
         due: &[Due<'_>],
         gate: fn(&mut Gates) -> &mut Gate,
         pending: Pending,
-        by_hand: Option<&Wanted>,
+        by_hand: &[&Wanted],
         clock: Timestamp,
     ) -> Result<(), Failed> {
         const MONITOR: Monitor = Monitor::GroupSettle;
-        let (ordered, others): (Vec<_>, Vec<_>) = due.iter().partition(|due| {
-            by_hand.is_some_and(|wanted| wanted.keys.iter().any(|key| *key == due.name().as_str()))
-        });
+        let ordered_by = |due: &&Due<'_>| {
+            let name = due.name();
+            by_hand.iter().find(|wanted| wanted.keys.iter().any(|key| key == name.as_str()))
+        };
+        let (ordered, others): (Vec<_>, Vec<_>) = due.iter().partition(|due| ordered_by(due).is_some());
         for due in ordered {
             if self.must_stop(MONITOR) {
                 break;
             }
-            self.settle(due, Mode::Act, by_hand.map_or("", |wanted| wanted.by.as_str())).await?;
+            self.settle(due, Mode::Act, ordered_by(&due).map_or("", |wanted| wanted.by.as_str())).await?;
             self.done_by_hand.insert(due.name().to_string());
         }
         let candidates =

@@ -3,6 +3,7 @@
 //! Every tick derives its work anew from the shop's state and the ledger; nothing that a crash could lose is kept here. A
 //! monitor that fails says so, and the others go on.
 
+mod by_hand;
 mod figures;
 mod gates;
 mod groups;
@@ -23,19 +24,23 @@ use lingshao_shop::safety::{
 };
 use lingshao_shop::sql::check::{Known, PAYMENTS, PLACED, Report};
 use lingshao_shop::sql::{AttemptTail, CountedOrders, ShopError, Tail};
-use lingshao_shop::{Fen, OrderKey};
+use lingshao_shop::{Fen, OrderKey, OrderNumber};
 
-use self::gates::{Gates, halt_detail, held_name, read_halt, write_halt};
+use self::by_hand::WANTED_FOR;
+use self::gates::{
+    Gates, HARMFUL_KEPT, Harmful, halt_detail, harmful_name, held_name, read_halt, read_harmful, statements,
+    write_halt,
+};
 use self::money::{Orphan, Watch};
-use super::desk::{Desk, Wanted, halt_name};
-use super::hands::{Carried, Told, log};
+use super::desk::{Desk, halt_name};
+use super::hands::{Carried, Told};
 use super::monitor::Monitor;
 use super::view::{
     CheckView, DriftView, FindingView, GroupView, PaymentView, RefundsView, Refusal, StockView, View,
 };
 use crate::clock::now;
 use crate::failure::with_causes;
-use crate::state::{AuditEntry, StateError};
+use crate::state::StateError;
 
 /// The database is compared with the mapping so often; a deploy of the shop may change its tables at any time.
 const CHECK_EVERY: TimeDelta = TimeDelta::from_secs(3_600);
@@ -50,23 +55,6 @@ const QUESTIONS_PER_TICK: usize = 20;
 
 /// Orders remembered that cannot be read; beyond, all are forgotten.
 const UNREADABLE_MAX: usize = 10_000;
-
-/// So long an order by hand is tried again that could not be looked at; then whoever gave it may have thought better of it.
-const WANTED_FOR: TimeDelta = TimeDelta::from_secs(300);
-/// Under which orders are remembered whose statements do harm: tried again in the next life, they would halt everything.
-const HARMFUL: &str = "harmful:";
-
-/// Longer than an order is looked at by any configuration.
-const HARMFUL_KEPT: TimeDelta = TimeDelta::from_secs(90 * 86_400);
-
-fn harmful_name(monitor: Monitor, order: &OrderKey) -> String {
-    format!("{HARMFUL}{}:{order}", monitor.name())
-}
-
-fn read_harmful(name: &str, at: &str) -> Option<(Monitor, OrderKey, Timestamp)> {
-    let (monitor, order) = name.strip_prefix(HARMFUL)?.split_once(':')?;
-    Some((Monitor::from_name(monitor)?, OrderKey::new(order).ok()?, Timestamp(at.parse().ok()?)))
-}
 
 /// What is remembered over restarts: the tables that a person has agreed to, when the newest order was placed, in
 /// milliseconds, and when that was seen, with the clock of the column that was read.
@@ -130,7 +118,9 @@ pub(super) struct Keeper {
     counted: Option<CountedOrders>,
     counted_at: Timestamp,
     forgot: i64,
-    orphans: BTreeMap<OrderKey, Orphan>,
+    orphans: BTreeMap<OrderNumber, Orphan>,
+    /// Another process looked after the shop at the last tick.
+    stood_by: bool,
     watched: HashMap<OrderKey, Watch>,
     asked: HashMap<OrderKey, Timestamp>,
     /// Orders that somebody tried to pay in a way that this provider is not asked about, and when that was seen.
@@ -199,9 +189,13 @@ impl Keeper {
         let day_ago = now - DAY;
         let (cancelling, settling) =
             (store.instants("cancelling", day_ago).await?, store.instants("settling", day_ago).await?);
-        let words = desk.words();
-        let remembered = store.remembered().await?;
-        desk.heed(&remembered, words);
+        let remembered = loop {
+            let words = desk.words();
+            let remembered = store.remembered().await?;
+            if desk.heed(&remembered, words) {
+                break remembered; // Nobody has said anything meanwhile.
+            }
+        };
         let remembered: HashMap<String, String> = remembered.into_iter().collect();
         let orphans = remembered.iter().filter_map(|(name, value)| Orphan::read(name, value)).collect();
         let halt = |monitor: Monitor| remembered.get(&halt_name(monitor)).and_then(|text| read_halt(text));
@@ -225,8 +219,12 @@ impl Keeper {
             fail: Gate::new(settle, history(&settling, Monitor::GroupSettle)),
             refunds: halt(Monitor::Refunds),
         };
-        for (monitor, order, at) in remembered.iter().filter_map(|(name, at)| read_harmful(name, at)) {
-            gates.of(monitor).into_iter().for_each(|gate| gate.quarantine(&order, at));
+        let statements = statements(&desk);
+        for (name, value) in &remembered {
+            if let Some(harmful) = read_harmful(name, value).filter(|one| one.statements == statements) {
+                let gates = gates.of(harmful.monitor).into_iter();
+                gates.for_each(|gate| gate.quarantine(&harmful.order, harmful.at));
+            }
         }
         Ok(Keeper {
             desk,
@@ -243,6 +241,7 @@ impl Keeper {
             counted_at: Timestamp(0),
             forgot: 0,
             orphans,
+            stood_by: false,
             watched: HashMap::new(),
             elsewhere: HashMap::new(),
             done_by_hand: HashSet::new(),
@@ -288,14 +287,32 @@ impl Keeper {
         self.forget(at).await;
         let away = self.compare(at).await;
         if standby.is_none() && lead.is_ok() {
+            if let Err(error) = self.take_over().await {
+                tracing::error!(error = %with_causes(&error), "what others knew of the shop cannot be read");
+                return self.view(at, None).await;
+            }
             self.work(at, away).await;
         }
+        self.stood_by = standby.is_some();
         self.view(at, standby).await
+    }
+
+    /// Whoever takes over knows what the other has known: its halts, what it left to people, how much of the limits is used.
+    async fn take_over(&mut self) -> Result<(), StateError> {
+        if self.stood_by {
+            let check = self.check.take();
+            let (begun, questions) = (self.begun, self.questions);
+            *self = Keeper::start(self.desk.clone(), now()).await?;
+            (self.check, self.begun, self.questions) = (check, begun, questions);
+            self.tallies = Monitor::ALL.into_iter().map(|monitor| (monitor, Tally::default())).collect();
+        }
+        Ok(())
     }
 
     /// `away`: the database is known not to answer.
     async fn work(&mut self, at: Timestamp, mut away: Option<String>) {
-        let wanted = self.desk.take_wanted();
+        let (wanted, stale): (Vec<_>, Vec<_>) =
+            self.desk.take_wanted().into_iter().partition(|wanted| at - wanted.at < WANTED_FOR);
         let order = [
             Monitor::Figures,
             Monitor::OrderTimeout,
@@ -329,41 +346,8 @@ impl Keeper {
             }
             self.note(monitor, error);
         }
-        for wanted in wanted {
+        for wanted in wanted.into_iter().chain(stale) {
             self.answer_for(wanted, at).await;
-        }
-    }
-
-    /// What a person has ordered and was not done: kept while it could not be looked at, else told, as everybody was told that
-    /// it would be.
-    async fn answer_for(&mut self, wanted: Wanted, at: Timestamp) {
-        let left: Vec<_> =
-            wanted.keys.iter().filter(|key| !self.done_by_hand.contains(*key)).cloned().collect();
-        if left.is_empty() {
-            return;
-        }
-        let is_late = self.is_late();
-        let tally = self.tally(wanted.monitor);
-        let why = match (&tally.error, &tally.refuses) {
-            (None, Some(refusal)) => refusal.reason,
-            (None, None) if !is_late => "it is not due, or statements cannot undo it",
-            _ if at - wanted.at < WANTED_FOR => {
-                self.desk.want(Wanted { keys: left, ..wanted });
-                return;
-            }
-            _ => "the shop's database did not tell in time",
-        };
-        let entry = AuditEntry {
-            at: at.0,
-            kind: "by_hand_not_done".to_owned(),
-            monitor: wanted.monitor.name().to_owned(),
-            detail: format!("{}: {why}", left.join(",")),
-            by: wanted.by,
-            ..AuditEntry::default()
-        };
-        match self.desk.store.write(&[], std::slice::from_ref(&entry)).await {
-            Ok(()) => log(&self.desk.hands.logs, vec![entry]).await,
-            Err(error) => tracing::error!(error = %with_causes(&error), "the audit trail lacks a line"),
         }
     }
 
@@ -387,7 +371,7 @@ impl Keeper {
         }
         for (order, why) in unreadable {
             if self.unreadable.insert(order.clone()) {
-                tracing::warn!(%order, %why, "an order of the shop cannot be read; no monitor looks after it");
+                tracing::warn!(%order, %why, "a row of the shop cannot be read; no monitor looks after it");
             }
         }
     }
@@ -427,7 +411,9 @@ impl Keeper {
             tracing::warn!(error = %with_causes(&error), "old rows of the shop's ledger stay for a day more");
         }
         for (name, seen) in self.desk.store.remembered().await.unwrap_or_default() {
-            if read_harmful(&name, &seen).is_some_and(|(_, _, seen)| HARMFUL_KEPT < at - seen) {
+            let statements = statements(&self.desk);
+            let is_over = |one: &Harmful| HARMFUL_KEPT < at - one.at || one.statements != statements;
+            if read_harmful(&name, &seen).is_some_and(|one| is_over(&one)) {
                 self.remember(&name, None).await;
             }
         }
@@ -501,7 +487,7 @@ impl Keeper {
     fn refusal(&self, monitor: Monitor, at: Timestamp) -> Option<Refusal> {
         let desk = &self.desk;
         if desk.is_stopped() {
-            return Some(Refusal::new("stopped", desk.kill_switch.display().to_string()));
+            return Some(Refusal::new("stopped", desk.stopped_by()));
         }
         if let Some(by) = desk.paused_by(monitor) {
             return Some(Refusal::new("paused", by));
@@ -572,8 +558,11 @@ impl Keeper {
                     gate.put_off(order, at);
                 }
             }
-            if harmful {
-                self.remember(&harmful_name(monitor, order), Some(&at.0.to_string())).await;
+            // A rehearsal shows what is to be mended; what was mended must not be left alone for ever.
+            let was_act = carried.has(FactKind::Cancelling) || carried.has(FactKind::Settling);
+            if harmful && was_act {
+                let value = format!("{} {}", at.0, statements(&self.desk));
+                self.remember(&harmful_name(monitor, order), Some(&value)).await;
             }
         }
         for fact in carried.facts.iter().filter(|fact| fact.kind.halts()) {

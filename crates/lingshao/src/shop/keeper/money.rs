@@ -1,6 +1,6 @@
 //! Money that goes back: of failed groups, and of payments that nobody has an order for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lingshao_model::{TimeDelta, Timestamp};
 use lingshao_shop::act::{Act, Fact, FactKind, OrderState, Refund, Wish, pause};
@@ -12,7 +12,7 @@ use lingshao_shop::sql::OrderFacts;
 use lingshao_shop::{Fen, OrderKey, OrderNumber, RefundNumber};
 
 use super::gates::refund_held_name;
-use super::orders::Paid;
+use super::orders::{Paid, PaidTrade};
 use super::{Failed, Keeper, fact};
 use crate::clock::now;
 use crate::shop::desk::{TOLD_NOW, told_name, told_number};
@@ -35,13 +35,14 @@ const TOO_LARGE: &str = "it is larger than `fen_per_refund`";
 /// Our cancelled orders are read again so often.
 const REVIEW_EVERY: TimeDelta = TimeDelta::from_secs(60);
 
-/// Under which name an orphan is remembered over restarts: in a later life its order may be too old to be looked at.
+/// Under which name an orphan is remembered over restarts, by its trade: in a later life its order may be too old to be looked
+/// at.
 const ORPHAN: &str = "orphan:";
 
-/// A payment of a cancelled order.
+/// A payment that nobody has an order for: the order is cancelled, or was paid twice.
 #[derive(Clone)]
 pub(super) struct Orphan {
-    pub(super) trade: OrderNumber,
+    pub(super) order: OrderKey,
     pub(super) paid: Fen,
     pub(super) at: Timestamp,
     asked: Timestamp,
@@ -49,16 +50,16 @@ pub(super) struct Orphan {
 
 impl Orphan {
     fn write(&self) -> String {
-        format!("{} {} {}", self.trade, self.paid.0, self.at.0)
+        format!("{} {} {}", self.order, self.paid.0, self.at.0)
     }
 
-    /// One that is remembered; none if it is something else.
-    pub(super) fn read(name: &str, value: &str) -> Option<(OrderKey, Orphan)> {
-        let order = OrderKey::new(name.strip_prefix(ORPHAN)?).ok()?;
+    /// One that is remembered, by its trade; none if it is something else.
+    pub(super) fn read(name: &str, value: &str) -> Option<(OrderNumber, Orphan)> {
+        let trade = OrderNumber::new(name.strip_prefix(ORPHAN)?).ok()?;
         let mut words = value.split(' ');
-        let trade = OrderNumber::new(words.next()?).ok()?;
+        let order = OrderKey::new(words.next()?).ok()?;
         let (paid, at) = (Fen(words.next()?.parse().ok()?), Timestamp(words.next()?.parse().ok()?));
-        Some((order, Orphan { trade, paid, at, asked: Timestamp(0) }))
+        Some((trade, Orphan { order, paid, at, asked: Timestamp(0) }))
     }
 }
 
@@ -127,7 +128,7 @@ impl Keeper {
                 continue;
             }
             let others = desk.store.refunds_of(&row.trade).await?;
-            let (order, number) = (row.order.clone(), row.number.clone());
+            let (trade, number) = (row.trade.clone(), row.number.clone());
             let mut act = Act::Refund(Refund::new(row, &others, mode));
             let carried = self.carry(MONITOR, &mut act, "").await?;
             desk.was_nudged(number.as_str());
@@ -147,7 +148,7 @@ impl Keeper {
             self.tally(MONITOR).acted += 1;
             self.learn(MONITOR, None, &carried).await;
             if carried.has(FactKind::RefundMarked) || carried.has(FactKind::RefundDone) {
-                self.orphan_ends(&order).await;
+                self.orphan_ends(&trade).await;
             }
         }
         self.sum_refunds(at).await?;
@@ -218,9 +219,15 @@ impl Keeper {
                 Some(_) if questions == 0 || self.is_late() => break,
                 Some(_) => {
                     questions -= 1;
-                    match self.paid_trade(&order).await? {
-                        Paid::As { trade, paid, .. } => (trade, paid),
-                        Paid::No => {
+                    let payments = self.payments_of(&order).await?;
+                    let mut whole = payments.found.iter().filter(|paid| paid.refunded == Refunded::Nothing);
+                    let first = whole.next().or(payments.found.first()).cloned();
+                    for second in whole {
+                        self.orphan_is_found(&order.order, second, at).await?;
+                    }
+                    match first {
+                        Some(PaidTrade { trade, paid, .. }) => (trade, paid),
+                        None if payments.is_clear => {
                             let (trade, paid) = (order.number, order.amount);
                             let wish = Wish { trade, purpose: Purpose::GroupFailed, paid, amount: paid };
                             if let Some(row) = self.plan(order.order, wish, at) {
@@ -228,7 +235,7 @@ impl Keeper {
                             }
                             continue;
                         }
-                        Paid::Unclear => continue, // Asked again at the next tick.
+                        None => continue, // Asked again at the next tick.
                     }
                 }
             };
@@ -236,9 +243,10 @@ impl Keeper {
             rows.extend(self.plan(order.order, wish, at));
         }
         if desk.config.refunds.orphans {
-            for (order, orphan) in self.orphans.clone() {
-                if self.is_new_refund(&order, Purpose::Orphan).await? {
-                    let Orphan { trade, paid, .. } = orphan;
+            let mut planned = BTreeSet::new();
+            for (trade, Orphan { order, paid, .. }) in self.orphans.clone() {
+                // A second payment of an order stays one that people are told of: an order has one refund by itself.
+                if self.is_new_refund(&order, Purpose::Orphan).await? && planned.insert(order.clone()) {
                     let wish = Wish { trade, purpose: Purpose::Orphan, paid, amount: paid };
                     rows.extend(self.plan(order, wish, at));
                 }
@@ -310,57 +318,72 @@ impl Keeper {
             if self.is_late() || self.questions == 0 {
                 break;
             }
-            let answer = self.paid_trade(&order).await?;
+            let payments = self.payments_of(&order).await?;
             if let Some(watch) = self.watched.get_mut(&order.order) {
-                match answer {
-                    Paid::Unclear => watch.unclear_at = Some(at),
-                    _ => watch.asks += 1,
+                match payments.is_clear {
+                    true => watch.asks += 1,
+                    false => watch.unclear_at = Some(at),
                 }
             }
-            let Paid::As { trade, paid, refunded: Refunded::Nothing } = answer else { continue };
-            let fact = fact(FactKind::OrphanPayment, &order.order, Some(paid), trade.as_str(), at);
-            desk.hands.tell(Monitor::Refunds, &[fact], &mut self.told).await?;
-            if !self.orphans.contains_key(&order.order) {
-                let orphan = Orphan { trade, paid, at, asked: at };
-                self.remember(&format!("{ORPHAN}{}", order.order), Some(&orphan.write())).await;
-                self.orphans.insert(order.order, orphan);
+            for paid in payments.found.iter().filter(|paid| paid.refunded == Refunded::Nothing) {
+                self.orphan_is_found(&order.order, paid, at).await?;
             }
         }
         Ok(())
     }
 
-    async fn orphan_ends(&mut self, order: &OrderKey) {
-        if self.orphans.remove(order).is_some() {
-            self.remember(&format!("{ORPHAN}{order}"), None).await;
+    async fn orphan_is_found(
+        &mut self,
+        order: &OrderKey,
+        PaidTrade { trade, paid, .. }: &PaidTrade,
+        at: Timestamp,
+    ) -> Result<(), Failed> {
+        let fact = fact(FactKind::OrphanPayment, order, Some(*paid), trade.as_str(), at);
+        self.desk.clone().hands.tell(Monitor::Refunds, &[fact], &mut self.told).await?;
+        if !self.orphans.contains_key(trade) {
+            let orphan = Orphan { order: order.clone(), paid: *paid, at, asked: at };
+            self.remember(&format!("{ORPHAN}{trade}"), Some(&orphan.write())).await;
+            self.orphans.insert(trade.clone(), orphan);
+        }
+        Ok(())
+    }
+
+    async fn orphan_ends(&mut self, trade: &OrderNumber) {
+        if self.orphans.remove(trade).is_some() {
+            self.remember(&format!("{ORPHAN}{trade}"), None).await;
         }
     }
 
-    /// An orphan is one until its order is no longer cancelled or the provider says that money went back, by whomever; also
-    /// when the shop has deleted the order.
+    /// An orphan is one until its order is waiting for its payment, or paid, again, or until the provider says that money went
+    /// back, by whomever; also when the shop has deleted the order.
     async fn look_at_orphans(&mut self, at: Timestamp) -> Result<(), Failed> {
-        let keys: Vec<OrderKey> = self.orphans.keys().cloned().collect();
+        let keys: BTreeSet<OrderKey> = self.orphans.values().map(|orphan| orphan.order.clone()).collect();
         if keys.is_empty() {
             return Ok(());
         }
+        let keys: Vec<OrderKey> = keys.into_iter().collect();
         for order in self.desk.clone().hands.shop.orders(&keys).await? {
-            if order.state != OrderState::Cancelled {
-                self.orphan_ends(&order.order).await;
+            if matches!(order.state, OrderState::Pending | OrderState::Paid | OrderState::Other) {
+                let its = self.orphans.iter().filter(|(_, orphan)| orphan.order == order.order);
+                for trade in its.map(|(trade, _)| trade.clone()).collect::<Vec<_>>() {
+                    self.orphan_ends(&trade).await;
+                }
             }
         }
         if !self.desk.hands.provider.is_there() {
             return Ok(()); // Nobody can be asked, and no answer says nothing of a provider.
         }
         let due = self.orphans.iter().filter(|(_, orphan)| ORPHAN_AGAIN <= at - orphan.asked);
-        let due: Vec<_> = due.map(|(order, orphan)| (order.clone(), orphan.trade.clone())).collect();
-        for (order, trade) in due {
+        let due: Vec<_> = due.map(|(trade, orphan)| (trade.clone(), orphan.order.clone())).collect();
+        for (trade, order) in due {
             if self.is_late() || self.questions == 0 {
                 break;
             }
             match self.ask_trade(&order, &trade).await? {
-                Paid::As { refunded: Refunded::Nothing, .. } | Paid::Unclear => {
-                    self.orphans.entry(order).and_modify(|orphan| orphan.asked = at);
+                Paid::As(PaidTrade { refunded: Refunded::Nothing, .. }) | Paid::Unclear => {
+                    self.orphans.entry(trade).and_modify(|orphan| orphan.asked = at);
                 }
-                Paid::As { .. } | Paid::No => self.orphan_ends(&order).await,
+                Paid::As(_) | Paid::No => self.orphan_ends(&trade).await,
             }
         }
         Ok(())

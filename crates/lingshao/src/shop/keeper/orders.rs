@@ -20,11 +20,26 @@ use crate::shop::provider::Said;
 /// Whether an order was paid, as the provider says.
 pub(super) enum Paid {
     /// Under this number.
-    As { trade: OrderNumber, paid: Fen, refunded: Refunded },
+    As(PaidTrade),
     /// Every trade of it is known not to be paid, or not known.
     No,
     /// Not every answer was clear.
     Unclear,
+}
+
+/// A payment.
+#[derive(Clone)]
+pub(super) struct PaidTrade {
+    pub(super) trade: OrderNumber,
+    pub(super) paid: Fen,
+    pub(super) refunded: Refunded,
+}
+
+/// The payments of an order.
+pub(super) struct Payments {
+    pub(super) found: Vec<PaidTrade>,
+    /// Whether all answers were clear.
+    pub(super) is_clear: bool,
 }
 
 /// A payment takes a minute; what is pending for so long may have lost its callback.
@@ -55,8 +70,11 @@ impl Keeper {
             return Ok(());
         }
         let mut done = self.go_on_cancelling(config.mode, at).await?;
+        let late = orders.len();
         let orders = self.paid_here_or_nowhere(orders, at).await?;
-        if let Some(wanted) = wanted.iter().find(|wanted| wanted.monitor == MONITOR) {
+        // What cannot go is no part of what pends, of which a share may go.
+        let pending = expired.pending.saturating_sub(left.len() + late - orders.len());
+        for wanted in wanted.iter().filter(|wanted| wanted.monitor == MONITOR) {
             for order in
                 orders.iter().filter(|order| wanted.keys.iter().any(|key| key == order.order.as_str()))
             {
@@ -70,7 +88,7 @@ impl Keeper {
         }
         let candidates =
             orders.iter().filter(|order| !done.contains(&order.order)).map(OrderFacts::candidate);
-        let pending = Pending { orders: expired.pending };
+        let pending = Pending { orders: pending };
         let before = self.gates.halted(MONITOR);
         let admission = self.gates.timeout.admit(candidates.collect(), pending, expired.now);
         for candidate in self.admitted(MONITOR, before, admission).await {
@@ -232,7 +250,7 @@ impl Keeper {
 
     async fn ask_for(&mut self, order: &OrderFacts, at: Timestamp) -> Result<(), Failed> {
         self.asked.insert(order.order.clone(), at);
-        if matches!(self.paid_trade(order).await?, Paid::As { .. }) && order.state == OrderState::Pending {
+        if matches!(self.paid_trade(order).await?, Paid::As(_)) && order.state == OrderState::Pending {
             self.callbacks.paid_but_pending(&order.order, at);
             let (amount, number) = (Some(order.amount), order.number.as_str());
             let fact = fact(FactKind::PaidButPending, &order.order, amount, number, at);
@@ -241,19 +259,28 @@ impl Keeper {
         Ok(())
     }
 
-    /// Asks the provider for an order's trades until one is paid and nothing of it went back: who paid twice has two.
+    /// Asks the provider whether an order was paid. Of several payments, one of which nothing went back.
     pub(super) async fn paid_trade(&mut self, order: &OrderFacts) -> Result<Paid, Failed> {
-        let mut found = Paid::No;
+        let Payments { found, is_clear } = self.payments_of(order).await?;
+        let is_whole = |paid: &&PaidTrade| paid.refunded == Refunded::Nothing;
+        Ok(match found.iter().find(is_whole).or(found.first()) {
+            Some(paid) => Paid::As(paid.clone()),
+            None if is_clear => Paid::No,
+            None => Paid::Unclear,
+        })
+    }
+
+    /// Asks the provider for all trades of an order: who paid twice has paid under two.
+    pub(super) async fn payments_of(&mut self, order: &OrderFacts) -> Result<Payments, Failed> {
+        let mut payments = Payments { found: Vec::new(), is_clear: true };
         for trade in self.desk.clone().hands.shop.trades(order).await?.numbers {
-            match (self.ask_trade(&order.order, &trade).await?, &found) {
-                (Paid::No, _) => {}
-                (paid @ Paid::As { refunded: Refunded::Nothing, .. }, _) => return Ok(paid),
-                (paid @ Paid::As { .. }, Paid::No) => found = paid,
-                (Paid::As { .. }, _) => {}
-                (Paid::Unclear, _) => found = Paid::Unclear,
+            match self.ask_trade(&order.order, &trade).await? {
+                Paid::As(paid) => payments.found.push(paid),
+                Paid::No => {}
+                Paid::Unclear => payments.is_clear = false,
             }
         }
-        Ok(found)
+        Ok(payments)
     }
 
     /// Asks the provider for one trade of an order.
@@ -264,7 +291,7 @@ impl Keeper {
         self.answered(order, said.is_clear(), now());
         Ok(match said {
             Said::Trade(TradeAnswer::Paid { paid, refunded }) => {
-                Paid::As { trade: trade.clone(), paid, refunded }
+                Paid::As(PaidTrade { trade: trade.clone(), paid, refunded })
             }
             Said::Trade(TradeAnswer::NotFound | TradeAnswer::NotPaid | TradeAnswer::Closed) => Paid::No,
             Said::Trade(TradeAnswer::OurFault(why)) => {

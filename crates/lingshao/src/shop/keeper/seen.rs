@@ -23,9 +23,9 @@ impl Keeper {
                 drift: self.drift,
             }
         });
-        let orphans = self.orphans.iter().map(|(order, orphan)| OrphanView {
-            order: order.to_string(),
-            trade: orphan.trade.to_string(),
+        let orphans = self.orphans.iter().map(|(trade, orphan)| OrphanView {
+            order: orphan.order.to_string(),
+            trade: trade.to_string(),
             fen: orphan.paid.0,
             at: orphan.at.0,
         });

@@ -583,6 +583,16 @@ fn what_was_paid_another_way_is_neither_cancelled_nor_forgotten() {
     for name in ["order_timeout", "group_settle", "refunds"] {
         assert_eq!(watched.monitor(name)["refuses"], Value::Null, "{name}");
     }
+    // A person gives it back where it was paid, and says so.
+    assert_eq!(watched.command("refunds/LSlx-3-f0/settle", json!({})).status, 200);
+    let shown = "SELECT COUNT(*) FROM litemall_order WHERE id=3 AND refund_type='lingshao'";
+    eventually("the order shows it", || world.number(shown) == 1);
+    let needed = || watched.0.data("/api/v1/query?query=refunds_need_human")["result"][0]["value"][1].clone();
+    eventually("nobody is needed", || needed() == "0");
+    assert_eq!(world.provider.refunds(), Vec::new());
+    let again = watched.post("refunds/LSlx-3-f0/settle", &json!({}));
+    let again = watched.post("refunds/LSlx-3-f0/settle", &json!({"confirm": again.json()["confirm"]}));
+    assert_eq!(again.status, 409, "{}", again.body);
 }
 
 #[test]
@@ -600,6 +610,30 @@ fn money_of_an_orphan_that_a_person_gave_back_is_no_orphan_any_more() {
     assert_eq!(watched.look()["orphans"][0]["order"], "7");
     std::fs::write(&offset, "270000").unwrap();
     eventually("no orphan", || watched.look()["orphans"] == json!([]));
+}
+
+#[test]
+fn who_paid_twice_for_a_cancelled_order_is_seen_with_both() {
+    let mut world = World::new(Kind::Sqlite);
+    world.run("CREATE TABLE attempts (id INTEGER PRIMARY KEY, order_id INTEGER, no TEXT)");
+    world.place(Order { id: 7, status: 102, placed: LATE });
+    world.run(&format!("INSERT INTO attempts (order_id, no) VALUES (7, '{}'), (7, 'AGAIN7')", number_of(7)));
+    world.shop_lines =
+        "orders:\n  trades: 'SELECT no FROM attempts WHERE order_id=:id ORDER BY id'\ntables: [attempts]"
+            .to_owned();
+    world.provider.open_trade("AGAIN7", 1_990, None);
+    for trade in [number_of(7), "AGAIN7".to_owned()] {
+        world.provider.pay(&trade).unwrap();
+    }
+    let watched = world.watch("refunds: {mode: act, orphans: true}");
+    // One goes back by itself; the other stays where people see it.
+    watched.hurry(7, "DONE");
+    eventually("one is left", || watched.look()["orphans"].as_array().unwrap().len() == 1);
+    watched.tick();
+    let orphans = watched.look()["orphans"].clone();
+    assert_eq!((orphans.as_array().unwrap().len(), &orphans[0]["order"]), (1, &json!("7")), "{orphans:#}");
+    let back = [number_of(7), "AGAIN7".to_owned()].map(|trade| world.provider.refunded_fen(&trade));
+    assert_eq!(back.iter().sum::<i64>(), 1_990, "{back:?}");
 }
 
 #[test]
@@ -841,7 +875,7 @@ fn what_was_ordered_by_hand_and_not_done_is_told() {
     };
     eventually("it is told", || told().is_some());
     let told = told().unwrap();
-    let expected = json!("3,99: it is not due, or statements cannot undo it");
+    let expected = json!("3,99: it is not due, was tried another way, or statements cannot undo it");
     assert_eq!((&told["detail"], &told["by"]), (&expected, &json!("local")), "{told:#}");
 }
 
@@ -880,6 +914,19 @@ fn a_brake_holds_from_whichever_process_it_is_pulled() {
     );
     assert_eq!(first.command("monitors/order_timeout/resume", json!({})).status, 200);
     first.wait_fact("cancelled:1");
+    // Whoever takes over knows why the other has halted.
+    world.place(Order { id: 2, status: 101, placed: LATE });
+    world.run("UPDATE litemall_order_goods SET product_id=77 WHERE order_id=2");
+    eventually("it halts", || first.monitor("order_timeout")["halted"] == "rows_mismatch");
+    world.place(Order { id: 3, status: 101, placed: LATE });
+    first.0.signal("-TERM");
+    eventually("the other takes over", || second.look()["standby"] == Value::Null);
+    second.tick();
+    let monitor = second.monitor("order_timeout");
+    assert_eq!((&monitor["halted"], world.status(3)), (&json!("rows_mismatch"), 101), "{monitor:#}");
+    assert_eq!(second.command("monitors/order_timeout/resume", json!({})).status, 200);
+    second.wait_fact("cancelled:3");
+    assert_eq!(second.monitor("order_timeout")["quarantined"], json!(["2"]));
 }
 
 #[test]
