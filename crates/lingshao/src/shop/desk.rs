@@ -7,13 +7,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lingshao_model::Timestamp;
+use lingshao_shop::act::next_generation;
+use lingshao_shop::ledger::{LedgerRow, RefundRow};
 use lingshao_shop::{GroupKey, OrderKey, RefundNumber};
 use tokio::sync::Notify;
 
 use super::hands::Hands;
 use super::monitor::Monitor;
 use crate::config::shop::Shop as Config;
-use crate::state::ShopStore;
+use crate::state::{ShopStore, StateError};
 
 /// Orders that a person may have acted on at once: what a page shows.
 pub(super) const WANTED_MAX: usize = 200;
@@ -85,6 +87,40 @@ impl Desk {
     ) -> Desk {
         let (said, ending, wake) = (Mutex::default(), AtomicBool::new(false), Notify::new());
         Desk { config, hands, store, kill_switch, member, said, ending, wake }
+    }
+
+    /// What holds in a configuration holds in the next one of the same shop.
+    pub(super) fn inherit(&self, before: &Desk) {
+        let before = before.said();
+        let mut said = self.said();
+        (said.paused, said.stopped) = (before.paused.clone(), before.stopped.clone());
+        said.unsaved = before.unsaved.clone();
+    }
+
+    /// Whether it is another configuration of the same shop.
+    pub(super) fn is_same_shop(&self, other: &Desk) -> bool {
+        let (one, other) = (&self.config, &other.config);
+        one.name == other.name && one.database.reveal() == other.database.reveal()
+    }
+
+    /// The number under which a refund is tried anew, if it is.
+    pub(super) async fn newer(&self, row: &RefundRow) -> Result<Option<RefundNumber>, StateError> {
+        let Ok([_, new]) = next_generation(row, &self.config.name, row.planned_at) else {
+            return Ok(row.replaced_by.clone());
+        };
+        Ok(self.store.refund(&new.number).await?.map(|new| new.number))
+    }
+
+    /// A question that was under way may have written over a person's word, that a refund is tried anew.
+    pub(super) async fn keep_replaced(&self, number: &RefundNumber) -> Result<(), StateError> {
+        if let Some(row) = self.store.refund(number).await?
+            && row.replaced_by.is_none()
+            && let Some(new) = self.newer(&row).await?
+        {
+            let row = RefundRow { replaced_by: Some(new), ..row };
+            self.store.write(&[LedgerRow::Refund(row)], &[]).await?;
+        }
+        Ok(())
     }
 
     fn said(&self) -> MutexGuard<'_, Said> {

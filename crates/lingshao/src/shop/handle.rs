@@ -481,13 +481,8 @@ async fn retry(
     match row.state {
         RefundState::Human | RefundState::Failed => {
             let both = next_generation(&row, &desk.config.name, now())?;
-            let new = both[1].number.clone();
-            if desk.store.refund(&new).await?.is_some() {
-                // A question that was under way has written over the word.
-                desk.store.write(&[LedgerRow::Refund(both[0].clone())], &[]).await?;
-                return Err(NextGenerationError::Replaced(row.number, new).into());
-            }
-            let detail = format!("as {new}");
+            is_not_replaced(desk, &row).await?;
+            let detail = format!("as {}", both[1].number);
             rows.extend(both.map(LedgerRow::Refund));
             Ok(AuditEntry { after: RefundState::Planned.name().to_owned(), detail, ..entry })
         }
@@ -503,6 +498,16 @@ async fn retry(
     }
 }
 
+async fn is_not_replaced(desk: &Desk, row: &RefundRow) -> Result<(), CommandError> {
+    match desk.newer(row).await? {
+        None => Ok(()),
+        Some(new) => {
+            desk.keep_replaced(&row.number).await?;
+            Err(NextGenerationError::Replaced(row.number.clone(), new).into())
+        }
+    }
+}
+
 /// A person has given the money back in some other way: nothing is sent any more, and the order is to show it.
 async fn settle(
     desk: &Desk,
@@ -513,6 +518,7 @@ async fn settle(
     if !row.needs_human() {
         return Err(CommandError::NotForAPerson(row.number, row.state.name()));
     }
+    is_not_replaced(desk, &row).await?;
     let entry = of_refund("refund_settled_by_hand", &row);
     rows.push(LedgerRow::Refund(RefundRow {
         state: RefundState::Done,

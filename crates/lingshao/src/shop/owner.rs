@@ -14,6 +14,7 @@ use super::desk::Desk;
 use super::handle::ShopHandle;
 use super::hands::{Hands, HttpHand};
 use super::keeper::Keeper;
+use super::keeper::by_hand::not_done;
 use super::provider::Provider;
 use super::telemetry::Facts;
 use super::view::View;
@@ -212,6 +213,7 @@ impl Owner {
                 (keeper, due) = (None, Instant::now());
             }
             for desk in meanwhile.retired {
+                self.pass_on(&desk).await;
                 tokio::spawn(async move { desk.hands.shop.close().await });
             }
             if meanwhile.ends {
@@ -257,6 +259,17 @@ impl Owner {
         meanwhile
     }
 
+    /// What a person had ordered and a reload has cut off is for the next configuration of the same shop.
+    async fn pass_on(&self, retired: &Desk) {
+        let desk = self.desks.borrow().clone();
+        for wanted in retired.take_wanted() {
+            match desk.as_ref().filter(|desk| desk.is_same_shop(retired)) {
+                Some(desk) => desk.want_again(wanted),
+                None => not_done(retired, wanted, "another shop is configured").await,
+            }
+        }
+    }
+
     fn heed(&self, order: Option<Order>, meanwhile: &mut Meanwhile) {
         match order {
             None | Some(Order::Stop) => meanwhile.ends = true,
@@ -289,10 +302,10 @@ impl Owner {
                 return;
             }
         };
-        if let (Some(before), Some(desk)) = (&before, &desk) {
-            for wanted in before.take_wanted() {
-                desk.want(wanted);
-            }
+        if let (Some(before), Some(desk)) = (&before, &desk)
+            && desk.is_same_shop(before)
+        {
+            desk.inherit(before);
         }
         self.desks.send_replace(desk);
         self.views.send_replace(None);

@@ -46,6 +46,8 @@ enum Stage {
     },
     Trade,
     Sending,
+    /// The same, of money that is back already.
+    ClaimingDone,
     Marking,
     /// Word came of what had ended: asks for the own number.
     Ended,
@@ -106,7 +108,8 @@ impl Refund {
             (Stage::Number { again }, Event::Refund(answer)) => self.asked_number(again, answer, now),
             (Stage::Trade, Event::Trade(answer)) => self.asked_trade(&answer, now),
             (Stage::Sending, Event::Refund(answer)) => self.sent(answer, now),
-            (Stage::Marking, Event::Shop(answer)) => self.marked(answer, now),
+            (Stage::ClaimingDone, Event::Shop(ShopAnswer::Done | ShopAnswer::Lost)) => self.mark(),
+            (Stage::ClaimingDone | Stage::Marking, Event::Shop(answer)) => self.marked(answer, now),
             (Stage::Ended, Event::Refund(answer)) => self.asked_ended(answer, now),
             (Stage::HandOver, Event::Start) => self.handed_over(now),
             _ => Vec::new(),
@@ -133,6 +136,11 @@ impl Refund {
             RefundState::Done if self.mode != Mode::Act => {
                 self.stage = Stage::Rest;
                 Vec::new()
+            }
+            // Given back by hand before anything was sent: the order may still be one that is only cancelled.
+            RefundState::Done if self.row.sent_at.is_none() => {
+                self.stage = Stage::ClaimingDone;
+                vec![Effect::ShopTx(ShopTx::Claim { order: self.row.order.clone() })]
             }
             RefundState::Done => self.mark(),
             _ if self.mode != Mode::Act && !may_have_left => self.rest(FactKind::WouldRefund, "", now),

@@ -270,6 +270,20 @@ fn the_audit_says_from_which_state_to_which_a_refund_has_gone() {
 }
 
 #[test]
+fn an_order_whose_money_was_given_back_by_hand_is_claimed_before_it_is_marked() {
+    let by_hand = |claimed, expected: &str| {
+        let answers = vec![shop(claimed), shop(ShopAnswer::Done)];
+        refunds(row(RefundState::Done), &[], Mode::Act, answers, &format!("claim {expected}"));
+    };
+    by_hand(ShopAnswer::Done, "mark DONE [refund_marked]");
+    by_hand(ShopAnswer::Lost, "mark DONE [refund_marked]");
+    by_hand(ShopAnswer::NotDone("deadlock".into()), "DONE [refund_done]");
+    by_hand(ShopAnswer::Mismatch("2 rows".into()), "DONE [refund_done] [rows_mismatch]");
+    let sent = RefundRow { sent_at: Some(NOW), ..row(RefundState::Done) };
+    refunds(sent, &[], Mode::Act, vec![shop(ShopAnswer::Done)], "mark DONE [refund_marked]");
+}
+
+#[test]
 fn what_waits_is_tried_again_after_a_minute_then_later_and_later() {
     let mut row = row(RefundState::Unknown);
     for minutes in [1, 2, 4, 8] {

@@ -42,6 +42,7 @@ export const said: readonly [RegExp, string][] = [
   [/^asked for at once$/, '马上查询'],
   [/^given back by hand$/, '已人工退款'],
   [/^(\S+): it is not due, was tried another way, or statements cannot undo it$/, '$1：还没到期，或者试过用别的方式付，或者 SQL 还不回去'],
+  [/^(\S+): another shop is configured$/, '$1：配置换成了另一家店铺'],
   [/^(\S+): the shop's database did not tell in time$/, '$1：店铺数据库一直没有回答'],
   [/^as (LS\S+)$/, '新单号 $1'],
   [/^not asked yet$/, '还没有问过'],

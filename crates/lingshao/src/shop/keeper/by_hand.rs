@@ -3,8 +3,9 @@
 use lingshao_model::{TimeDelta, Timestamp};
 
 use super::Keeper;
+use crate::clock::now;
 use crate::failure::with_causes;
-use crate::shop::desk::Wanted;
+use crate::shop::desk::{Desk, Wanted};
 use crate::shop::hands::log;
 use crate::state::AuditEntry;
 
@@ -31,17 +32,22 @@ impl Keeper {
             }
             _ => "the shop's database did not tell in time",
         };
-        let entry = AuditEntry {
-            at: at.0,
-            kind: "by_hand_not_done".to_owned(),
-            monitor: wanted.monitor.name().to_owned(),
-            detail: format!("{}: {why}", left.join(",")),
-            by: wanted.by,
-            ..AuditEntry::default()
-        };
-        match self.desk.store.write(&[], std::slice::from_ref(&entry)).await {
-            Ok(()) => log(&self.desk.hands.logs, vec![entry]).await,
-            Err(error) => tracing::error!(error = %with_causes(&error), "the audit trail lacks a line"),
-        }
+        not_done(&self.desk, Wanted { keys: left, ..wanted }, why).await;
+    }
+}
+
+/// Tells that an order by hand is not carried out.
+pub(in crate::shop) async fn not_done(desk: &Desk, wanted: Wanted, why: &str) {
+    let entry = AuditEntry {
+        at: now().0,
+        kind: "by_hand_not_done".to_owned(),
+        monitor: wanted.monitor.name().to_owned(),
+        detail: format!("{}: {why}", wanted.keys.join(",")),
+        by: wanted.by,
+        ..AuditEntry::default()
+    };
+    match desk.store.write(&[], std::slice::from_ref(&entry)).await {
+        Ok(()) => log(&desk.hands.logs, vec![entry]).await,
+        Err(error) => tracing::error!(error = %with_causes(&error), "the audit trail lacks a line"),
     }
 }

@@ -62,7 +62,11 @@ impl Keeper {
         let late = open.iter().filter(|found| found.group.expires_at <= clock).count();
         let keys = open.iter().map(|found| found.group.key.to_string()).collect();
         self.look_at_groups(keys, late, clock).await?;
-        let members = shop.late_members().await?;
+        // Whatever is wrong with one question, the others go on.
+        let (members, trouble) = match shop.late_members().await {
+            Ok(members) => (members, None),
+            Err(error) => (Vec::new(), Some(error)),
+        };
         let ending = |wanted: Verdict| {
             let these = open.iter().map(|found| &found.group);
             these.filter(move |group| verdict(group, clock) == wanted)
@@ -83,7 +87,7 @@ impl Keeper {
         self.settle_these(&late, |gates| &mut gates.fail, pending, &by_hand, clock).await?;
         self.settle_these(&members, |gates| &mut gates.late, pending, &by_hand, clock).await?;
         self.tally(MONITOR).refuses = self.refusal(MONITOR, now());
-        Ok(())
+        trouble.map_or(Ok(()), |error| Err(error.into()))
     }
 
     /// What a person ordered first, then what the gate lets through.

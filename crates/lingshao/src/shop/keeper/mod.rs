@@ -3,7 +3,7 @@
 //! Every tick derives its work anew from the shop's state and the ledger; nothing that a crash could lose is kept here. A
 //! monitor that fails says so, and the others go on.
 
-mod by_hand;
+pub(super) mod by_hand;
 mod figures;
 mod gates;
 mod groups;
@@ -293,7 +293,8 @@ impl Keeper {
             }
             self.work(at, away).await;
         }
-        self.stood_by = standby.is_some();
+        // Who looks after it is not known: another may have.
+        self.stood_by = !matches!(lead, Ok(None));
         self.view(at, standby).await
     }
 

@@ -135,6 +135,7 @@ impl Keeper {
             if let Some(told) = told.iter().find(|told| told.row.number == number) {
                 let again = format!("{} {}", told.asked + 1, (now() + pause(told.asked)).0);
                 let is_clear = !carried.facts.is_empty();
+                desk.keep_replaced(&number).await?;
                 self.remember(&told_name(&number), (!is_clear).then_some(&again)).await;
             }
             if carried.has(FactKind::RefundDropped) {
@@ -220,6 +221,9 @@ impl Keeper {
                 Some(_) => {
                     questions -= 1;
                     let payments = self.payments_of(&order).await?;
+                    if !payments.is_clear {
+                        continue; // Asked again at the next tick: it may have been paid twice.
+                    }
                     let mut whole = payments.found.iter().filter(|paid| paid.refunded == Refunded::Nothing);
                     let first = whole.next().or(payments.found.first()).cloned();
                     for second in whole {
@@ -227,7 +231,7 @@ impl Keeper {
                     }
                     match first {
                         Some(PaidTrade { trade, paid, .. }) => (trade, paid),
-                        None if payments.is_clear => {
+                        None => {
                             let (trade, paid) = (order.number, order.amount);
                             let wish = Wish { trade, purpose: Purpose::GroupFailed, paid, amount: paid };
                             if let Some(row) = self.plan(order.order, wish, at) {
@@ -235,7 +239,6 @@ impl Keeper {
                             }
                             continue;
                         }
-                        None => continue, // Asked again at the next tick.
                     }
                 }
             };
@@ -243,10 +246,10 @@ impl Keeper {
             rows.extend(self.plan(order.order, wish, at));
         }
         if desk.config.refunds.orphans {
-            let mut planned = BTreeSet::new();
             for (trade, Orphan { order, paid, .. }) in self.orphans.clone() {
                 // A second payment of an order stays one that people are told of: an order has one refund by itself.
-                if self.is_new_refund(&order, Purpose::Orphan).await? && planned.insert(order.clone()) {
+                let is_planned = rows.iter().any(|row: &RefundRow| row.order == order);
+                if !is_planned && self.is_new_refund(&order, Purpose::Orphan).await? {
                     let wish = Wish { trade, purpose: Purpose::Orphan, paid, amount: paid };
                     rows.extend(self.plan(order, wish, at));
                 }
@@ -325,7 +328,9 @@ impl Keeper {
                     false => watch.unclear_at = Some(at),
                 }
             }
-            for paid in payments.found.iter().filter(|paid| paid.refunded == Refunded::Nothing) {
+            // Before all is clear nothing goes back: the order would be one that is looked at no more.
+            let whole = payments.found.iter().filter(|paid| paid.refunded == Refunded::Nothing);
+            for paid in whole.filter(|_| payments.is_clear) {
                 self.orphan_is_found(&order.order, paid, at).await?;
             }
         }
@@ -338,6 +343,10 @@ impl Keeper {
         PaidTrade { trade, paid, .. }: &PaidTrade,
         at: Timestamp,
     ) -> Result<(), Failed> {
+        let refunds = self.desk.store.refunds_of(trade).await?;
+        if refunds.iter().any(|row| row.state == RefundState::Done) {
+            return Ok(()); // A person has given it back in some other way, of which the provider knows nothing.
+        }
         let fact = fact(FactKind::OrphanPayment, order, Some(*paid), trade.as_str(), at);
         self.desk.clone().hands.tell(Monitor::Refunds, &[fact], &mut self.told).await?;
         if !self.orphans.contains_key(trade) {

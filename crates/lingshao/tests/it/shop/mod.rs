@@ -637,6 +637,56 @@ fn who_paid_twice_for_a_cancelled_order_is_seen_with_both() {
 }
 
 #[test]
+fn a_member_of_a_failed_group_who_paid_twice_has_one_refund_by_itself_and_the_other_payment_is_shown() {
+    let mut world = World::new(Kind::Sqlite);
+    world.run("CREATE TABLE attempts (id INTEGER PRIMARY KEY, order_id INTEGER, no TEXT)");
+    world.place(Order { id: 6, status: 201, placed: LATE });
+    world.group(2, &[6], 2, 60);
+    world.run(&format!("INSERT INTO attempts (order_id, no) VALUES (6, '{}'), (6, 'AGAIN6')", number_of(6)));
+    world.shop_lines =
+        "orders:\n  trades: 'SELECT no FROM attempts WHERE order_id=:id ORDER BY id'\ntables: [attempts]"
+            .to_owned();
+    world.provider.open_trade("AGAIN6", 1_990, None);
+    world.provider.pay("AGAIN6").unwrap();
+    let watched = world
+        .watch("group_settle: {mode: act}\nrefunds: {mode: act, orphans: true}\norder_timeout: {mode: act}");
+    watched.hurry(6, "DONE");
+    let ledger = watched.0.get("/api/lingshao/v1/shop/refunds").json();
+    assert_eq!(ledger["refunds"].as_array().unwrap().len(), 1, "{ledger:#}");
+    assert_eq!(ledger["refunds"][0]["trade"], number_of(6).as_str(), "{ledger:#}");
+    let back = [number_of(6), "AGAIN6".to_owned()].map(|trade| world.provider.refunded_fen(&trade));
+    assert_eq!(back, [1_990, 0]);
+    watched.tick();
+    let orphans = watched.look()["orphans"].clone();
+    assert_eq!(
+        (orphans.as_array().unwrap().len(), &orphans[0]["trade"]),
+        (1, &json!("AGAIN6")),
+        "{orphans:#}"
+    );
+}
+
+/// An orphan that is too large to go back by itself, which a person gives back in cash.
+#[test]
+fn an_orphan_that_was_given_back_by_hand_is_none_any_more_and_its_order_shows_it() {
+    let mut world = World::new(Kind::Sqlite);
+    world.place(Order { id: 7, status: 102, placed: LATE });
+    world.provider.pay(&number_of(7)).unwrap();
+    let monitors = "refunds: {mode: act, orphans: true, limits: {fen_per_refund: 1000}}";
+    let watched = world.watch(monitors);
+    watched.wait_fact("refund_needs_human:7");
+    assert_eq!(watched.command("refunds/LSlx-7-f0/settle", json!({})).status, 200);
+    let shown =
+        "SELECT COUNT(*) FROM litemall_order WHERE id=7 AND order_status=203 AND refund_type='lingshao'";
+    eventually("the order shows it", || world.number(shown) == 1);
+    eventually("no orphan", || watched.look()["orphans"] == json!([]));
+    watched.0.kill();
+    let watched = world.watch(monitors);
+    watched.tick();
+    watched.tick();
+    assert_eq!((watched.look()["orphans"].clone(), world.provider.refunds()), (json!([]), Vec::new()));
+}
+
+#[test]
 fn an_orphan_is_remembered_over_a_restart_until_it_is_none() {
     let mut world = World::new(Kind::Sqlite);
     world.place(Order { id: 7, status: 102, placed: LATE });
