@@ -20,8 +20,8 @@ use crate::state::{ShopStore, StateError};
 /// Orders that a person may have acted on at once: what a page shows.
 pub(super) const WANTED_MAX: usize = 200;
 
-/// Orders by hand that wait for the next tick.
-const ORDERS_MAX: usize = 50;
+/// Orders by hand that wait for the next tick: nobody confirms more in the half of a minute until it.
+const ORDERS_MAX: usize = 200;
 
 /// Callbacks remembered: more than are signed within the five minutes in which one can be sent again.
 const NOTICES_MAX: usize = 1_000;

@@ -215,6 +215,7 @@ export const shop = {
   purpose_orphan: 'paid, order cancelled',
   purpose_group_failed: 'group failed',
   settle: 'Given back by hand',
+  retrySend: 'Send the refund',
   retryAnew: 'Refund anew',
   retryAsk: 'Ask now',
   retryOf: 'refund {number}',

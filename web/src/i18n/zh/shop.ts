@@ -215,6 +215,7 @@ export const shop = {
   purpose_orphan: '已付但订单已取消',
   purpose_group_failed: '拼团未成',
   settle: '已人工退款',
+  retrySend: '发出退款',
   retryAnew: '用新单号再退',
   retryAsk: '马上查询',
   retryOf: '退款 {number}',
