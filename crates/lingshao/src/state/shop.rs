@@ -155,8 +155,11 @@ impl ShopStore {
     ) -> Result<(), sqlx::Error> {
         for row in rows {
             let (kind, key, trade, open, at, text) = saved(row);
+            // Money that is back stays so: a question that was under way when a person said it knows nothing of it.
             let sql = "INSERT INTO shop_ledger VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) \
-                       ON CONFLICT (shop, kind, key) DO UPDATE SET trade = ?4, open = ?5, at = ?6, row = ?7";
+                       ON CONFLICT (shop, kind, key) DO UPDATE SET trade = ?4, open = ?5, at = ?6, row = ?7 \
+                       WHERE kind <> 'refund' OR json_extract(row, '$.state') <> 'DONE' \
+                       OR json_extract(?7, '$.state') = 'DONE'";
             let query = sqlx::query(sql).bind(self.shop.as_str()).bind(kind).bind(key).bind(trade);
             query.bind(i64::from(open)).bind(at).bind(text).execute(&mut *connection).await?;
         }
@@ -611,6 +614,20 @@ mod tests {
         assert_eq!(store.refunds(RefundFilter::All, 9).await.unwrap().len(), 2);
         assert_eq!(store.cancelled_since(Timestamp(7)).await.unwrap(), [cancel(2, CancelState::Done)]);
         assert_eq!(store.cancelled_since(Timestamp(8)).await.unwrap(), []);
+    }
+
+    #[tokio::test]
+    async fn money_that_is_back_is_not_made_to_wait_for_a_person_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(folder.path()).await;
+        let written = async |state| {
+            store.write(&[LedgerRow::Refund(refund(1, state))], &[]).await.unwrap();
+            store.refund(&refund(1, state).number).await.unwrap().unwrap().state
+        };
+        assert_eq!(written(RefundState::Human).await, RefundState::Human);
+        assert_eq!(store.refunds(RefundFilter::Open, 9).await.unwrap().len(), 1);
+        assert_eq!(written(RefundState::Done).await, RefundState::Done);
+        assert_eq!(written(RefundState::Human).await, RefundState::Done);
     }
 
     #[tokio::test]

@@ -1,12 +1,13 @@
 //! The gates of the monitors that act, and what of them a restart reads again: halts, and orders whose statements do harm.
 
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use lingshao_model::{TimeDelta, Timestamp};
 use lingshao_shop::OrderKey;
-use lingshao_shop::safety::{Gate, Halt, Held, RefundHeld};
+use lingshao_shop::safety::{Gate, Halt, Held, Limits, Mode, MonitorHistory, RefundHeld};
 
-use crate::shop::desk::Desk;
+use crate::shop::desk::{Desk, halt_name};
 use crate::shop::monitor::Monitor;
 
 /// One for each kind of act.
@@ -21,6 +22,36 @@ pub(super) struct Gates {
 }
 
 impl Gates {
+    /// As the last life left them: its halts, what it left to people for good, and the acts of the last day.
+    pub(super) fn recall(
+        desk: &Desk,
+        remembered: &HashMap<String, String>,
+        cancelling: &[Timestamp],
+        settling: &[Timestamp],
+    ) -> Gates {
+        let halt = |monitor: Monitor| remembered.get(&halt_name(monitor)).and_then(|text| read_halt(text));
+        let gate = |limits: &Limits, acts: &[Timestamp], monitor| {
+            Gate::new(limits.clone(), MonitorHistory { acts: acts.to_vec(), halt: halt(monitor) })
+        };
+        let timeout = of_acts(desk.config.order_timeout.mode, &desk.config.order_timeout.limits);
+        let settle = of_acts(desk.config.group_settle.mode, &desk.config.group_settle.limits);
+        // A group that is full may always succeed, however many there are; who paid too late is no share of open groups.
+        let any_share = Limits { share_counts_from: usize::MAX, ..settle };
+        let mut gates = Gates {
+            timeout: gate(&timeout, cancelling, Monitor::OrderTimeout),
+            success: gate(&any_share, settling, Monitor::GroupSettle),
+            late: gate(&any_share, settling, Monitor::GroupSettle),
+            fail: gate(&settle, settling, Monitor::GroupSettle),
+            refunds: halt(Monitor::Refunds),
+        };
+        let statements = statements(desk);
+        let harmful = remembered.iter().filter_map(|(name, value)| read_harmful(name, value));
+        for Harmful { monitor, order, at, .. } in harmful.filter(|one| one.statements == statements) {
+            gates.of(monitor).into_iter().for_each(|gate| gate.quarantine(&order, at));
+        }
+        gates
+    }
+
     pub(super) fn of(&mut self, monitor: Monitor) -> Vec<&mut Gate> {
         match monitor {
             Monitor::OrderTimeout => vec![&mut self.timeout],
@@ -46,6 +77,16 @@ impl Gates {
                 ends.chain(self.late.quarantined()).map(ToString::to_string).collect()
             }
             _ => Vec::new(),
+        }
+    }
+}
+
+/// Limits of the hour and day are of acts; a monitor that only looks would use them up with what it finds again.
+fn of_acts(mode: Mode, limits: &Limits) -> Limits {
+    match mode {
+        Mode::Act => limits.clone(),
+        Mode::Observe | Mode::DryRun => {
+            Limits { per_hour: usize::MAX, per_day: usize::MAX, ..limits.clone() }
         }
     }
 }

@@ -19,19 +19,16 @@ use lingshao_model::{TimeDelta, Timestamp};
 use lingshao_shop::act::{Act, Fact, FactKind, Subject};
 use lingshao_shop::day::{DAY, day};
 use lingshao_shop::mapping::KeyKind;
-use lingshao_shop::safety::{
-    Admission, CallbackLimits, Callbacks, Candidate, Gate, Halt, Limits, Mode, MonitorHistory, Trouble,
-};
+use lingshao_shop::safety::{Admission, CallbackLimits, Callbacks, Candidate, Gate, Halt, Trouble};
 use lingshao_shop::sql::check::{Known, PAYMENTS, PLACED, Report};
 use lingshao_shop::sql::{AttemptTail, CountedOrders, ShopError, Tail};
 use lingshao_shop::{Fen, OrderKey, OrderNumber};
 
 use self::by_hand::WANTED_FOR;
 use self::gates::{
-    Gates, HARMFUL_KEPT, Harmful, halt_detail, harmful_name, held_name, read_halt, read_harmful, statements,
-    write_halt,
+    Gates, HARMFUL_KEPT, Harmful, halt_detail, harmful_name, held_name, read_harmful, statements, write_halt,
 };
-use self::money::{Orphan, Watch};
+use self::money::{Doubt, Orphan, Watch};
 use super::desk::{Desk, halt_name};
 use super::hands::{Carried, Told};
 use super::monitor::Monitor;
@@ -121,10 +118,14 @@ pub(super) struct Keeper {
     orphans: BTreeMap<OrderNumber, Orphan>,
     /// Another process looked after the shop at the last tick.
     stood_by: bool,
+    /// Nor is it known whether another did.
+    unsure: bool,
     watched: HashMap<OrderKey, Watch>,
     asked: HashMap<OrderKey, Timestamp>,
     /// Orders that somebody tried to pay in a way that this provider is not asked about, and when that was seen.
     elsewhere: HashMap<OrderKey, Timestamp>,
+    /// Orders of whose trades not all are clear.
+    doubtful: HashMap<OrderKey, Doubt>,
     /// What was done at this tick because a person said so.
     done_by_hand: HashSet<String>,
     /// The last order of which the provider said nothing.
@@ -198,34 +199,7 @@ impl Keeper {
         };
         let remembered: HashMap<String, String> = remembered.into_iter().collect();
         let orphans = remembered.iter().filter_map(|(name, value)| Orphan::read(name, value)).collect();
-        let halt = |monitor: Monitor| remembered.get(&halt_name(monitor)).and_then(|text| read_halt(text));
-        // Limits of the hour and day are of acts; a monitor that only looks would use them up with what it finds again.
-        let limits = |mode: Mode, limits: &Limits| match mode {
-            Mode::Act => limits.clone(),
-            Mode::Observe | Mode::DryRun => {
-                Limits { per_hour: usize::MAX, per_day: usize::MAX, ..limits.clone() }
-            }
-        };
-        let timeout = limits(desk.config.order_timeout.mode, &desk.config.order_timeout.limits);
-        let settle = limits(desk.config.group_settle.mode, &desk.config.group_settle.limits);
-        let history =
-            |acts: &[Timestamp], monitor| MonitorHistory { acts: acts.to_vec(), halt: halt(monitor) };
-        // A group that is full may always succeed, however many there are; who paid too late is no share of open groups.
-        let any_share = Limits { share_counts_from: usize::MAX, ..settle };
-        let mut gates = Gates {
-            timeout: Gate::new(timeout, history(&cancelling, Monitor::OrderTimeout)),
-            success: Gate::new(any_share.clone(), history(&settling, Monitor::GroupSettle)),
-            late: Gate::new(any_share, history(&settling, Monitor::GroupSettle)),
-            fail: Gate::new(settle, history(&settling, Monitor::GroupSettle)),
-            refunds: halt(Monitor::Refunds),
-        };
-        let statements = statements(&desk);
-        for (name, value) in &remembered {
-            if let Some(harmful) = read_harmful(name, value).filter(|one| one.statements == statements) {
-                let gates = gates.of(harmful.monitor).into_iter();
-                gates.for_each(|gate| gate.quarantine(&harmful.order, harmful.at));
-            }
-        }
+        let gates = Gates::recall(&desk, &remembered, &cancelling, &settling);
         Ok(Keeper {
             desk,
             gates,
@@ -242,8 +216,10 @@ impl Keeper {
             forgot: 0,
             orphans,
             stood_by: false,
+            unsure: false,
             watched: HashMap::new(),
             elsewhere: HashMap::new(),
+            doubtful: HashMap::new(),
             done_by_hand: HashSet::new(),
             asked: HashMap::new(),
             unclear: None,
@@ -293,14 +269,25 @@ impl Keeper {
             }
             self.work(at, away).await;
         }
-        // Who looks after it is not known: another may have.
-        self.stood_by = !matches!(lead, Ok(None));
+        if lead.is_err() {
+            self.unsure = true; // Another may look after it.
+        } else {
+            (self.stood_by, self.unsure) = (standby.is_some(), false);
+        }
         self.view(at, standby).await
     }
 
     /// Whoever takes over knows what the other has known: its halts, what it left to people, how much of the limits is used.
     async fn take_over(&mut self) -> Result<(), StateError> {
-        if self.stood_by {
+        if self.unsure && !self.stood_by {
+            // What state.db did not take while it was away.
+            for monitor in Monitor::ALL {
+                if let Some(halt) = self.gates.halted(monitor) {
+                    self.desk.store.remember(&halt_name(monitor), Some(&write_halt(halt))).await?;
+                }
+            }
+        }
+        if self.stood_by || self.unsure {
             let check = self.check.take();
             let (begun, questions) = (self.begun, self.questions);
             *self = Keeper::start(self.desk.clone(), now()).await?;

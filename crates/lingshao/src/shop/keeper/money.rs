@@ -25,6 +25,8 @@ const ORPHAN_ASKS: [i64; 5] = [0, 300, 3_600, 14_400, 86_400];
 const ORPHAN_AGAIN: TimeDelta = TimeDelta::from_secs(240);
 /// After an unclear answer others come first.
 const UNCLEAR_AGAIN: TimeDelta = TimeDelta::from_secs(300);
+/// So long a payment is kept back while another of the same order is not clear.
+const CLEAR_WITHIN: TimeDelta = TimeDelta::from_secs(3_600);
 /// Orders of failed groups that the provider is asked about in one tick: it answers tens in a second.
 const REFUND_QUESTIONS_PER_TICK: usize = 20;
 /// Cancelled orders that are watched for late payments.
@@ -74,6 +76,12 @@ fn has_ended_without_money(row: &RefundRow) -> bool {
     matches!(row.state, RefundState::Human | RefundState::Failed)
 }
 
+/// Of an order's trades not all are clear.
+pub(super) struct Doubt {
+    since: Timestamp,
+    asked: Timestamp,
+}
+
 /// A cancelled order that may still be paid.
 pub(super) struct Watch {
     pub(super) since: Timestamp,
@@ -120,7 +128,14 @@ impl Keeper {
             if self.is_late() {
                 break;
             }
-            let row = open[index].clone();
+            let mut row = open[index].clone();
+            if has_ended_without_money(&row) {
+                // A person may have decided since.
+                match desk.store.refund(&row.number).await?.filter(has_ended_without_money) {
+                    Some(now) => row = now,
+                    None => continue,
+                }
+            }
             // The brake may have been pulled since.
             let mode = if self.refusal(MONITOR, now()).is_some() { Mode::Observe } else { mode };
             let may_have_left = row.state != RefundState::Planned;
@@ -208,54 +223,92 @@ impl Keeper {
 
     /// Refunds that are due and stand in no ledger yet.
     async fn plan_refunds(&mut self, mode: Mode, at: Timestamp) -> Result<Vec<RefundRow>, Failed> {
-        let desk = self.desk.clone();
-        let mut rows = Vec::new();
-        let mut questions = REFUND_QUESTIONS_PER_TICK;
-        for order in desk.hands.shop.refundable().await? {
-            if !self.is_new_refund(&order.order, Purpose::GroupFailed).await? {
-                continue;
-            }
-            let (trade, paid) = match &desk.hands.shop.mapping().orders.trades {
-                None => (order.number.clone(), order.amount),
-                Some(_) if questions == 0 || self.is_late() => break,
-                Some(_) => {
-                    questions -= 1;
-                    let payments = self.payments_of(&order).await?;
-                    if !payments.is_clear {
-                        continue; // Asked again at the next tick: it may have been paid twice.
-                    }
-                    let mut whole = payments.found.iter().filter(|paid| paid.refunded == Refunded::Nothing);
-                    let first = whole.next().or(payments.found.first()).cloned();
-                    for second in whole {
-                        self.orphan_is_found(&order.order, second, at).await?;
-                    }
-                    match first {
-                        Some(PaidTrade { trade, paid, .. }) => (trade, paid),
-                        None => {
-                            let (trade, paid) = (order.number, order.amount);
-                            let wish = Wish { trade, purpose: Purpose::GroupFailed, paid, amount: paid };
-                            if let Some(row) = self.plan(order.order, wish, at) {
-                                self.hand_over(row, PAID_ELSEWHERE, mode).await?;
-                            }
-                            continue;
-                        }
-                    }
-                }
-            };
-            let wish = Wish { trade, purpose: Purpose::GroupFailed, paid, amount: paid };
-            rows.extend(self.plan(order.order, wish, at));
-        }
-        if desk.config.refunds.orphans {
+        self.doubtful.retain(|_, doubt| at - doubt.since < DAY);
+        let members = self.desk.hands.shop.refundable().await?;
+        let of_groups: BTreeSet<OrderKey> = members.iter().map(|order| order.order.clone()).collect();
+        let mut rows = self.plan_members(members, mode, at).await?;
+        if self.desk.config.refunds.orphans {
             for (trade, Orphan { order, paid, .. }) in self.orphans.clone() {
-                // A second payment of an order stays one that people are told of: an order has one refund by itself.
-                let is_planned = rows.iter().any(|row: &RefundRow| row.order == order);
-                if !is_planned && self.is_new_refund(&order, Purpose::Orphan).await? {
+                // An order has one refund by itself, which a member of a group has for the group. A second payment stays
+                // one that people are told of.
+                let has_one = of_groups.contains(&order) || rows.iter().any(|row| row.order == order);
+                let waits = self.doubtful.get(&order).is_some_and(|doubt| at - doubt.since < CLEAR_WITHIN);
+                if !has_one && !waits && self.is_new_refund(&order, Purpose::Orphan).await? {
                     let wish = Wish { trade, purpose: Purpose::Orphan, paid, amount: paid };
                     rows.extend(self.plan(order, wish, at));
                 }
             }
         }
         Ok(rows)
+    }
+
+    /// Those of members of failed groups.
+    async fn plan_members(
+        &mut self,
+        members: Vec<OrderFacts>,
+        mode: Mode,
+        at: Timestamp,
+    ) -> Result<Vec<RefundRow>, Failed> {
+        let has_trades = self.desk.hands.shop.mapping().orders.trades.is_some();
+        let (mut rows, mut questions) = (Vec::new(), REFUND_QUESTIONS_PER_TICK);
+        for member in members {
+            let rests =
+                self.doubtful.get(&member.order).is_some_and(|doubt| at - doubt.asked < UNCLEAR_AGAIN);
+            if rests || !self.is_new_refund(&member.order, Purpose::GroupFailed).await? {
+                continue;
+            }
+            let (trade, paid) = if has_trades {
+                if questions == 0 || self.is_late() {
+                    break;
+                }
+                questions -= 1;
+                match self.payment_of_member(&member, at).await? {
+                    Paid::As(PaidTrade { trade, paid, .. }) => (trade, paid),
+                    Paid::Unclear => continue, // Asked again some minutes later.
+                    Paid::No => {
+                        let (trade, paid) = (member.number, member.amount);
+                        let wish = Wish { trade, purpose: Purpose::GroupFailed, paid, amount: paid };
+                        if let Some(row) = self.plan(member.order, wish, at) {
+                            self.hand_over(row, PAID_ELSEWHERE, mode).await?;
+                        }
+                        continue;
+                    }
+                }
+            } else {
+                (member.number, member.amount)
+            };
+            let wish = Wish { trade, purpose: Purpose::GroupFailed, paid, amount: paid };
+            rows.extend(self.plan(member.order, wish, at));
+        }
+        Ok(rows)
+    }
+
+    /// Which payment of a member goes back; people are told of a second one.
+    async fn payment_of_member(&mut self, member: &OrderFacts, at: Timestamp) -> Result<Paid, Failed> {
+        let payments = self.payments_of(member).await?;
+        let mut whole = payments.found.iter().filter(|paid| paid.refunded == Refunded::Nothing);
+        let first = whole.next().or(payments.found.first()).cloned();
+        for second in whole {
+            self.orphan_is_found(&member.order, second, at).await?;
+        }
+        let waits = self.waits_to_be_clear(&member.order, payments.is_clear, at);
+        Ok(match first.filter(|_| !waits) {
+            Some(paid) => Paid::As(paid),
+            None if payments.is_clear => Paid::No,
+            None => Paid::Unclear,
+        })
+    }
+
+    /// Whether nothing of an order's money goes back yet, as it may have been paid twice. What stays unclear for long must not
+    /// keep back what is clear.
+    fn waits_to_be_clear(&mut self, order: &OrderKey, is_clear: bool, at: Timestamp) -> bool {
+        if is_clear {
+            self.doubtful.remove(order);
+            return false;
+        }
+        let doubt = self.doubtful.entry(order.clone()).or_insert(Doubt { since: at, asked: at });
+        doubt.asked = at;
+        at - doubt.since < CLEAR_WITHIN
     }
 
     /// Writes a refund into the ledger that only a person may send.
@@ -328,9 +381,9 @@ impl Keeper {
                     false => watch.unclear_at = Some(at),
                 }
             }
-            // Before all is clear nothing goes back: the order would be one that is looked at no more.
-            let whole = payments.found.iter().filter(|paid| paid.refunded == Refunded::Nothing);
-            for paid in whole.filter(|_| payments.is_clear) {
+            // Of one that is not clear yet nothing goes back: its order would be looked at no more.
+            self.waits_to_be_clear(&order.order, payments.is_clear, at);
+            for paid in payments.found.iter().filter(|paid| paid.refunded == Refunded::Nothing) {
                 self.orphan_is_found(&order.order, paid, at).await?;
             }
         }
@@ -343,9 +396,8 @@ impl Keeper {
         PaidTrade { trade, paid, .. }: &PaidTrade,
         at: Timestamp,
     ) -> Result<(), Failed> {
-        let refunds = self.desk.store.refunds_of(trade).await?;
-        if refunds.iter().any(|row| row.state == RefundState::Done) {
-            return Ok(()); // A person has given it back in some other way, of which the provider knows nothing.
+        if self.went_back(trade).await? {
+            return Ok(());
         }
         let fact = fact(FactKind::OrphanPayment, order, Some(*paid), trade.as_str(), at);
         self.desk.clone().hands.tell(Monitor::Refunds, &[fact], &mut self.told).await?;
@@ -355,6 +407,12 @@ impl Keeper {
             self.orphans.insert(trade.clone(), orphan);
         }
         Ok(())
+    }
+
+    /// By the ledger: also in some other way, of which the provider knows nothing.
+    async fn went_back(&self, trade: &OrderNumber) -> Result<bool, Failed> {
+        let refunds = self.desk.store.refunds_of(trade).await?;
+        Ok(refunds.iter().any(|row| row.state == RefundState::Done))
     }
 
     async fn orphan_ends(&mut self, trade: &OrderNumber) {
@@ -387,6 +445,10 @@ impl Keeper {
         for (trade, order) in due {
             if self.is_late() || self.questions == 0 {
                 break;
+            }
+            if self.went_back(&trade).await? {
+                self.orphan_ends(&trade).await;
+                continue;
             }
             match self.ask_trade(&order, &trade).await? {
                 Paid::As(PaidTrade { refunded: Refunded::Nothing, .. }) | Paid::Unclear => {

@@ -665,6 +665,34 @@ fn a_member_of_a_failed_group_who_paid_twice_has_one_refund_by_itself_and_the_ot
     );
 }
 
+/// The second payment must not take the place of the first while nobody can tell of it.
+#[test]
+fn the_refund_of_a_member_is_of_the_groups_payment_and_waits_until_all_is_clear() {
+    let mut world = World::new(Kind::Sqlite);
+    world.run("CREATE TABLE attempts (id INTEGER PRIMARY KEY, order_id INTEGER, no TEXT)");
+    world.place(Order { id: 6, status: 201, placed: LATE });
+    world.group(2, &[6], 2, 60);
+    world.run(&format!("INSERT INTO attempts (order_id, no) VALUES (6, '{}'), (6, 'AGAIN6')", number_of(6)));
+    world.shop_lines =
+        "orders:\n  trades: 'SELECT no FROM attempts WHERE order_id=:id ORDER BY id'\ntables: [attempts]"
+            .to_owned();
+    world.provider.open_trade("AGAIN6", 1_990, None);
+    world.provider.pay("AGAIN6").unwrap();
+    let watched = world.watch("group_settle: {mode: act}\nrefunds: {mode: dry_run, orphans: true}");
+    eventually("both are known", || watched.look()["orphans"][0]["trade"] == "AGAIN6");
+    world.provider.always(Some(Fault::Status(502, None)));
+    world.configure("group_settle: {mode: act}\nrefunds: {mode: act, orphans: true}");
+    assert_eq!(watched.0.request("POST", "/-/reload", &[], b"").status, 200);
+    watched.tick();
+    watched.tick();
+    world.provider.always(None);
+    watched.tick();
+    watched.tick();
+    let ledger = watched.0.get("/api/lingshao/v1/shop/refunds").json();
+    assert_eq!((&ledger["refunds"], world.provider.refunds()), (&json!([]), Vec::new()));
+    assert_eq!(watched.look()["orphans"][0]["trade"], "AGAIN6");
+}
+
 /// An orphan that is too large to go back by itself, which a person gives back in cash.
 #[test]
 fn an_orphan_that_was_given_back_by_hand_is_none_any_more_and_its_order_shows_it() {
