@@ -20,6 +20,7 @@ export const said: readonly [RegExp, string][] = [
   [/^not understood$/, '看不懂支付方的回答'],
   [/^still on its way$/, '还在退款途中'],
   [/^it is larger than `fen_per_refund`$/, '超过单笔上限 `fen_per_refund`'],
+  [/^another trade of this order is not clear: was it paid twice\?$/, '这个订单还有一笔支付没问清：是不是付了两次？'],
   [/^the provider knows no payment of this order: was it paid another way\?$/, '支付方没有这个订单的付款：是不是用别的方式付的？'],
   [/^the account is empty$/, '商户账户余额不足'],
   [/^the order had left its state$/, '订单的状态已经变了'],

@@ -6,6 +6,7 @@ import { saidText } from './said';
 test.each([
   ['still pending', '订单仍在等付款'],
   ['3,99: it is not due, was tried another way, or statements cannot undo it', '3,99：还没到期，或者试过用别的方式付，或者 SQL 还不回去'],
+  ['another trade of this order is not clear: was it paid twice?', '这个订单还有一笔支付没问清：是不是付了两次？'],
   ['it is larger than `fen_per_refund`', '超过单笔上限 `fen_per_refund`'],
   ['the provider knows no payment of this order: was it paid another way?', '支付方没有这个订单的付款：是不是用别的方式付的？'],
   ['the money already goes back as LSlx-6-f0', '这笔钱已经用 LSlx-6-f0 退了'],

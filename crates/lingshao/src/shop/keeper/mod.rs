@@ -198,7 +198,9 @@ impl Keeper {
             }
         };
         let remembered: HashMap<String, String> = remembered.into_iter().collect();
-        let orphans = remembered.iter().filter_map(|(name, value)| Orphan::read(name, value)).collect();
+        let orphans: BTreeMap<OrderNumber, Orphan> =
+            remembered.iter().filter_map(|(name, value)| Orphan::read(name, value)).collect();
+        let doubtful = orphans.values().map(|orphan| (orphan.order.clone(), Doubt::new(now))).collect();
         let gates = Gates::recall(&desk, &remembered, &cancelling, &settling);
         Ok(Keeper {
             desk,
@@ -219,7 +221,7 @@ impl Keeper {
             unsure: false,
             watched: HashMap::new(),
             elsewhere: HashMap::new(),
-            doubtful: HashMap::new(),
+            doubtful,
             done_by_hand: HashSet::new(),
             asked: HashMap::new(),
             unclear: None,

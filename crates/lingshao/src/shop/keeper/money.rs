@@ -12,7 +12,7 @@ use lingshao_shop::sql::OrderFacts;
 use lingshao_shop::{Fen, OrderKey, OrderNumber, RefundNumber};
 
 use super::gates::refund_held_name;
-use super::orders::{Paid, PaidTrade};
+use super::orders::{Paid, PaidTrade, Payments};
 use super::{Failed, Keeper, fact};
 use crate::clock::now;
 use crate::shop::desk::{TOLD_NOW, told_name, told_number};
@@ -25,7 +25,7 @@ const ORPHAN_ASKS: [i64; 5] = [0, 300, 3_600, 14_400, 86_400];
 const ORPHAN_AGAIN: TimeDelta = TimeDelta::from_secs(240);
 /// After an unclear answer others come first.
 const UNCLEAR_AGAIN: TimeDelta = TimeDelta::from_secs(300);
-/// So long a payment is kept back while another of the same order is not clear.
+/// So long a member's payment is kept back while another of the same order is not clear; then a person decides.
 const CLEAR_WITHIN: TimeDelta = TimeDelta::from_secs(3_600);
 /// Orders of failed groups that the provider is asked about in one tick: it answers tens in a second.
 const REFUND_QUESTIONS_PER_TICK: usize = 20;
@@ -33,6 +33,7 @@ const REFUND_QUESTIONS_PER_TICK: usize = 20;
 const WATCHED_MAX: usize = 20_000;
 /// Why only a person may send a refund.
 const PAID_ELSEWHERE: &str = "the provider knows no payment of this order: was it paid another way?";
+const NOT_CLEAR: &str = "another trade of this order is not clear: was it paid twice?";
 const TOO_LARGE: &str = "it is larger than `fen_per_refund`";
 /// Our cancelled orders are read again so often.
 const REVIEW_EVERY: TimeDelta = TimeDelta::from_secs(60);
@@ -80,6 +81,23 @@ fn has_ended_without_money(row: &RefundRow) -> bool {
 pub(super) struct Doubt {
     since: Timestamp,
     asked: Timestamp,
+}
+
+impl Doubt {
+    /// Of an earlier life's orders nobody knows whether all was clear.
+    pub(super) fn new(at: Timestamp) -> Doubt {
+        Doubt { since: at, asked: at }
+    }
+}
+
+/// What a member of a failed group has paid.
+enum Payment {
+    Clear(PaidTrade),
+    /// This, and perhaps more: it did not become clear in time.
+    Doubtful(PaidTrade),
+    /// Nothing that this provider knows of.
+    Elsewhere,
+    Waits,
 }
 
 /// A cancelled order that may still be paid.
@@ -223,7 +241,8 @@ impl Keeper {
 
     /// Refunds that are due and stand in no ledger yet.
     async fn plan_refunds(&mut self, mode: Mode, at: Timestamp) -> Result<Vec<RefundRow>, Failed> {
-        self.doubtful.retain(|_, doubt| at - doubt.since < DAY);
+        // Of what is looked at no more the doubt ends in a day.
+        self.doubtful.retain(|_, doubt| at - doubt.asked < DAY);
         let members = self.desk.hands.shop.refundable().await?;
         let of_groups: BTreeSet<OrderKey> = members.iter().map(|order| order.order.clone()).collect();
         let mut rows = self.plan_members(members, mode, at).await?;
@@ -232,7 +251,8 @@ impl Keeper {
                 // An order has one refund by itself, which a member of a group has for the group. A second payment stays
                 // one that people are told of.
                 let has_one = of_groups.contains(&order) || rows.iter().any(|row| row.order == order);
-                let waits = self.doubtful.get(&order).is_some_and(|doubt| at - doubt.since < CLEAR_WITHIN);
+                // To give it back would take its order from what is looked at, before all of it is clear.
+                let waits = self.doubtful.contains_key(&order);
                 if !has_one && !waits && self.is_new_refund(&order, Purpose::Orphan).await? {
                     let wish = Wish { trade, purpose: Purpose::Orphan, paid, amount: paid };
                     rows.extend(self.plan(order, wish, at));
@@ -262,18 +282,20 @@ impl Keeper {
                     break;
                 }
                 questions -= 1;
-                match self.payment_of_member(&member, at).await? {
-                    Paid::As(PaidTrade { trade, paid, .. }) => (trade, paid),
-                    Paid::Unclear => continue, // Asked again some minutes later.
-                    Paid::No => {
-                        let (trade, paid) = (member.number, member.amount);
-                        let wish = Wish { trade, purpose: Purpose::GroupFailed, paid, amount: paid };
-                        if let Some(row) = self.plan(member.order, wish, at) {
-                            self.hand_over(row, PAID_ELSEWHERE, mode).await?;
-                        }
-                        continue;
+                let (trade, paid, why) = match self.payment_of_member(&member, at).await? {
+                    Payment::Clear(PaidTrade { trade, paid, .. }) => (trade, paid, None),
+                    Payment::Doubtful(PaidTrade { trade, paid, .. }) => (trade, paid, Some(NOT_CLEAR)),
+                    Payment::Elsewhere => (member.number.clone(), member.amount, Some(PAID_ELSEWHERE)),
+                    Payment::Waits => continue, // Asked again some minutes later.
+                };
+                if let Some(why) = why {
+                    let wish = Wish { trade, purpose: Purpose::GroupFailed, paid, amount: paid };
+                    if let Some(row) = self.plan(member.order, wish, at) {
+                        self.hand_over(row, why, mode).await?;
                     }
+                    continue;
                 }
+                (trade, paid)
             } else {
                 (member.number, member.amount)
             };
@@ -284,31 +306,35 @@ impl Keeper {
     }
 
     /// Which payment of a member goes back; people are told of a second one.
-    async fn payment_of_member(&mut self, member: &OrderFacts, at: Timestamp) -> Result<Paid, Failed> {
+    async fn payment_of_member(&mut self, member: &OrderFacts, at: Timestamp) -> Result<Payment, Failed> {
         let payments = self.payments_of(member).await?;
         let mut whole = payments.found.iter().filter(|paid| paid.refunded == Refunded::Nothing);
         let first = whole.next().or(payments.found.first()).cloned();
         for second in whole {
             self.orphan_is_found(&member.order, second, at).await?;
         }
-        let waits = self.waits_to_be_clear(&member.order, payments.is_clear, at);
-        Ok(match first.filter(|_| !waits) {
-            Some(paid) => Paid::As(paid),
-            None if payments.is_clear => Paid::No,
-            None => Paid::Unclear,
+        let waits = self.waits_to_be_clear(&member.order, &payments, at);
+        Ok(match first {
+            Some(paid) if payments.is_clear => Payment::Clear(paid),
+            Some(paid) if !waits => Payment::Doubtful(paid),
+            None if payments.is_clear => Payment::Elsewhere,
+            _ => Payment::Waits,
         })
     }
 
-    /// Whether nothing of an order's money goes back yet, as it may have been paid twice. What stays unclear for long must not
-    /// keep back what is clear.
-    fn waits_to_be_clear(&mut self, order: &OrderKey, is_clear: bool, at: Timestamp) -> bool {
-        if is_clear {
+    /// Whether nothing of an order's money goes back yet, as it may have been paid twice: until all is clear, and for an hour
+    /// at most from when a payment was known.
+    fn waits_to_be_clear(&mut self, order: &OrderKey, payments: &Payments, at: Timestamp) -> bool {
+        if payments.is_clear {
             self.doubtful.remove(order);
             return false;
         }
-        let doubt = self.doubtful.entry(order.clone()).or_insert(Doubt { since: at, asked: at });
+        let doubt = self.doubtful.entry(order.clone()).or_insert_with(|| Doubt::new(at));
         doubt.asked = at;
-        at - doubt.since < CLEAR_WITHIN
+        if payments.found.is_empty() {
+            doubt.since = at;
+        }
+        CLEAR_WITHIN > at - doubt.since
     }
 
     /// Writes a refund into the ledger that only a person may send.
@@ -382,7 +408,7 @@ impl Keeper {
                 }
             }
             // Of one that is not clear yet nothing goes back: its order would be looked at no more.
-            self.waits_to_be_clear(&order.order, payments.is_clear, at);
+            self.waits_to_be_clear(&order.order, &payments, at);
             for paid in payments.found.iter().filter(|paid| paid.refunded == Refunded::Nothing) {
                 self.orphan_is_found(&order.order, paid, at).await?;
             }
