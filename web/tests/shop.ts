@@ -74,14 +74,15 @@ shop:
 ${more}`;
   }
 
-  /** An order of 19.90 yuan with two of product 1, placed so many seconds ago. */
+  /** An order of 19.90 yuan with two of product 1, placed so many seconds ago; paid just now, so that it is of the day also
+   * shortly after midnight in Shanghai. */
   place(id: number, { paid = false, seconds = 2400 } = {}): void {
     const at = ago(seconds);
     sqlite(
       this.file,
       [
         `INSERT INTO litemall_order (id, user_id, order_sn, order_status, actual_price, add_time, update_time, pay_time)
-         VALUES (?, 1, ?, ?, 19.90, ${at}, ${at}, ${paid ? at : 'NULL'})`,
+         VALUES (?, 1, ?, ?, 19.90, ${at}, ${at}, ${paid ? ago(0) : 'NULL'})`,
         [id, numberOf(id), paid ? PAID : PENDING],
       ],
       ['INSERT INTO litemall_order_goods VALUES (?, ?, 1, 2)', [id, id]],
