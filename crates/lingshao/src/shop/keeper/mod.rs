@@ -400,8 +400,8 @@ impl Keeper {
         if let Err(error) = self.desk.store.forget(at).await {
             tracing::warn!(error = %with_causes(&error), "old rows of the shop's ledger stay for a day more");
         }
+        let statements = statements(&self.desk);
         for (name, seen) in self.desk.store.remembered().await.unwrap_or_default() {
-            let statements = statements(&self.desk);
             let is_over = |one: &Harmful| HARMFUL_KEPT < at - one.at || one.statements != statements;
             if read_harmful(&name, &seen).is_some_and(|one| is_over(&one)) {
                 self.remember(&name, None).await;
@@ -536,12 +536,10 @@ impl Keeper {
             if carried.has(FactKind::PaidButPending) {
                 self.callbacks.paid_but_pending(order, at);
             }
-            let mut harmful = false;
             let has = |kinds: &[FactKind]| kinds.iter().any(|kind| carried.has(*kind));
             for gate in self.gates.of(monitor) {
                 if has(&[FactKind::RowsMismatch]) {
                     gate.quarantine(order, at);
-                    harmful = true;
                 } else if has(&[FactKind::CancelPostponed, FactKind::SettlePostponed]) {
                     gate.failed(order, at);
                 } else if has(&[FactKind::PaidButPending, FactKind::CustomerPaying, FactKind::CancelLost]) {
@@ -550,7 +548,7 @@ impl Keeper {
             }
             // A rehearsal shows what is to be mended; what was mended must not be left alone for ever.
             let was_act = carried.has(FactKind::Cancelling) || carried.has(FactKind::Settling);
-            if harmful && was_act {
+            if was_act && carried.has(FactKind::RowsMismatch) {
                 let value = format!("{} {}", at.0, statements(&self.desk));
                 self.remember(&harmful_name(monitor, order), Some(&value)).await;
             }
